@@ -1,0 +1,139 @@
+"""Trunk features of the training images, computed once and kept in memory-mapped files."""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from deft.encoders.trunk import Trunk
+
+SIDE = 160
+MEAN, STD = 0.498, 0.502
+TAIL_FROM = 11  # blocks from here on (the last two stages) are trained further; what enters them is kept
+TAIL_CHANNELS = 112
+GRID = SIDE // 16
+
+View = Callable[[Tensor, torch.Generator], Tensor]
+
+
+def calm_malloc() -> None:
+    """Keep freed memory in the process: returning it costs 80 % of a convolution's time on some hosts."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
+        libc.mallopt(-1, 1 << 30)  # M_TRIM_THRESHOLD
+
+
+def decode(files: list[Path], label: str) -> tuple[np.ndarray, list[str]]:
+    """All images of some Parquet files, (N, H, W, 3) uint8, and the values of their label column."""
+    images: list[np.ndarray] = []
+    labels: list[str] = []
+    for file in files:
+        for batch in pq.ParquetFile(file).iter_batches(2000, columns=["image", label]):
+            cells = batch["image"].to_pylist()
+            images += [np.asarray(Image.open(io.BytesIO(cell["bytes"])).convert("RGB")) for cell in cells]
+            labels += batch[label].to_pylist()
+    return np.stack(images), labels
+
+
+def resize(pixels: Tensor, side: int) -> Tensor:
+    """Bicubic resize with antialiasing of values 0..255, (B, 3, side, side)."""
+    return F.interpolate(
+        pixels, size=(side, side), mode="bicubic", align_corners=False, antialias=True
+    ).clamp_(0, 255)
+
+
+def normalise(pixels: Tensor) -> Tensor:
+    """Values 0..255 to what the trunk was trained on."""
+    return (pixels / 255 - MEAN) / STD
+
+
+def plain(pixels: Tensor, generator: torch.Generator) -> Tensor:
+    """The image as it is."""
+    return resize(pixels, SIDE)
+
+
+def cropped(pixels: Tensor, generator: torch.Generator, least: float = 0.45, through: int = 0) -> Tensor:
+    """One random crop for a small batch, mirrored at random, contrast and brightness shifted.
+
+    Args:
+        pixels: Values 0..255, (B, 3, H, H).
+        generator: Source of the draws.
+        least: Smallest share of the area that is kept.
+        through: Side to which the crop is shrunk first; 0 leaves that out.
+    """
+    height = pixels.shape[-1]
+    draw = torch.rand(6, generator=generator).tolist()
+    area = least + (1 - least) * draw[0]
+    aspect = (0.8 + 0.45 * draw[1]) ** 0.5
+    h = min(height, max(8, round(height * area**0.5 * aspect)))
+    w = min(height, max(8, round(height * area**0.5 / aspect)))
+    top, left = int(draw[2] * (height - h + 1)), int(draw[3] * (height - w + 1))
+    pixels = pixels[..., top : top + h, left : left + w]
+    mirror = torch.rand(len(pixels), generator=generator) < 0.5
+    pixels = torch.where(mirror[:, None, None, None], pixels.flip(-1), pixels)
+    if through:
+        pixels = resize(pixels, through)
+    pixels = resize(pixels, SIDE)
+    centre = pixels.mean((1, 2, 3), keepdim=True)
+    pixels = (pixels - centre) * (0.75 + 0.5 * draw[4]) + centre * (0.8 + 0.4 * draw[5])
+    return pixels.clamp_(0, 255)
+
+
+def blurred(pixels: Tensor, generator: torch.Generator) -> Tensor:
+    """A crop through 32 pixels: what a CIFAR photo keeps of a scene."""
+    return cropped(pixels, generator, least=0.6, through=32)
+
+
+VIEWS: dict[str, View] = {"plain": plain, "blurred": blurred, "cropped": cropped}
+
+
+def _batches(count: int, size: int) -> Iterator[slice]:
+    return (slice(start, min(start + size, count)) for start in range(0, count, size))
+
+
+@torch.inference_mode()
+def extract(
+    trunk: Trunk, images: np.ndarray, view: View, files: tuple[Path, Path], seed: int, batch: int = 32
+) -> None:
+    """Write, for one view of all images, what enters the trunk's tail and what enters its head.
+
+    Args:
+        trunk: The trunk; it runs in bfloat16.
+        images: (N, H, W, 3) uint8.
+        view: What happens to a batch of them first.
+        files: Where (N, 112, 10, 10) and (N, 320, 5, 5) go, float16.
+        seed: Seed of the view's draws, a batch sharing one crop.
+        batch: Images at a time; small, so that activations stay in the processor's cache.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    shapes = ((len(images), TAIL_CHANNELS, GRID, GRID), (len(images), 320, GRID // 2, GRID // 2))
+    partial = [file.with_suffix(".part") for file in files]
+    low, high = (
+        np.lib.format.open_memmap(f, "w+", np.float16, s) for f, s in zip(partial, shapes, strict=True)
+    )
+    trunk = trunk.to(torch.bfloat16, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    began = time.time()
+    for rows in _batches(len(images), batch):
+        pixels = view(torch.from_numpy(images[rows]).permute(0, 3, 1, 2).float(), generator)
+        maps = normalise(pixels).bfloat16().contiguous(memory_format=torch.channels_last)
+        maps = F.relu6(trunk.first(maps))
+        for number, block in enumerate(trunk.blocks):
+            if number == TAIL_FROM:
+                low[rows] = maps.float().half().numpy()
+            maps = block(maps)
+        high[rows] = maps.float().half().numpy()
+        if rows.start % 6400 == 0:
+            print(f"  {rows.stop}/{len(images)} images, {rows.stop / (time.time() - began):.0f}/s", flush=True)
+    for file, part in zip(files, partial, strict=True):
+        part.rename(file)

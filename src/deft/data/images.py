@@ -1,0 +1,173 @@
+"""`LabeledImages`: the images, the labels they were given, and what a person calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from deft.data.readers import ImageReader, IntArray
+from deft.errors import DataError
+
+NO_LABEL = "no label"
+"""The read error of a row whose label is missing or blank."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LabeledImages:
+    """Images with labels; the order of rows is their identity, and no row is ever lost.
+
+    Args:
+        reader: Gives the bytes of each image.
+        rows: The reader's row of each image, int64 (N,).
+        labels: Index into `classes` of the label given to each image, int64 (N,); -1 where there is none.
+        classes: Names of the classes, in words.
+        sample_id: A name for each image that is unique in this data and the same in every run.
+        file_name: What a person knows each image by: its path, or `table.parquet#row`.
+        split: Name of the split that each image came from.
+        clean_labels: True labels where they are known, for scoring only, int64 (N,); -1 where unknown.
+        read_errors: Why a row can't be used, by row; rows without a label are always here.
+    """
+
+    reader: ImageReader
+    rows: IntArray
+    labels: IntArray
+    classes: tuple[str, ...]
+    sample_id: tuple[str, ...]
+    file_name: tuple[str, ...]
+    split: tuple[str, ...] | None = None
+    clean_labels: IntArray | None = None
+    read_errors: Mapping[int, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        for name in ("classes", "sample_id", "file_name"):
+            put(self, name, tuple(getattr(self, name)))
+        put(self, "split", None if self.split is None else tuple(self.split))
+        put(self, "rows", _integers(self.rows, "rows", len(self.rows), 0, len(self.reader)))
+        for name in ("sample_id", "file_name", "split"):
+            values = getattr(self, name)
+            if values is not None and len(values) != len(self):
+                raise DataError(f"{name} has {len(values)} values for {len(self)} images.")
+        if len(set(self.sample_id)) != len(self):
+            raise DataError("Two images have the same sample_id.")
+        if len(set(self.classes)) != len(self.classes):
+            raise DataError(f"Two classes have the same name: {', '.join(self.classes[:20])}.")
+        put(self, "labels", _integers(self.labels, "labels", len(self), -1, len(self.classes)))
+        if self.clean_labels is not None:
+            clean = _integers(self.clean_labels, "clean_labels", len(self), -1, len(self.classes))
+            put(self, "clean_labels", clean)
+        errors = {int(row): str(reason) for row, reason in sorted(self.read_errors.items())}
+        if errors and not (min(errors) >= 0 and max(errors) < len(self)):
+            raise DataError(f"read_errors names a row that isn't there ({len(self)} images).")
+        put(self, "read_errors", {row: NO_LABEL for row in np.flatnonzero(self.labels < 0).tolist()} | errors)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        unusable = f", {len(self.read_errors)} unusable" if self.read_errors else ""
+        return f"LabeledImages({len(self)} images, {len(self.classes)} classes{unusable})"
+
+    def keep(self, chosen: npt.ArrayLike) -> LabeledImages:
+        """Return only some of the images, sharing the reader.
+
+        Args:
+            chosen: A mask with one truth value per image, or row numbers, each at most once; they come
+                out in the order given.
+        """
+        index = self._index(np.asarray(chosen))
+        old = index.tolist()
+        errors = {new: self.read_errors[row] for new, row in enumerate(old) if row in self.read_errors}
+        return replace(
+            self,
+            rows=self.rows[index],
+            labels=self.labels[index],
+            sample_id=_pick(self.sample_id, old),
+            file_name=_pick(self.file_name, old),
+            split=None if self.split is None else _pick(self.split, old),
+            clean_labels=None if self.clean_labels is None else self.clean_labels[index],
+            read_errors=errors,
+        )
+
+    def relabel(self, labels: npt.ArrayLike, classes: Sequence[str] | None = None) -> LabeledImages:
+        """Return the same images with other labels.
+
+        Args:
+            labels: Indices into `classes`, one per image; -1 for none. A row that was unusable for want
+                of a label becomes usable when it gets one.
+            classes: Names, if they change too; true labels are then kept only where the names are the same.
+        """
+        given = np.asarray(labels)
+        names = self.classes if classes is None else tuple(classes)
+        errors = {row: why for row, why in self.read_errors.items() if why != NO_LABEL}
+        clean = self.clean_labels
+        if clean is not None and names != self.classes:
+            place = {name: number for number, name in enumerate(names)}
+            moved = np.array([*(place.get(name, -1) for name in self.classes), -1], dtype=np.int64)
+            clean = moved[clean]
+        return replace(self, labels=given, classes=names, clean_labels=clean, read_errors=errors)
+
+    def class_counts(self) -> IntArray:
+        """Return the number of images given each class, int64 (K,)."""
+        return np.bincount(self.labels[self.labels >= 0], minlength=len(self.classes)).astype(np.int64)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Identity of the images, whatever their labels: their ids, sizes and times (or bytes in memory)."""
+        digest = blake2b(digest_size=16)
+        _feed(digest, self.sample_id)
+        for piece in self.reader.identities(self.rows):
+            digest.update(piece)
+        return digest.hexdigest()
+
+    @cached_property
+    def label_fingerprint(self) -> str:
+        """Identity of the labels given and of the class names."""
+        digest = blake2b(digest_size=16)
+        _feed(digest, self.classes)
+        digest.update(self.labels.astype("<i8").tobytes())
+        return digest.hexdigest()
+
+    def _index(self, chosen: npt.NDArray[Any]) -> IntArray:
+        if chosen.ndim != 1:
+            raise DataError(f"keep wants one value per image or a list of rows, not shape {chosen.shape}.")
+        if chosen.dtype == np.bool_:
+            if len(chosen) != len(self):
+                raise DataError(f"The mask has {len(chosen)} values for {len(self)} images.")
+            return np.flatnonzero(chosen).astype(np.int64)
+        if not len(chosen):
+            return np.zeros(0, dtype=np.int64)
+        index = _integers(chosen, "rows to keep", len(chosen), 0, len(self))
+        if len(np.unique(index)) != len(index):
+            raise DataError("A row to keep is named twice.")
+        return index
+
+
+def _integers(values: npt.ArrayLike, name: str, count: int, low: int, high: int) -> IntArray:
+    array = np.asarray(values)
+    if array.shape != (count,):
+        raise DataError(f"{name} has shape {array.shape}, expected ({count},).")
+    if array.size and array.dtype.kind not in "iu":
+        raise DataError(f"{name} must be integers, not {array.dtype}.")
+    result = array.astype(np.int64)
+    if result.size and not (result.min() >= low and result.max() < high):
+        raise DataError(
+            f"{name} has values from {result.min()} to {result.max()}, expected {low} to {high - 1}."
+        )
+    return result
+
+
+def _pick(values: tuple[str, ...], rows: Iterable[int]) -> tuple[str, ...]:
+    return tuple(values[row] for row in rows)
+
+
+def _feed(digest: blake2b, texts: Sequence[str]) -> None:
+    for text in texts:
+        data = text.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(4, "little") + data)

@@ -1,0 +1,1 @@
+"""Detectors: each says of every image whether its label is wrong."""

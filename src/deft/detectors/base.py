@@ -1,0 +1,64 @@
+"""What every detector is: settings in the constructor, images in, a verdict on each of them out."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deft.data.images import LabeledImages
+from deft.detectors.detection import Detection
+from deft.progress import Progress, Silent
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where and how a detection runs; nothing in it changes a verdict.
+
+    Args:
+        folder: Keeps decoded pixels and checkpoints; None takes a temporary folder.
+        resume: Whether to go on from a checkpoint in the folder.
+        workers: Processes that decode images; None takes one per core.
+        progress: Told how far it is.
+    """
+
+    folder: Path | None = None
+    resume: bool = False
+    workers: int | None = None
+    progress: Progress = field(default_factory=Silent)
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[Path]:
+        """The folder to work in; a temporary one is gone afterwards."""
+        if self.folder is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            yield self.folder
+        else:
+            with tempfile.TemporaryDirectory(prefix="deft-") as name:
+                yield Path(name)
+
+
+class Detector(ABC):
+    """Finds wrong labels."""
+
+    @abstractmethod
+    def detect(self, images: LabeledImages, *, workspace: Workspace | None = None) -> Detection:
+        """Judge the label of every image.
+
+        Args:
+            images: Labelled images, N of them.
+            workspace: Where and how to run.
+
+        Returns:
+            One verdict per image, in order; images that can't be read carry their reason instead.
+
+        Raises:
+            DataError: No image can be read, or the labels can't be judged.
+        """
+
+    @abstractmethod
+    def settings(self) -> dict[str, object]:
+        """All that determines the verdicts besides the images, as plain JSON values."""

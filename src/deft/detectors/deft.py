@@ -1,0 +1,182 @@
+"""DeFT (Wei et al., NeurIPS 2024): a vision-language model learns which labels to believe."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import Any
+
+from deft.data.images import LabeledImages
+from deft.detectors.base import Detector, Workspace
+from deft.detectors.detection import Detection, new_detection
+from deft.detectors.inputs import Inputs, Reading, open_inputs
+from deft.detectors.phase1 import Recipe
+from deft.detectors.run_info import Stopwatch
+from deft.detectors.trained import TrainedDeFT, build_method, encoder_fingerprint
+from deft.encoders.base import DualEncoder
+from deft.encoders.text import NamePosition
+from deft.errors import SettingsError
+from deft.fit import Checkpoint, Optimization, fit
+from deft.precision import Precision
+from deft.tuning import VPT, Tuning
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+class DeFT(Detector):
+    """Finds wrong labels with dual prompts (Wei et al. 2024, Algorithm 1, phase 1).
+
+    Every class gets a learned sentence for it and one against it; a label is believed if the image is closer to the
+    first than to the second, so the threshold is learned and no noise rate is asked for. The verdict comes from a
+    separate pass with the final weights.
+
+    L_dp is read as the authors' code has it by default, `Recipe(gradient="negative")`: it trains the negative prompts
+    only. `Recipe(gradient="both")` is the formula as published. `docs/deft.md` shows both, measured.
+
+    Args:
+        encoder: A vision-language model, from `load_encoder`.
+        tuning: How the image tower adapts.
+        context_length: Number of context vectors M per prompt.
+        position: Where the class name stands among them.
+        class_specific: Whether each class learns contexts of its own.
+        epochs: Epochs T₁ in all, warm-up included.
+        recipe: How the losses are read.
+        optimization: Learning rate and its company.
+        batch_size: Images per step.
+        seed: Draws prompts, order, augmentation and complementary labels.
+        views: Views kept per image where an encoder's stem is heavy (see `Reading`).
+
+    Example:
+        >>> found = DeFT(load_encoder("tiny"), tuning=Frozen()).detect(images)  # doctest: +SKIP
+        >>> found.is_label_issue.mean()  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        encoder: DualEncoder,
+        *,
+        tuning: Tuning | None = None,
+        context_length: int = 16,
+        position: NamePosition = "end",
+        class_specific: bool = False,
+        epochs: int = 10,
+        recipe: Recipe | None = None,
+        optimization: Optimization | None = None,
+        batch_size: int = 64,
+        seed: int = 0,
+        views: int = 2,
+    ) -> None:
+        if epochs < 1:
+            raise SettingsError(f"DeFT needs at least one epoch, not {epochs}.")
+        if batch_size < 1:
+            raise SettingsError(f"The batch size must be at least 1, not {batch_size}.")
+        self.encoder = encoder
+        self.tuning = tuning if tuning is not None else VPT(length=20)
+        self.prompts: dict[str, Any] = {
+            "length": context_length,
+            "position": position,
+            "class_specific": class_specific,
+            "seed": seed,
+        }
+        self.epochs = epochs
+        self.recipe = recipe or Recipe()
+        self.optimization = optimization or Optimization()
+        self.reading = Reading(batch_size, seed, self.optimization.precision, views)
+
+    @classmethod
+    def for_real_noise(
+        cls,
+        encoder: DualEncoder,
+        *,
+        tuning: Tuning | None = None,
+        seed: int = 0,
+        precision: Precision = "auto",
+        **settings: Any,
+    ) -> DeFT:
+        """The authors' settings for labels made by people or scraped: a longer, robust warm-up and a margin.
+
+        Args:
+            encoder: A vision-language model.
+            tuning: How the image tower adapts.
+            seed: As in `DeFT`.
+            precision: Number format of the activations.
+            settings: Further arguments of `DeFT`.
+        """
+        recipe = Recipe(warmup=5, robust_warmup=True, require_margin=True)
+        optimization = Optimization(precision=precision)
+        return cls(encoder, tuning=tuning, seed=seed, recipe=recipe, optimization=optimization, **settings)
+
+    def settings(self) -> dict[str, object]:
+        return {
+            "detector": "deft",
+            "model": self.encoder.name,
+            "tuning": self.tuning.settings(),
+            "prompts": dict(self.prompts),
+            "recipe": asdict(self.recipe),
+            "reading": asdict(self.reading),
+            "optimization": asdict(self.optimization),
+            "epochs": self.epochs,
+        }
+
+    def detect(self, images: LabeledImages, *, workspace: Workspace | None = None) -> Detection:
+        return self.train(images, workspace=workspace)[1]
+
+    def train(
+        self, images: LabeledImages, *, workspace: Workspace | None = None
+    ) -> tuple[TrainedDeFT, Detection]:
+        """Learn from labelled images and judge them.
+
+        Args:
+            images: Labelled images, N of them.
+            workspace: Where and how to run; with a folder, every epoch leaves a checkpoint there.
+
+        Returns:
+            The trained detector, which can be saved and can judge other images, and the verdicts on these.
+        """
+        space, watch = workspace or Workspace(), Stopwatch()
+        with open_inputs(self.encoder, self.tuning, images, space, self.reading) as inputs:
+            trained = self._train(images, inputs, space)
+            verdicts = trained.judge(inputs, len(images), space.progress)
+        found = new_detection(
+            images,
+            verdicts,
+            read_errors=inputs.read_errors,
+            settings=self.settings(),
+            info=watch.info(images, str(self.encoder.device)),
+        )
+        return trained, found
+
+    def _train(self, images: LabeledImages, inputs: Inputs, space: Workspace) -> TrainedDeFT:
+        checkpoint = self._checkpoint(images, space)
+        with self.tuning.attach(self.encoder, seed=self.reading.seed) as attachment:
+            method = build_method(
+                self.encoder, inputs, images.classes, self.prompts, attachment, self.recipe
+            )
+            fit(
+                method,
+                inputs.batches,
+                epochs=self.epochs,
+                optimization=self.optimization,
+                checkpoint=checkpoint,
+                progress=space.progress,
+            )
+            weights = {name: value.detach().clone() for name, value in method.state_dict().items()}
+        return TrainedDeFT(
+            encoder=self.encoder,
+            tuning=self.tuning,
+            classes=images.classes,
+            prompts=self.prompts,
+            recipe=self.recipe,
+            reading=self.reading,
+            weights=weights,
+        )
+
+    def _checkpoint(self, images: LabeledImages, space: Workspace) -> Checkpoint | None:
+        if space.folder is None:
+            return None
+        belongs = json.dumps(
+            [self.settings(), images.fingerprint, images.label_fingerprint, encoder_fingerprint(self.encoder)]
+        )
+        fingerprint = hashlib.blake2b(belongs.encode(), digest_size=16).hexdigest()
+        return Checkpoint(space.folder / CHECKPOINT, fingerprint, space.resume)

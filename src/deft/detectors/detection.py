@@ -1,0 +1,280 @@
+"""The result of a detection: one verdict per image, and what can be said of all of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from deft.data.images import LabeledImages
+from deft.detectors.summary import summarize
+from deft.errors import DataError
+from deft.files import replace_file
+
+FORMAT = 1  # of the files that `save` writes
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What a detector says of N images; rows that can't be read hold NaN, −1 and False.
+
+    Args:
+        p_clean: Probability that the given label is right, (N,).
+        is_clean: Whether the given label passes, (N,).
+        predicted: Suggested class, (N,).
+        topk: Most probable classes, best first, (N, k).
+        topk_probs: Their probabilities, (N, k).
+        noise_threshold: Similarity that the given label's own had to pass (DeFT's φ), (N,), where there is one.
+    """
+
+    p_clean: np.ndarray
+    is_clean: np.ndarray
+    predicted: np.ndarray
+    topk: np.ndarray
+    topk_probs: np.ndarray
+    noise_threshold: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A verdict on every image of a data set, in its order.
+
+    Args:
+        sample_id: Stable name of each image, (N,).
+        file_name: What a user knows it by, (N,).
+        split: Split of each image, or None.
+        classes: Class names, K of them.
+        given: Given labels, (N,); −1 where there is none.
+        verdicts: What the detector says.
+        read_errors: Row to reason, of the images that could not be judged.
+        settings: All that determined the verdicts.
+        info: How the run went: versions, wall seconds, peak memory, fingerprints.
+        clean_labels: The truth where it is known, (N,).
+
+    Example:
+        >>> found = DeFT(load_encoder("tiny")).detect(images)  # doctest: +SKIP
+        >>> found.table.query("is_label_issue")  # doctest: +SKIP
+    """
+
+    sample_id: tuple[str, ...]
+    file_name: tuple[str, ...]
+    split: tuple[str, ...] | None
+    classes: tuple[str, ...]
+    given: np.ndarray
+    verdicts: Verdicts
+    read_errors: Mapping[int, str]
+    settings: Mapping[str, Any]
+    info: Mapping[str, Any] = field(default_factory=dict)
+    clean_labels: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.sample_id)
+
+    @property
+    def p_clean(self) -> np.ndarray:
+        """Probability that the given label is right, (N,), NaN where the image could not be read."""
+        return self.verdicts.p_clean
+
+    @property
+    def is_clean(self) -> np.ndarray:
+        """Whether to keep the image with its label, (N,); False where it could not be read."""
+        return self.verdicts.is_clean
+
+    @property
+    def is_label_issue(self) -> np.ndarray:
+        """Whether the given label is judged wrong, (N,); False where the image could not be read."""
+        return ~self.verdicts.is_clean & self.judged
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """Suggested class of each image, (N,), −1 where it could not be read."""
+        return self.verdicts.predicted
+
+    @property
+    def judged(self) -> np.ndarray:
+        """Which images were judged, (N,)."""
+        return np.isfinite(self.verdicts.p_clean)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per image: given label, suggestion, score, verdict (columns as in docs/file-formats.md).
+
+        `label_score` lies in 0..1 and is low where the label is likely wrong, as in cleanlab.
+        """
+        verdicts = self.verdicts
+        columns: dict[str, Any] = {
+            "sample_id": self.sample_id,
+            "file_name": self.file_name,
+            "split": self.split if self.split is not None else [None] * len(self),
+            "given_label": self._names(self.given),
+            "given_label_id": self.given,
+            "predicted_label": self._names(verdicts.predicted),
+            "predicted_label_id": verdicts.predicted,
+            "is_label_issue": self.is_label_issue,
+            "label_score": verdicts.p_clean.astype(np.float64),
+            "predicted_prob": np.where(self.judged, verdicts.topk_probs[:, 0], np.nan).astype(np.float64),
+            "topk_labels": [self._names(row) if ok else [] for row, ok in zip(verdicts.topk, self.judged, strict=True)],
+            "topk_probs": [
+                [float(p) for p in row] if ok else []
+                for row, ok in zip(verdicts.topk_probs, self.judged, strict=True)
+            ],
+            "read_error": [self.read_errors.get(row) for row in range(len(self))],
+        }
+        if verdicts.noise_threshold is not None:
+            columns["noise_threshold"] = verdicts.noise_threshold.astype(np.float64)
+        if self.clean_labels is not None:
+            columns["clean_label"] = self._names(self.clean_labels)
+        return pd.DataFrame(columns)
+
+    def suspects(self, limit: int | None = 50) -> pd.DataFrame:
+        """The images whose label is judged wrong, worst first.
+
+        Args:
+            limit: How many at the most; None for all.
+        """
+        table = self.table
+        worst = table[table["is_label_issue"]].sort_values("label_score", kind="stable")
+        return worst.head(len(worst) if limit is None else limit)
+
+    def summary(self) -> dict[str, Any]:
+        """Counts, estimated noise rate with its interval, per-class table, confused pairs, settings and versions."""
+        found = summarize(self.given, self.verdicts.predicted, self.is_label_issue, self.p_clean, self.classes)
+        found["unreadable"] = len(self.read_errors)
+        return {"format": FORMAT, **found, "settings": dict(self.settings), **self.info}
+
+    def save(self, folder: str | Path) -> None:
+        """Write `labels.parquet`, `labels.csv` and `summary.json` into a folder, each as a whole.
+
+        Args:
+            folder: Created if need be.
+        """
+        folder = Path(folder)
+        table = self.table
+        with replace_file(folder / "labels.parquet") as temporary:
+            pq.write_table(self._to_arrow(table), temporary)
+        with replace_file(folder / "labels.csv") as temporary:
+            flat = table.assign(
+                topk_labels=table["topk_labels"].map(lambda names: json.dumps(names, ensure_ascii=False)),
+                topk_probs=table["topk_probs"].map(lambda probs: json.dumps([round(p, 6) for p in probs])),
+            )
+            flat.to_csv(temporary, index=False, float_format="%.6g")
+        with replace_file(folder / "summary.json") as temporary:
+            temporary.write_text(json.dumps(self.summary(), indent=2, ensure_ascii=False), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Detection:
+        """Read what `save` wrote.
+
+        Args:
+            folder: Holds `labels.parquet`.
+
+        Raises:
+            DataError: The folder holds no detection.
+        """
+        path = Path(folder) / "labels.parquet"
+        if not path.is_file():
+            raise DataError(f"{folder} holds no labels.parquet, so no detection was saved there.")
+        stored = pq.read_table(path)
+        notes = json.loads((stored.schema.metadata or {}).get(b"deft", b"{}"))
+        if "classes" not in notes:
+            raise DataError(f"{path} is a table, but not one that deft wrote.")
+        return _from_table(stored, notes)
+
+    def _names(self, ids: np.ndarray) -> list[str | None]:
+        return [self.classes[index] if index >= 0 else None for index in ids.tolist()]
+
+    def _to_arrow(self, table: pd.DataFrame) -> pa.Table:
+        notes = {
+            "format": FORMAT,
+            "label_score": "0..1, low means that the given label is likely wrong",
+            "classes": list(self.classes),
+            "settings": dict(self.settings),
+            "info": dict(self.info),
+        }
+        stored = pa.Table.from_pandas(table, preserve_index=False, schema=_schema(table))
+        verdict_columns = pa.array(self.is_clean)
+        stored = stored.append_column("is_clean", verdict_columns)
+        return stored.replace_schema_metadata({"deft": json.dumps(notes, ensure_ascii=False)})
+
+
+def new_detection(
+    images: LabeledImages,
+    verdicts: Verdicts,
+    *,
+    read_errors: Mapping[int, str],
+    settings: Mapping[str, Any],
+    info: Mapping[str, Any],
+) -> Detection:
+    """A detection of these images."""
+    return Detection(
+        sample_id=images.sample_id,
+        file_name=images.file_name,
+        split=images.split,
+        classes=images.classes,
+        given=images.labels,
+        verdicts=verdicts,
+        read_errors=read_errors,
+        settings=settings,
+        info=info,
+        clean_labels=images.clean_labels,
+    )
+
+
+def _schema(table: pd.DataFrame) -> pa.Schema:
+    kinds = {
+        "given_label_id": pa.int64(),
+        "predicted_label_id": pa.int64(),
+        "is_label_issue": pa.bool_(),
+        "label_score": pa.float64(),
+        "predicted_prob": pa.float64(),
+        "noise_threshold": pa.float64(),
+        "topk_labels": pa.list_(pa.string()),
+        "topk_probs": pa.list_(pa.float64()),
+    }
+    return pa.schema([(name, kinds.get(name, pa.string())) for name in table.columns])
+
+
+def _from_table(stored: pa.Table, notes: Mapping[str, Any]) -> Detection:
+    classes = tuple(notes["classes"])
+    index = {name: number for number, name in enumerate(classes)}
+    count = stored.num_rows
+    columns = {name: stored[name].to_pylist() for name in stored.column_names}
+    width = max((len(row) for row in columns["topk_labels"]), default=1) or 1
+    topk = np.full((count, width), -1, np.int64)
+    probs = np.full((count, width), np.nan, np.float32)
+    for row, (names, values) in enumerate(zip(columns["topk_labels"], columns["topk_probs"], strict=True)):
+        topk[row, : len(names)] = [index[name] for name in names]
+        probs[row, : len(values)] = values
+    threshold = columns.get("noise_threshold")
+    truth = columns.get("clean_label")
+    verdicts = Verdicts(
+        p_clean=_floats(columns["label_score"]),
+        is_clean=np.array(columns["is_clean"], bool),
+        predicted=np.array(columns["predicted_label_id"], np.int64),
+        topk=topk,
+        topk_probs=probs,
+        noise_threshold=None if threshold is None else _floats(threshold),
+    )
+    return Detection(
+        sample_id=tuple(columns["sample_id"]),
+        file_name=tuple(columns["file_name"]),
+        split=None if columns["split"][:1] in ([], [None]) else tuple(columns["split"]),
+        classes=classes,
+        given=np.array(columns["given_label_id"], np.int64),
+        verdicts=verdicts,
+        read_errors={row: reason for row, reason in enumerate(columns["read_error"]) if reason is not None},
+        settings=notes["settings"],
+        info=notes["info"],
+        clean_labels=None if truth is None else np.array([index.get(name, -1) for name in truth], np.int64),
+    )
+
+
+def _floats(values: list[float | None]) -> np.ndarray:
+    return np.array([np.nan if value is None else value for value in values], np.float32)

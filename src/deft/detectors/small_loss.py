@@ -1,0 +1,188 @@
+"""Small-loss: believe the labels that a network finds easiest to learn (Co-teaching's criterion)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from deft.data.batches import Batches
+from deft.data.images import LabeledImages
+from deft.detectors.base import Detector, Workspace
+from deft.detectors.collect import Collector
+from deft.detectors.detection import Detection, Verdicts, new_detection
+from deft.detectors.inputs import Inputs, Reading, open_inputs
+from deft.detectors.run_info import Stopwatch
+from deft.encoders.base import DualEncoder
+from deft.errors import SettingsError
+from deft.fit import Method, Optimization, fit
+from deft.losses import cross_entropy, masked_mean
+from deft.precision import autocast, resolve_precision
+from deft.prompts.templates import class_features
+from deft.selection import estimate_noise_rate, small_loss_mask
+from deft.tuning import VPT, Attachment, Tuning
+
+
+class SmallLossTraining(Method):
+    """Cross-entropy on the share of each batch with the smallest losses (Han et al., NeurIPS 2018, Algorithm 1).
+
+    One network, as in DeFT's Table 1. The share left out rises linearly from 0 to the noise rate over the warm-up.
+
+    Args:
+        encode: Gives unit features (B, D) of a batch's inputs.
+        head: Linear classifier on the features, started from the class names' text features.
+        attachment: The tuning's trainable weights.
+        noise_rate: Share of wrong labels.
+        warmup: Epochs over which the share left out rises.
+    """
+
+    citation = (
+        "B. Han, Q. Yao, X. Yu, G. Niu, M. Xu, W. Hu, I. Tsang, M. Sugiyama: Co-teaching: Robust Training of "
+        "Deep Neural Networks with Extremely Noisy Labels. NeurIPS 2018."
+    )
+
+    def __init__(
+        self,
+        encode: Callable[[Tensor], Tensor],
+        head: nn.Linear,
+        attachment: Attachment,
+        *,
+        noise_rate: float,
+        warmup: int,
+    ) -> None:
+        super().__init__()
+        self.head = head
+        self.attachment = attachment
+        self._encode = encode
+        self._noise_rate = noise_rate
+        self._warmup = warmup
+
+    def losses(self, train: Batches, epoch: int) -> Iterator[Tensor]:
+        for batch in train.epoch(epoch):
+            losses = cross_entropy(self.predict(batch.inputs), batch.labels)
+            keep = max(int((1 - self._left_out(epoch)) * len(batch)), 1)
+            chosen = torch.zeros_like(losses, dtype=torch.bool)
+            chosen[losses.detach().argsort()[:keep]] = True
+            yield masked_mean(losses, chosen)
+
+    def predict(self, inputs: Tensor) -> Tensor:
+        scores: Tensor = self.head(self._encode(inputs))
+        return scores
+
+    def _left_out(self, epoch: int) -> float:
+        """Share of a batch that is left out in an epoch, R(e)."""
+        return self._noise_rate * min(epoch / max(self._warmup, 1), 1.0)
+
+
+class SmallLoss(Detector):
+    """Ranks labels by their loss after training on the small ones, and keeps the best 1 − r (DeFT's Table 1 baseline).
+
+    Args:
+        encoder: A vision-language model.
+        tuning: How the image tower adapts.
+        noise_rate: Share r of wrong labels, which this method has to be told; None estimates it after training by
+            a two-component mixture over the losses (and trains without leaving anything out).
+        epochs: Epochs in all.
+        warmup: Epochs over which the share left out rises to r.
+        optimization: Learning rate and its company.
+        batch_size: Images per step.
+        seed: Draws order and augmentation.
+
+    Example:
+        >>> found = SmallLoss(load_encoder("tiny"), noise_rate=0.2).detect(images)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        encoder: DualEncoder,
+        *,
+        tuning: Tuning | None = None,
+        noise_rate: float | None = None,
+        epochs: int = 10,
+        warmup: int = 1,
+        optimization: Optimization | None = None,
+        batch_size: int = 64,
+        seed: int = 0,
+    ) -> None:
+        if noise_rate is not None and not 0 <= noise_rate < 1:
+            raise SettingsError(f"The noise rate must lie in 0 ≤ r < 1, not {noise_rate}.")
+        if epochs < 1:
+            raise SettingsError(f"Small-loss needs at least one epoch, not {epochs}.")
+        self.encoder = encoder
+        self.tuning = tuning if tuning is not None else VPT(length=20)
+        self.noise_rate = noise_rate
+        self.epochs = epochs
+        self.warmup = warmup
+        self.optimization = optimization or Optimization()
+        self.reading = Reading(batch_size, seed, self.optimization.precision)
+
+    def settings(self) -> dict[str, object]:
+        return {
+            "detector": "small-loss",
+            "model": self.encoder.name,
+            "tuning": self.tuning.settings(),
+            "noise_rate": self.noise_rate,
+            "epochs": self.epochs,
+            "warmup": self.warmup,
+            "optimization": asdict(self.optimization),
+            "reading": asdict(self.reading),
+        }
+
+    def detect(self, images: LabeledImages, *, workspace: Workspace | None = None) -> Detection:
+        space, watch = workspace or Workspace(), Stopwatch()
+        head = self._head(images)
+        with (
+            open_inputs(self.encoder, self.tuning, images, space, self.reading) as inputs,
+            self.tuning.attach(self.encoder, seed=self.reading.seed) as attachment,
+        ):
+            rate = self.noise_rate or 0.0
+            method = SmallLossTraining(
+                inputs.encode, head, attachment, noise_rate=rate, warmup=self.warmup
+            )
+            fit(
+                method,
+                inputs.batches,
+                epochs=self.epochs,
+                optimization=self.optimization,
+                progress=space.progress,
+            )
+            verdicts, used = self._score(method, inputs, len(images))
+        return new_detection(
+            images,
+            verdicts,
+            read_errors=inputs.read_errors,
+            settings=self.settings(),
+            info={**watch.info(images, str(self.encoder.device)), "noise_rate_used": used},
+        )
+
+    def _head(self, images: LabeledImages) -> nn.Linear:
+        with torch.no_grad():
+            texts = class_features(self.encoder, images.classes) * self.encoder.logit_scale
+        head = nn.Linear(texts.shape[1], texts.shape[0], bias=False, device=texts.device)
+        head.weight = nn.Parameter(texts.clone())
+        return head
+
+    def _score(self, method: SmallLossTraining, inputs: Inputs, rows: int) -> tuple[Verdicts, float]:
+        """A final pass that ranks all losses; the border between kept and left out becomes p_clean = ½."""
+        device = inputs.batches.device
+        collector = Collector(rows, method.head.out_features)
+        with torch.no_grad(), autocast(resolve_precision(self.reading.precision, device), device):
+            for batch in inputs.batches.ordered():
+                scores = method.predict(batch.inputs)
+                collector.add(batch, -cross_entropy(scores, batch.labels), scores)
+        losses = -collector.log_odds[inputs.batches.rows]
+        rate = self.noise_rate
+        if rate is None:
+            rate = estimate_noise_rate(losses, seed=self.reading.seed)
+        kept = small_loss_mask(losses, 1 - rate)
+        return collector.verdicts(shift=_border(losses, kept)), rate
+
+
+def _border(losses: np.ndarray, kept: np.ndarray) -> float:
+    """A loss between the largest that is kept and the smallest that is not."""
+    largest = losses[kept].max() if kept.any() else losses.min() - 1.0
+    smallest = losses[~kept].min() if (~kept).any() else losses.max() + 1.0
+    return float((largest + smallest) / 2)

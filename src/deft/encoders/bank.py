@@ -1,0 +1,79 @@
+"""Outputs of the frozen part of an encoder, computed once per image and kept on disk."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deft.data.batches import Batches, Loader, Rows
+from deft.precision import autocast
+from deft.progress import Progress
+
+
+class BankLoader(Loader):
+    """Reads kept outputs; view 0 is the plain one, the others are augmented.
+
+    Args:
+        views: Memory-mapped outputs, (V, N, ...).
+        device: Where the batches go.
+    """
+
+    def __init__(self, views: np.ndarray, device: torch.device) -> None:
+        self._views = views
+        self._device = device
+
+    def load(self, rows: Rows, rng: np.random.Generator | None) -> Tensor:
+        view = np.zeros(len(rows), np.int64) if rng is None else rng.integers(len(self._views), size=len(rows))
+        return torch.from_numpy(self._views[view, rows]).to(self._device).float()
+
+
+def keep_outputs(
+    encode: Callable[[Tensor], Tensor],
+    batches: Batches,
+    folder: Path,
+    *,
+    views: int,
+    precision: torch.dtype,
+    progress: Progress,
+) -> BankLoader:
+    """Run a frozen function over all images once per view, and keep what it gives in a file without a name.
+
+    Args:
+        encode: Gives one array per image, (B, ...), of pixels (B, 3, S, S).
+        batches: The images.
+        folder: Where the disk space is taken; it is given back when the loader is gone.
+        views: Number of views V; the first is plain, the others are cropped and flipped at random.
+        precision: Number format of the computation.
+        progress: Told of every batch.
+
+    Returns:
+        A loader for the same rows. Tokens are kept in float16, features (B, D) in float32.
+    """
+    bank: np.ndarray | None = None
+    for view in range(views):
+        rng = np.random.default_rng([batches.seed, view]) if view else None
+        task = "Encoding images" if views == 1 else f"Encoding images, view {view + 1}/{views}"
+        for rows in progress.track(_chunks(batches), task, total=len(batches)):
+            with torch.no_grad(), autocast(precision, batches.device):
+                outputs = encode(batches.loader.load(rows, rng))
+            if bank is None:
+                bank = _reserve(folder, (views, len(batches.labels), *outputs.shape[1:]))
+            bank[view, rows] = outputs.float().cpu().numpy()
+    assert bank is not None
+    return BankLoader(bank, batches.device)
+
+
+def _chunks(batches: Batches) -> list[Rows]:
+    size = batches.batch_size
+    return [batches.rows[start : start + size] for start in range(0, len(batches.rows), size)]
+
+
+def _reserve(folder: Path, shape: tuple[int, ...]) -> np.ndarray:
+    dtype = np.float32 if len(shape) == 3 else np.float16
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return np.memmap(file, dtype=dtype, mode="w+", shape=shape)

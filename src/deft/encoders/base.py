@@ -1,0 +1,84 @@
+"""What deft asks of a vision-language model: two towers that meet in one space."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from deft.data.spec import ImageSpec
+from deft.encoders.text import TextTower
+
+
+class DualEncoder(nn.Module, ABC):
+    """An image tower and a text tower in one space; frozen and in evaluation mode unless a tuning says otherwise.
+
+    The image tower is a stem (pixels to tokens) and a stack of transformer `layers`, each a module that maps
+    (B, L, W) to (B, L, W). Tunings hook themselves onto the layers and need to know nothing else, so tokens
+    that they append must pass through: `tower` hands whatever sequence it gets to the layers and reads its
+    result only from the tokens that it knows.
+
+    Attributes:
+        name: What the model is called in tables and saved settings: a hub id, "tiny" or a folder.
+        spec: The pixels it wants.
+        text: Its text tower.
+    """
+
+    name: str
+    spec: ImageSpec
+    text: TextTower
+
+    @property
+    @abstractmethod
+    def layers(self) -> nn.ModuleList:
+        """Transformer layers of the image tower, in order."""
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """Width W of the tokens between the layers."""
+
+    @property
+    @abstractmethod
+    def visual(self) -> nn.Module:
+        """All of the image tower: the module whose parameters full fine-tuning trains."""
+
+    @property
+    @abstractmethod
+    def logit_scale(self) -> Tensor:
+        """Inverse temperature 1/τ of the similarities, a scalar (CLIP: 100)."""
+
+    @property
+    @abstractmethod
+    def heavy_stem(self) -> bool:
+        """Whether the stem costs enough that its tokens are worth keeping on disk between epochs."""
+
+    @abstractmethod
+    def stem(self, pixels: Tensor) -> Tensor:
+        """Tokens that enter the first layer, (B, L, W), of normalised pixels (B, 3, H, W)."""
+
+    @abstractmethod
+    def tower(self, tokens: Tensor) -> Tensor:
+        """Unit image features, (B, D), of the tokens that enter the first layer, (B, L, W)."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return next(self.parameters()).device
+
+    def encode_images(self, pixels: Tensor) -> Tensor:
+        """Unit features of images.
+
+        Args:
+            pixels: Normalised images, (B, 3, H, W).
+
+        Returns:
+            Features of length one, (B, D).
+        """
+        return self.tower(self.stem(pixels))
+
+    def encode_texts(self, texts: Sequence[str]) -> Tensor:
+        """Unit features of sentences, (K, D)."""
+        return self.text.encode_texts(texts)

@@ -1,0 +1,26 @@
+"""Every error that deft raises on purpose.
+
+    DeftError
+    ├── DataError        the images, labels or tables given can't be used
+    ├── ModelError       a model can't be loaded, or can't do what is asked of it
+    └── SettingsError    an option's value makes no sense
+
+Each message says what was given, what was expected and what exists; the command line prints it as one
+sentence and exits with status 2. A bug of ours is never one of these.
+"""
+
+
+class DeftError(Exception):
+    """Base of all errors that a user of deft can mend."""
+
+
+class DataError(DeftError):
+    """The images, labels or tables given can't be used."""
+
+
+class ModelError(DeftError):
+    """A model can't be loaded, or can't do what is asked of it."""
+
+
+class SettingsError(DeftError, ValueError):
+    """An option's value makes no sense."""

@@ -1,0 +1,37 @@
+"""How long actions tell a user that they are alive: an interface, and a silent default."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class Progress(ABC):
+    """What an action reports to while it runs; the command line draws it, the library is silent."""
+
+    @abstractmethod
+    def track(self, steps: Iterable[T], task: str, *, total: int | None = None) -> Iterator[T]:
+        """Yield the steps, reporting each as done.
+
+        Args:
+            steps: What is worked through.
+            task: What a person reads beside the bar, such as "Reading images".
+            total: Number of steps, where it is known.
+        """
+
+    @abstractmethod
+    def note(self, text: str) -> None:
+        """Tell a person something that happened, in one sentence."""
+
+
+class Silent(Progress):
+    """Says nothing."""
+
+    def track(self, steps: Iterable[T], task: str, *, total: int | None = None) -> Iterator[T]:
+        return iter(steps)
+
+    def note(self, text: str) -> None:
+        return None

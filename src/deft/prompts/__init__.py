@@ -1,0 +1,1 @@
+"""Prompts: sentences around class names, and learned ones."""

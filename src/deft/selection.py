@@ -1,0 +1,140 @@
+"""From per-sample losses to the samples that are probably clean: mixtures and small losses."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+
+from deft.errors import DataError, SettingsError
+
+Floats = npt.NDArray[np.float64]
+OUTLIER_QUANTILE = 0.995
+
+
+def two_component_posterior(
+    losses: npt.ArrayLike,
+    *,
+    seed: int,
+    labels: npt.ArrayLike | None = None,
+    max_iter: int = 10,
+    tol: float = 1e-2,
+    reg_covar: float = 5e-4,
+) -> Floats:
+    """Probability that each sample is clean, from a mixture of two Gaussians over the losses.
+
+    Source: Li et al., "DivideMix", ICLR 2020, whose settings are the defaults. Beyond it: the largest 0.5 %
+    count as equally large, so that one outlier doesn't set the scale; the probability never rises with the
+    loss; losses that are all the same are all clean.
+
+    Args:
+        losses: One loss per sample, (N,); NaN where there is none.
+        seed: Seed of the k-means start.
+        labels: Classes, (N,) integers, to fit one mixture per class; one mixture for all if None.
+        max_iter: Most rounds of expectation maximisation.
+        tol: Gain of the likelihood below which it stops.
+        reg_covar: Added to each component's variance, in units of the range of the losses.
+
+    Returns:
+        P(clean), (N,) in 0..1, NaN where the loss is.
+
+    Raises:
+        DataError: The losses or labels aren't one value per sample.
+    """
+    values = _losses(losses)
+    groups = np.zeros(len(values), dtype=np.int64) if labels is None else np.asarray(labels)
+    if groups.shape != values.shape:
+        raise DataError(f"There are {len(values)} losses, but the labels have the shape {groups.shape}.")
+    posterior = np.full(len(values), np.nan)
+    known = ~np.isnan(values)
+    for group in np.unique(groups[known]):
+        rows = np.flatnonzero(known & (groups == group))
+        mixture = GaussianMixture(2, max_iter=max_iter, tol=tol, reg_covar=reg_covar, random_state=seed)
+        posterior[rows] = _posterior(_unit_range(values[rows]), mixture)
+    return posterior
+
+
+def estimate_noise_rate(losses: npt.ArrayLike, *, seed: int) -> float:
+    """Share of wrong labels, read off a two-component mixture over the losses.
+
+    The mixture finds two groups whether or not there are two, so on clean data the estimate is too high.
+
+    Args:
+        losses: One loss per sample, (N,); NaN where there is none.
+        seed: Seed of the mixture.
+
+    Returns:
+        The mean probability of being wrong, 0..1; zero for no loss or for losses that are all the same.
+
+    Raises:
+        DataError: The losses aren't one value per sample.
+    """
+    posterior = two_component_posterior(losses, seed=seed)
+    known = posterior[~np.isnan(posterior)]
+    return float(1.0 - known.mean()) if len(known) else 0.0
+
+
+def small_loss_mask(losses: npt.ArrayLike, keep_fraction: float) -> npt.NDArray[np.bool_]:
+    """Choose the samples with the smallest losses.
+
+    Source: Han et al., "Co-teaching", NeurIPS 2018.
+
+    Args:
+        losses: One loss per sample, (N,); NaN, which is never chosen, where there is none.
+        keep_fraction: Share of the losses to choose, 0..1.
+
+    Returns:
+        Whether each sample is chosen, (N,) bool; of equal losses the earlier come first.
+
+    Raises:
+        SettingsError: The share isn't in 0..1.
+        DataError: The losses aren't one value per sample.
+    """
+    if not 0.0 <= keep_fraction <= 1.0:
+        raise SettingsError(f"The share to keep must lie in 0..1, not {keep_fraction}.")
+    values = _losses(losses)
+    kept = round(keep_fraction * int((~np.isnan(values)).sum()))
+    mask = np.zeros(len(values), dtype=np.bool_)
+    mask[np.argsort(values, kind="stable")[:kept]] = True  # NaN sorts last
+    return mask
+
+
+def _losses(losses: npt.ArrayLike) -> Floats:
+    values = np.asarray(losses, dtype=np.float64)
+    if values.ndim != 1:
+        raise DataError(f"Losses must be one value per sample, not an array of shape {values.shape}.")
+    return values
+
+
+def _unit_range(values: Floats) -> Floats:
+    """Losses scaled to 0..1 after the largest few are made equal; all zero if they don't differ."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return np.zeros_like(values)
+    values = np.clip(values, finite.min(), finite.max())
+    top = np.quantile(values, OUTLIER_QUANTILE, method="lower")
+    if top > values.min():
+        values = np.minimum(values, top)
+    low, high = values.min(), values.max()
+    if high == low:
+        return np.zeros_like(values)
+    scaled: Floats = values / (high - low) - low / (high - low)
+    return np.clip(scaled, 0.0, 1.0)
+
+
+def _posterior(scaled: Floats, mixture: GaussianMixture) -> Floats:
+    """Posterior of the component with the smaller mean, made to fall with the loss."""
+    if len(np.unique(scaled)) < 2:
+        return np.ones_like(scaled)
+    column = scaled[:, None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # ten rounds are the method, not a failure
+        mixture.fit(column)
+    small, large = np.argsort(mixture.means_[:, 0])
+    posterior: Floats = mixture.predict_proba(column)[:, small].astype(np.float64)
+    posterior[scaled <= mixture.means_[small, 0]] = 1.0
+    posterior[scaled >= mixture.means_[large, 0]] = 0.0
+    return posterior

@@ -1,0 +1,50 @@
+"""How the image tower adapts: choose by type, `VPT(length=20)`, `LoRA(rank=8)`, `Frozen()`, ..."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from deft.errors import SettingsError
+from deft.tuning.adapter import Adapter
+from deft.tuning.base import Attachment, Tuning
+from deft.tuning.bias import Bias
+from deft.tuning.frozen import Frozen
+from deft.tuning.full import Full
+from deft.tuning.lora import LoRA
+from deft.tuning.vpt import VPT
+
+TUNINGS: dict[str, type[Tuning]] = {
+    "Adapter": Adapter,
+    "Bias": Bias,
+    "Frozen": Frozen,
+    "Full": Full,
+    "LoRA": LoRA,
+    "VPT": VPT,
+}
+
+
+def tuning_from_settings(settings: Mapping[str, object]) -> Tuning:
+    """The tuning that `Tuning.settings` described.
+
+    Raises:
+        SettingsError: There is no tuning of that name.
+    """
+    values = dict(settings)
+    kind = str(values.pop("type", None))
+    if kind not in TUNINGS:
+        raise SettingsError(f"Unknown tuning {kind!r}. Known: {', '.join(sorted(TUNINGS))}.")
+    return TUNINGS[kind](**values)
+
+
+__all__ = [
+    "TUNINGS",
+    "VPT",
+    "Adapter",
+    "Attachment",
+    "Bias",
+    "Frozen",
+    "Full",
+    "LoRA",
+    "Tuning",
+    "tuning_from_settings",
+]

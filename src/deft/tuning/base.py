@@ -1,0 +1,72 @@
+"""Tunings: small sets of trainable weights that attach themselves to an encoder and come off again."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, is_dataclass
+from types import TracebackType
+
+from torch import nn
+
+from deft.encoders.base import DualEncoder
+
+
+class Attachment(nn.Module):
+    """What a tuning added to an encoder: its trainable weights, and the way back.
+
+    Its `state_dict` is all that has to be kept of a tuning. Leaving its context, or calling `detach`, makes the
+    encoder what it was, bit by bit.
+
+    Args:
+        weights: The trainable parameters by name.
+        undo: Takes everything off the encoder again.
+    """
+
+    def __init__(self, weights: Mapping[str, nn.Parameter], undo: Callable[[], None]) -> None:
+        super().__init__()
+        # A dot is the one character that a parameter's name can't hold.
+        self.weights = nn.ParameterDict({name.replace(".", "/"): weight for name, weight in weights.items()})
+        self._undo: Callable[[], None] | None = undo
+
+    def detach(self) -> None:
+        """Take the tuning off the encoder; a second call does nothing."""
+        if self._undo is not None:
+            self._undo()
+            self._undo = None
+
+    def __enter__(self) -> Attachment:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.detach()
+
+
+class Tuning(ABC):
+    """How the image tower adapts to a data set; a frozen value, chosen by its type."""
+
+    @property
+    @abstractmethod
+    def changes_images(self) -> bool:
+        """Whether image features change while it trains; if not, they are computed once."""
+
+    @property
+    @abstractmethod
+    def changes_stem(self) -> bool:
+        """Whether what comes before the first layer changes; if not, its tokens may be kept."""
+
+    @abstractmethod
+    def attach(self, encoder: DualEncoder, *, seed: int) -> Attachment:
+        """Put the tuning onto an encoder.
+
+        Args:
+            encoder: A frozen encoder; its own weights are restored when the attachment is detached.
+            seed: Draws the initial weights.
+        """
+
+    def settings(self) -> dict[str, object]:
+        """The tuning as plain JSON values, read back by `tuning_from_settings`."""
+        assert is_dataclass(self)
+        return {"type": type(self).__name__, **asdict(self)}

@@ -1,0 +1,62 @@
+"""Low-rank adaptation (Hu et al., ICLR 2022) of the image tower's attention, by peft."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from deft.encoders.base import DualEncoder
+from deft.errors import SettingsError
+from deft.tuning.base import Attachment, Tuning
+
+
+@dataclass(frozen=True)
+class LoRA(Tuning):
+    """Adds a product of two thin matrices to the query and value projections of every layer (Hu et al. 2022, Eq. 3).
+
+    Args:
+        rank: Inner size r of the product.
+        alpha: Its scale is alpha / rank.
+    """
+
+    rank: int = 8
+    alpha: float = 16.0
+
+    def __post_init__(self) -> None:
+        if self.rank < 1:
+            raise SettingsError(f"LoRA needs a rank of at least 1, not {self.rank}.")
+
+    @property
+    def changes_images(self) -> bool:
+        return True
+
+    @property
+    def changes_stem(self) -> bool:
+        return False
+
+    def attach(self, encoder: DualEncoder, *, seed: int) -> Attachment:
+        from peft import LoraConfig
+        from peft.tuners.lora import LoraModel
+
+        visual = encoder.visual
+        inside = {id(module) for module in encoder.layers.modules()}
+        targets = [
+            name
+            for name, module in visual.named_modules()
+            if isinstance(module, nn.Linear)
+            and id(module) in inside
+            and name.rsplit(".", 1)[-1] in ("q_proj", "v_proj")
+        ]
+        config = LoraConfig(r=self.rank, lora_alpha=self.alpha, target_modules=targets, lora_dropout=0.0)
+        # peft draws from the global generator; the seed must not leak out of here.
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            adapted = LoraModel(visual, {"default": config}, "default")
+        weights = {name: weight for name, weight in visual.named_parameters() if "lora_" in name}
+
+        def undo() -> None:
+            adapted.unload()
+
+        return Attachment(weights, undo)
