@@ -74,7 +74,12 @@ def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     config = CLIPConfig(text_config=text, vision_config=vision, projection_dim=24)
     _save_random(CLIPModel, config, folder)
-    processor = {"do_center_crop": True, "resample": 3, "image_mean": [0.48, 0.46, 0.41], "image_std": [0.27, 0.26, 0.28]}
+    processor = {
+        "do_center_crop": True,
+        "resample": 3,
+        "image_mean": [0.48, 0.46, 0.41],
+        "image_std": [0.27, 0.26, 0.28],
+    }
     (folder / "preprocessor_config.json").write_text(json.dumps(processor))
     return folder
 

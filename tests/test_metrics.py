@@ -96,9 +96,7 @@ def test_wilson_interval_by_hand() -> None:
     assert wilson_interval(0, 0) == (0.0, 1.0)
 
 
-@pytest.mark.parametrize(
-    ("successes", "total", "confidence"), [(3, 2, 0.95), (-1, 2, 0.95), (1, 2, 0.0), (1, 2, 1.0)]
-)
+@pytest.mark.parametrize(("successes", "total", "confidence"), [(3, 2, 0.95), (-1, 2, 0.95), (1, 2, 0.0), (1, 2, 1.0)])
 def test_an_interval_of_no_share_is_refused(successes: int, total: int, confidence: float) -> None:
     with pytest.raises(SettingsError):
         wilson_interval(successes, total, confidence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import io
 import time
@@ -19,9 +20,8 @@ from deft.encoders.trunk import Trunk
 
 SIDE = 160
 MEAN, STD = 0.498, 0.502
-TAIL_FROM = 11  # blocks from here on (the last two stages) are trained further; what enters them is kept
-TAIL_CHANNELS = 112
-GRID = SIDE // 16
+GRID = SIDE // 32
+HEAD_INPUTS = 320
 
 View = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -48,9 +48,7 @@ def decode(files: list[Path], label: str) -> tuple[np.ndarray, list[str]]:
 
 def resize(pixels: Tensor, side: int) -> Tensor:
     """Bicubic resize with antialiasing of values 0..255, (B, 3, side, side)."""
-    return F.interpolate(
-        pixels, size=(side, side), mode="bicubic", align_corners=False, antialias=True
-    ).clamp_(0, 255)
+    return F.interpolate(pixels, size=(side, side), mode="bicubic", align_corners=False, antialias=True).clamp_(0, 255)
 
 
 def normalise(pixels: Tensor) -> Tensor:
@@ -103,37 +101,29 @@ def _batches(count: int, size: int) -> Iterator[slice]:
 
 
 @torch.inference_mode()
-def extract(
-    trunk: Trunk, images: np.ndarray, view: View, files: tuple[Path, Path], seed: int, batch: int = 32
-) -> None:
-    """Write, for one view of all images, what enters the trunk's tail and what enters its head.
+def extract(trunk: Trunk, images: np.ndarray, view: View, file: Path, seed: int, batch: int = 32) -> None:
+    """Write, for one view of all images, what enters the trunk's head: a quarter of what leaves it.
 
     Args:
-        trunk: The trunk; it runs in bfloat16.
+        trunk: The trunk; a copy of it runs in bfloat16.
         images: (N, H, W, 3) uint8.
         view: What happens to a batch of them first.
-        files: Where (N, 112, 10, 10) and (N, 320, 5, 5) go, float16.
+        file: Where (N, 320, 5, 5) goes, float16.
         seed: Seed of the view's draws, a batch sharing one crop.
         batch: Images at a time; small, so that activations stay in the processor's cache.
     """
     generator = torch.Generator().manual_seed(seed)
-    shapes = ((len(images), TAIL_CHANNELS, GRID, GRID), (len(images), 320, GRID // 2, GRID // 2))
-    partial = [file.with_suffix(".part") for file in files]
-    low, high = (
-        np.lib.format.open_memmap(f, "w+", np.float16, s) for f, s in zip(partial, shapes, strict=True)
-    )
-    trunk = trunk.to(torch.bfloat16, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    partial = file.with_suffix(".part")
+    kept = np.lib.format.open_memmap(partial, "w+", np.float16, (len(images), HEAD_INPUTS, GRID, GRID))
+    trunk = copy.deepcopy(trunk).bfloat16()
     began = time.time()
     for rows in _batches(len(images), batch):
-        pixels = view(torch.from_numpy(images[rows]).permute(0, 3, 1, 2).float(), generator)
+        pixels = view(torch.from_numpy(images[rows].copy()).permute(0, 3, 1, 2).float(), generator)
         maps = normalise(pixels).bfloat16().contiguous(memory_format=torch.channels_last)
         maps = F.relu6(trunk.first(maps))
-        for number, block in enumerate(trunk.blocks):
-            if number == TAIL_FROM:
-                low[rows] = maps.float().half().numpy()
+        for block in trunk.blocks:
             maps = block(maps)
-        high[rows] = maps.float().half().numpy()
+        kept[rows] = maps.float().half().numpy()
         if rows.start % 6400 == 0:
             print(f"  {rows.stop}/{len(images)} images, {rows.stop / (time.time() - began):.0f}/s", flush=True)
-    for file, part in zip(files, partial, strict=True):
-        part.rename(file)
+    partial.rename(file)

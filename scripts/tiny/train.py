@@ -10,14 +10,15 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from scripts.tiny.glyphs import caption_sets
+from scripts.tiny.photos import Photos
+from scripts.tiny.texts import Vocabulary, template_or_context
+from scripts.tiny.words import Tree
 from torch import Tensor, nn
 
 from deft.encoders.hybrid import HybridEncoder
 from deft.encoders.plan import PromptPlan, Slots, split_name
 from deft.encoders.text import CausalTextTower
-from tiny.glyphs import caption_sets
-from tiny.texts import Vocabulary, template_or_context
-from tiny.words import Tree
 
 CONTEXT_STD = 0.02
 
@@ -119,29 +120,8 @@ def words_loss(words: Words, taught: Vocabulary, draws: random.Random, batch: in
 
 
 @dataclass
-class Photos:
-    """Training images as the trunk sees them, and what its classifier thinks of them.
-
-    Args:
-        views: Per view, what enters the trunk's head, (N, 320, h, w) float16.
-        labels: ImageNet class of each image, (N,).
-        glyphs: The same features of glyph pictures, (G, 320, h, w).
-        glyph_labels: Glyph of each picture, (G,).
-        classifier: Weights (1000, 1280) and biases (1000,) on the mean of the grid.
-        means: Expected mean feature of each class, (1000, 1280).
-    """
-
-    views: list[Tensor]
-    labels: Tensor
-    glyphs: Tensor
-    glyph_labels: Tensor
-    classifier: tuple[Tensor, Tensor]
-    means: Tensor
-
-
-@dataclass
 class Batch:
-    """A batch on its way into the tower: grid (B, 1280, h, w), target over 1000 classes and 36 glyphs."""
+    """A batch on its way into the tower: features (B, L, 1280), target over 1000 classes and 36 glyphs."""
 
     grid: Tensor
     target: Tensor
@@ -149,37 +129,76 @@ class Batch:
 
 @torch.no_grad()
 def draw_batch(
-    photos: Photos, head: nn.Module, count: int, glyphs: int, generator: torch.Generator, moved: float
+    photos: Photos, head: nn.Conv2d, count: int, glyphs: int, generator: torch.Generator, moved: float
 ) -> Batch:
     """Random photos and glyphs; some photos moved, in the trunk's feature space, to another class.
 
     The teacher is linear in the mean of the grid, so it can judge a moved photo exactly. This is how
-    classes take part of which there is no training photo.
+    classes take part of which there is no training photo. It always judges the clear view.
     """
-    view = photos.views[int(torch.randint(len(photos.views), (), generator=generator))]
-    rows = torch.randint(len(photos.labels), (count,), generator=generator)
+    which = int(torch.randint(len(photos.views), (), generator=generator))
+    view, means = photos.views[which], photos.means[which]
+    rows = torch.randint(len(view), (count,), generator=generator).sort().values
     some = torch.randint(len(photos.glyphs), (glyphs,), generator=generator)
-    maps = torch.cat([view[rows.sort().values], photos.glyphs[some]])
-    labels = photos.labels[rows.sort().values].clone()
-    with torch.autocast("cpu", torch.bfloat16):
-        grid = F.relu6(head(maps.float())).float()
-    flip = torch.rand(len(grid), generator=generator) < 0.5
-    flip[count:] = False
-    grid = torch.where(flip[:, None, None, None], grid.flip(-1), grid)
+    maps = torch.cat([mirrored(view[rows], generator), photos.glyphs[some]]).bfloat16()
+    labels = photos.labels[rows].clone()
+    weight = head.weight.flatten(1).bfloat16()
+    bias = head.bias.bfloat16() if head.bias is not None else None
+    grid = F.linear(maps.flatten(2).transpose(1, 2), weight, bias).clamp_(0, 6)
     shifted = int(moved * count)
     chosen = torch.randperm(count, generator=generator)[:shifted]
-    fresh = torch.randint(len(photos.means), (shifted,), generator=generator)
+    fresh = torch.randint(len(means), (shifted,), generator=generator)
     strength = 0.7 + 0.8 * torch.rand(shifted, 1, generator=generator)
-    step = (photos.means[fresh] - photos.means[labels[chosen]]) * strength
-    grid[chosen] = (grid[chosen] + step[:, :, None, None]).clamp(0, 6)
+    step = (means[fresh] - means[labels[chosen]]) * strength
+    grid[chosen] = (grid[chosen] + step[:, None].bfloat16()).clamp_(0, 6)
+    clear = photos.clear[rows].float()
+    clear[chosen] += (photos.means[0][fresh] - photos.means[0][labels[chosen]]) * strength
     labels[chosen] = fresh
     weights, biases = photos.classifier
-    teacher = (grid[:count].mean((2, 3)) @ weights.T + biases).softmax(-1)
+    teacher = (clear.clamp_(0, 6) @ weights.T + biases).softmax(-1)
     target = torch.zeros(len(grid), 1000 + 36)
     target[:count, :1000] = 0.45 * teacher
     target[torch.arange(count), labels] += 0.55
     target[count + torch.arange(glyphs), 1000 + photos.glyph_labels[some]] = 1
     return Batch(grid, target)
+
+
+def mirrored(maps: Tensor, generator: torch.Generator) -> Tensor:
+    """Maps (B, C, h, w), half of them left to right."""
+    flip = torch.rand(len(maps), generator=generator) < 0.5
+    maps[flip] = maps[flip].flip(-1)
+    return maps
+
+
+@torch.no_grad()
+def start_images(encoder: HybridEncoder, words: Words, tree: Tree, photos: Photos, axes: tuple[Tensor, Tensor]) -> None:
+    """Set projection and head so that the untrained tower already does what a linear map can do.
+
+    Args:
+        encoder: What is started.
+        words: Its text tower, trained.
+        tree: The hypernym tree.
+        photos: The training images.
+        axes: Main axes of the pooled features, divided by their spread, (W, 1280), and the mean (1280,).
+    """
+    vision, generator = encoder.visual, torch.Generator().manual_seed(0)
+    vision.project.weight.copy_(axes[0])
+    vision.project.bias.copy_(-axes[0] @ axes[1])
+    leaves = words.encode([tree.names[leaf][0] for leaf in tree.leaves], "a photo of a {}.")
+    glyphs = words.encode([captions[0] for captions in caption_sets()], "{}")
+    wanted = torch.cat([leaves, glyphs])
+    inputs, outputs = [], []
+    for _ in range(40):
+        batch = draw_batch(photos, vision.trunk.head, 448, 64, generator, 0.5)
+        tokens = vision.embed(batch.grid.float())
+        for layer in vision.layers:
+            tokens = layer(tokens, None)
+        inputs.append(vision.norm(tokens[:, 0]))
+        outputs.append(F.normalize(batch.target @ wanted, dim=-1))
+    x, y = torch.cat(inputs), torch.cat(outputs)
+    gram = x.T @ x
+    gram.diagonal().add_(1e-3 * gram.diagonal().mean())
+    vision.head.weight.copy_(torch.linalg.solve(gram, x.T @ y).T)
 
 
 class Classes:
@@ -227,8 +246,8 @@ def teach_images(
     *,
     seconds: float,
     seed: int,
-    count: int = 448,
-    glyphs: int = 64,
+    count: int = 256,
+    glyphs: int = 32,
     moved: float = 0.3,
 ) -> None:
     """Train both towers (the trunk stays as it is) on batches that draw their own set of classes.
@@ -260,10 +279,10 @@ def teach_images(
         names, place, way = classes.draw()
         target = torch.zeros(len(batch.target), len(names)).index_add_(1, place, batch.target)
         with torch.autocast("cpu", torch.bfloat16):
-            features = vision.features(vision.tokens(batch.grid))
+            features = vision.features(vision.embed(batch.grid))
             embedded = words.encode(names, way)
         fit = contrast(features.float(), embedded, log_scale.exp(), target)
-        loss = fit + 2 * words_loss(words, taught, draws, 192)
+        loss = fit + 2 * words_loss(words, taught, draws, 256)
         adam.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(trained, 1.0)

@@ -144,3 +144,21 @@ def usual_words(synset: Synset) -> list[str]:
     """Words of a synset, without Latin names and without words that seldom mean it."""
     words = [word for word in synset.words if not (" " in word and word[:1].isupper() and word[1:].islower())]
     return [word.lower() for word in (words or synset.words)[:3]]
+
+
+def kinds_of(nouns: dict[str, Synset]) -> dict[str, list[str]]:
+    """For each word, in its commonest visible meaning, what it is a kind of, nearest first."""
+    best: dict[str, tuple[float, str]] = {}
+    for node, synset in nouns.items():
+        for word, count in zip(synset.words, synset.counts, strict=True):
+            rank = count + (3.0 if synset.lexfile in VISIBLE else 0.0)
+            if word.lower() not in best or rank > best[word.lower()][0]:
+                best[word.lower()] = (rank, node)
+    found: dict[str, list[str]] = {}
+    for word, (_, node) in best.items():
+        chain: list[str] = []
+        while nouns[node].parents and len(chain) < 4:
+            node = nouns[node].parents[0]
+            chain.append(nouns[node].words[0].lower())
+        found[word] = chain
+    return found

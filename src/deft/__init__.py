@@ -72,7 +72,7 @@ _HOMES = {
     "score_detection": "deft.metrics",
 }
 
-__all__ = sorted([*_HOMES, "__version__"])  # noqa: PLE0605
+__all__ = sorted([*_HOMES, "__version__"])
 
 
 def __getattr__(name: str) -> Any:

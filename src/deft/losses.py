@@ -36,9 +36,7 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     return F.cross_entropy(logits.float(), labels, reduction="none")
 
 
-def symmetric_cross_entropy(
-    logits: Tensor, labels: Tensor, *, alpha: float = 1.0, beta: float = 1.0
-) -> Tensor:
+def symmetric_cross_entropy(logits: Tensor, labels: Tensor, *, alpha: float = 1.0, beta: float = 1.0) -> Tensor:
     """α·CE + β·RCE of each sample (Wang et al., ICCV 2019, Eq. 6).
 
     With the label's zeros clipped at 1e-4 the reverse term is A·(1 − p_y), A = −ln 1e-4 = 9.21, so no one-hot

@@ -95,9 +95,7 @@ def score_detection(
     )
 
 
-def clean_selection(
-    is_clean: npt.ArrayLike, given: npt.ArrayLike, truth: npt.ArrayLike
-) -> tuple[float, float]:
+def clean_selection(is_clean: npt.ArrayLike, given: npt.ArrayLike, truth: npt.ArrayLike) -> tuple[float, float]:
     """Precision and recall of the images kept as clean, as in table 1 of the paper.
 
     Source: Wei et al., "Vision-Language Models are Strong Noisy Label Detectors", NeurIPS 2024.

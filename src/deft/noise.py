@@ -19,9 +19,7 @@ Labels = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
-def symmetric(
-    labels: npt.ArrayLike, rate: float, *, num_classes: int, seed: int, include_self: bool = False
-) -> Labels:
+def symmetric(labels: npt.ArrayLike, rate: float, *, num_classes: int, seed: int, include_self: bool = False) -> Labels:
     """Replace a share of the labels by classes drawn uniformly.
 
     Source: the usual symmetric noise; `include_self` is the variant of DeFT's and DivideMix's code, whose
@@ -102,9 +100,7 @@ def asymmetric(
         raise SettingsError("Asymmetric noise needs a map with at least one pair of classes.")
     for source, wrong in class_map.items():
         if not (0 <= source < num_classes and 0 <= wrong < num_classes):
-            raise SettingsError(
-                f"The class map sends {source} to {wrong}, but the classes are 0 to {num_classes - 1}."
-            )
+            raise SettingsError(f"The class map sends {source} to {wrong}, but the classes are 0 to {num_classes - 1}.")
         if source == wrong:
             raise SettingsError(f"The class map sends class {source} to itself, which makes no label wrong.")
         target[source] = wrong

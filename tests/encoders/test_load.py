@@ -25,7 +25,9 @@ def test_pixels_follow_the_checkpoints_own_preprocessor(clip_folder: Path, sigli
     assert (siglip.size, siglip.fit, siglip.interpolation) == (32, "squash", "bilinear")
 
 
-def test_a_model_out_of_reach_is_one_sentence_that_names_the_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_out_of_reach_is_one_sentence_that_names_the_ways_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with pytest.raises(ModelError) as caught:
         load_encoder("openai/clip-vit-base-patch16")
     message = str(caught.value)

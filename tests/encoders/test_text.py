@@ -59,9 +59,7 @@ def gradient(features: Tensor, context: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("position", get_args(NamePosition))
 @pytest.mark.parametrize("class_specific", [False, True])
-def test_shared_prefix_equals_plain_encoding(
-    clip: DualEncoder, position: NamePosition, class_specific: bool
-) -> None:
+def test_shared_prefix_equals_plain_encoding(clip: DualEncoder, position: NamePosition, class_specific: bool) -> None:
     plan = clip.text.plan_prompts(NAMES, length=6, position=position, shared=not class_specific)
     shape = (2, len(NAMES), 6, clip.text.width) if class_specific else (2, 6, clip.text.width)
     context = torch.randn(shape, generator=torch.Generator().manual_seed(1)).requires_grad_()
@@ -138,9 +136,7 @@ def test_image_features_of_siglip2_equal_those_of_transformers(siglip2_folder: P
     encoder = load_encoder(siglip2_folder, device="cpu")
     model = AutoModel.from_pretrained(siglip2_folder).eval()
     pixels = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(3))
-    patches = torch.stack(
-        [torch.from_numpy(convert_image_to_patches(image.numpy(), 8)) for image in pixels]
-    )
+    patches = torch.stack([torch.from_numpy(convert_image_to_patches(image.numpy(), 8)) for image in pixels])
     shapes = torch.tensor([[4, 4], [4, 4]])
     mask = torch.ones(2, 16, dtype=torch.int64)
     with torch.no_grad():

@@ -22,7 +22,15 @@ from deft.tuning import (
     tuning_from_settings,
 )
 
-EVERY = [VPT(length=3), VPT(length=3, depth="shallow"), LoRA(rank=2), Adapter(width=4), Bias(), Full(), Frozen()]
+EVERY = [
+    VPT(length=3),
+    VPT(length=3, depth="shallow"),
+    LoRA(rank=2),
+    Adapter(width=4),
+    Bias(),
+    Full(),
+    Frozen(),
+]
 TRAINABLE = EVERY[:-1]
 MODELS = ["clip_folder", "siglip_folder", "tiny"]
 

@@ -62,9 +62,7 @@ def _checked(array: np.ndarray[Any, Any], what: str, *, whole: bool) -> Pixels:
     """Return a uint8 array of images (`whole`) or of one, or say what is wrong with it."""
     expected = "(N, H, W) or (N, H, W, 3)" if whole else "(H, W) or (H, W, 3)"
     spatial = 3 if whole else 2
-    if array.ndim not in (spatial, spatial + 1) or (
-        array.ndim > spatial and array.shape[-1] not in (1, 3, 4)
-    ):
+    if array.ndim not in (spatial, spatial + 1) or (array.ndim > spatial and array.shape[-1] not in (1, 3, 4)):
         raise DataError(f"{what} has shape {array.shape}, expected {expected}.")
     if array.dtype != np.uint8:
         raise DataError(f"{what} has type {array.dtype}, expected uint8 with values from 0 to 255.")

@@ -52,9 +52,7 @@ class Columns:
         return Columns(image, label, self.clean)
 
 
-def _settle(
-    named: str | None, there: Sequence[str], known: Sequence[str], words: tuple[str, str, str]
-) -> str:
+def _settle(named: str | None, there: Sequence[str], known: Sequence[str], words: tuple[str, str, str]) -> str:
     kind, option, source = words
     columns = ", ".join(there) or "(none)"
     if named is not None:
@@ -66,7 +64,8 @@ def _settle(
         return found[0]
     if found:
         raise DataError(
-            f"{source} has several columns that may hold the {kind}: {', '.join(found)}. Choose one with {option}."
+            f"{source} has several columns that may hold the {kind}: {', '.join(found)}; its columns are: "
+            f"{columns}. Choose one with {option}."
         )
     raise DataError(
         f"{source} has no column that is known to hold the {kind} ({', '.join(known)}); "

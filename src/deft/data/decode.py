@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from deft.data.readers import ImageError, Pixels, one_line
@@ -41,9 +44,7 @@ def decode(data: bytes | Pixels, spec: ImageSpec, side: int) -> Pixels:
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # what Pillow thinks of odd EXIF and palettes is no news to anyone
+            warnings.simplefilter("ignore")  # Pillow on odd EXIF and palettes: no news to anyone
             image = _open(data)
             image.draft(image.mode, _enough(image.size, spec, side))
             image.load()
@@ -59,7 +60,7 @@ def decode(data: bytes | Pixels, spec: ImageSpec, side: int) -> Pixels:
 def shorter_side(data: bytes | Pixels) -> int:
     """Return the length of an image's shorter side from its header alone; 0 where there is none."""
     if isinstance(data, np.ndarray):
-        return min(data.shape[:2])
+        return int(min(data.shape[:2]))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -112,21 +113,17 @@ def _unidentified(data: bytes) -> str:
         return "a HEIC image, which Pillow can't read: convert it to JPEG"
     if not any(data[:4096]):
         return "not an image (all zeros)"
-    start = data[:24].decode("ascii", "backslashreplace")
-    return (
-        f"not an image (starts with {start!r})"
-        if start.isprintable()
-        else f"not an image (starts with {data[:12]!r})"
-    )
+    start = data[:24].decode("utf-8", "ignore").splitlines()[0].strip()
+    if start.isprintable() and len(start) > 3:
+        return f"not an image (starts with '{start}')"
+    return f"not an image (starts with the bytes {data[:8].hex(' ')})"
 
 
 def _reason(error: Exception) -> str:
     text = one_line(error)
     if isinstance(error, Image.DecompressionBombError):
         return f"too large: {text}"
-    if isinstance(error, EOFError) or any(
-        word in text.lower() for word in ("truncated", "broken data stream")
-    ):
+    if isinstance(error, EOFError) or re.search("truncated|broken data", text.lower()):
         return f"truncated: {text}"
     if isinstance(error, MemoryError):
         return "not enough memory to decode it"
@@ -160,18 +157,18 @@ def _square(image: Image.Image, spec: ImageSpec, side: int) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        return Image.fromarray(_to_bytes(np.asarray(image))).convert("RGB")
     if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
         layer = image.convert("RGBA")
         white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
         return Image.alpha_composite(white, layer).convert("RGB")
-    if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_to_bytes(np.asarray(image))).convert("RGB")
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _to_bytes(values: np.ndarray) -> Pixels:
+def _to_bytes(values: npt.NDArray[Any]) -> Pixels:
     """Scale grey values of more than 8 bits: by the range of their type where it is known."""
-    numbers = np.nan_to_num(values.astype(np.float32))
+    numbers: npt.NDArray[np.float64] = np.nan_to_num(values.astype(np.float64))
     low, high = float(numbers.min()), float(numbers.max())
     if values.dtype.kind == "f" and low >= 0 and high <= 1:
         numbers = numbers * 255
@@ -179,7 +176,8 @@ def _to_bytes(values: np.ndarray) -> Pixels:
         numbers = numbers / 257
     elif low < 0 or high > 255:
         numbers = (numbers - low) * (255 / max(high - low, 1e-12))
-    return np.clip(np.rint(numbers), 0, 255).astype(np.uint8)
+    scaled: Pixels = np.clip(np.rint(numbers), 0, 255).astype(np.uint8)
+    return scaled
 
 
 def _orientation(image: Image.Image) -> int:

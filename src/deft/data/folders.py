@@ -22,8 +22,30 @@ SPLITS = frozenset(("train", "training", "val", "valid", "validation", "dev", "t
 """Folder names that are splits, if all folders of the first level are such."""
 
 IMAGE_ENDINGS = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .gif .bmp .dib .tif .tiff .webp .ppm .pgm .pbm .pnm .jp2 .j2k .avif .heic .heif "
-    ".tga .ico".split()
+    [
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".gif",
+        ".bmp",
+        ".dib",
+        ".tif",
+        ".tiff",
+        ".webp",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".pnm",
+        ".jp2",
+        ".j2k",
+        ".avif",
+        ".heic",
+        ".heif",
+        ".tga",
+        ".ico",
+    ]
 )
 """Endings of the files that are taken for images."""
 
@@ -100,8 +122,7 @@ def _files(folder: str, listing: _Listing) -> Iterator[str]:
         folders[:] = sorted(
             name
             for name in folders
-            if not name.startswith((".", "__MACOSX"))
-            and os.path.realpath(os.path.join(here, name)) not in seen
+            if not name.startswith((".", "__MACOSX")) and os.path.realpath(os.path.join(here, name)) not in seen
         )
         for name in sorted(files):
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_ENDINGS:
@@ -120,17 +141,13 @@ def _kind(name: str, *, loose: bool = False) -> str:
 
 
 def _folders(folder: Path) -> list[str]:
-    return sorted(
-        name for name in os.listdir(folder) if not name.startswith(".") and os.path.isdir(folder / name)
-    )
+    return sorted(name for name in os.listdir(folder) if not name.startswith(".") and os.path.isdir(folder / name))
 
 
 def _nothing(root: Path, listing: _Listing) -> str:
     where = show_path(str(root))
     if listing.skipped.get("image outside of the class folders"):
-        return (
-            f"{where} has images but no class folders: give their labels as a table with --labels (labels=)."
-        )
+        return f"{where} has images but no class folders: give their labels as a table with --labels (labels=)."
     if any(name.casefold().endswith(".parquet") for name in os.listdir(root)):
         return f"{where} has Parquet files but no class folders: name one of the files."
     expected = "expected one folder per class, or metadata.csv with a file_name column"
@@ -143,8 +160,6 @@ def _tell(root: Path, listing: _Listing, progress: Progress) -> None:
     if listing.skipped:
         kinds = ", ".join(f"{kind} {count}" for kind, count in listing.skipped.most_common(8))
         total = sum(listing.skipped.values())
-        progress.note(
-            f"{show_path(str(root))}: skipped {total} files that are no images of a class ({kinds})."
-        )
+        progress.note(f"{show_path(str(root))}: skipped {total} files that are no images of a class ({kinds}).")
     if listing.empty:
         progress.note(f"Class folders without images, left out: {', '.join(listing.empty[:10])}.")

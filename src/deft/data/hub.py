@@ -14,7 +14,7 @@ from deft.progress import Progress
 
 
 def from_hub(name: str, split: str | None) -> Any:
-    """Return the `Dataset` or `DatasetDict` with this id on the Hub, from the cache where there is no network.
+    """Return the `Dataset` or `DatasetDict` with this id, from the cache where there is no network.
 
     Raises:
         DataError: It can't be had.
@@ -26,7 +26,7 @@ def from_hub(name: str, split: str | None) -> Any:
     except Exception as error:  # the library, the network and the Hub's client each raise their own kinds
         raise DataError(
             f"'{name}' is no file or folder here, and can't be loaded as a data set of the Hugging Face Hub "
-            f"({type(error).__name__}: {one_line(error)}). Without network, only data sets in the cache can be."
+            f"(without network, only from the cache): {type(error).__name__}, {one_line(error)}"
         ) from error
 
 
@@ -71,13 +71,18 @@ def from_dataset(dataset: Any, name: str, columns: Columns, progress: Progress) 
     labels, names = _labels(dataset, str(settled.label), name)
     if split is None and SPLIT_COLUMN in dataset.column_names:
         split = [str(part) for part in dataset[SPLIT_COLUMN][:]]
+    clean: list[Any] | None = None
+    if settled.clean is not None:
+        clean, others = _labels(dataset, settled.clean, name)
+        if others is not None and others != names:
+            clean = [None if value is None or value < 0 else others[value] for value in clean]
     ids = [f"{name}#{row}" for row in range(len(dataset))]
     return Found(
         source=name,
         reader=DatasetReader(pictures, str(settled.image), name),
         file_name=_paths(pictures, str(settled.image), ids),
         labels=labels,
-        clean=None if settled.clean is None else _labels(dataset, settled.clean, name)[0],
+        clean=clean,
         split=split,
         names=None if names is None else in_order(names),
         sample_id=ids,
@@ -91,9 +96,7 @@ def _joined(parts: Any, name: str) -> Any:
         return datasets.concatenate_datasets(list(parts.values()))
     except ValueError as error:
         there = ", ".join(parts)
-        raise DataError(
-            f"The splits of {name} ({there}) have different columns: choose one with --split."
-        ) from error
+        raise DataError(f"The splits of {name} ({there}) have different columns: choose one with --split.") from error
 
 
 def _image_by_type(dataset: Any, columns: Columns) -> Columns:
@@ -131,8 +134,7 @@ def _labels(dataset: Any, column: str, name: str) -> tuple[list[Any], list[str] 
     kind = dataset.features[column]
     values = list(dataset.with_format(None)[column][:])
     if isinstance(kind, datasets.ClassLabel):
-        numbers = [None if value is None or value < 0 else kind.names[value] for value in values]
-        return numbers, list(kind.names)
+        return values, list(kind.names)
     if isinstance(kind, datasets.Value):
         return values, None
     raise DataError(f"Column '{column}' of {name} holds {kind}; labels must be classes, text or integers.")

@@ -65,7 +65,7 @@ class LabeledImages:
         errors = {int(row): str(reason) for row, reason in sorted(self.read_errors.items())}
         if errors and not (min(errors) >= 0 and max(errors) < len(self)):
             raise DataError(f"read_errors names a row that isn't there ({len(self)} images).")
-        put(self, "read_errors", {row: NO_LABEL for row in np.flatnonzero(self.labels < 0).tolist()} | errors)
+        put(self, "read_errors", dict.fromkeys(np.flatnonzero(self.labels < 0).tolist(), NO_LABEL) | errors)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -157,9 +157,7 @@ def _integers(values: npt.ArrayLike, name: str, count: int, low: int, high: int)
         raise DataError(f"{name} must be integers, not {array.dtype}.")
     result = array.astype(np.int64)
     if result.size and not (result.min() >= low and result.max() < high):
-        raise DataError(
-            f"{name} has values from {result.min()} to {result.max()}, expected {low} to {high - 1}."
-        )
+        raise DataError(f"{name} has values from {result.min()} to {result.max()}, expected {low} to {high - 1}.")
     return result
 
 

@@ -27,7 +27,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[\w.-]+)?")
 def load_images(
     source: Any,
     *,
-    labels: Sequence[Any] | str | os.PathLike[str] | None = None,
+    labels: Sequence[Any] | np.ndarray[Any, Any] | str | os.PathLike[str] | None = None,
     classes: Classes | None = None,
     split: str | None = None,
     image_column: str | None = None,
@@ -66,21 +66,19 @@ def load_images(
     elif isinstance(source, np.ndarray | Sequence) and not isinstance(source, bytes):
         if labels is None or isinstance(labels, str | os.PathLike):
             raise DataError("Images in memory need labels=, with one label per image.")
-        found = from_arrays(source, labels)
+        found = from_arrays(source, labels.tolist() if isinstance(labels, np.ndarray) else labels)
     else:
         raise DataError(
             f"Images can't be loaded from a {type(source).__name__}: expected a path, a Hub id, a "
             "datasets.Dataset, a uint8 array or a list of Pillow images."
         )
-    return assemble(found, names, split if found.split is not None or not _chosen(source) else None, told)
+    return assemble(found, names, split, told)
 
 
 def _from_path(source: str, labels: Any, columns: Columns, split: str | None, progress: Progress) -> Found:
     path = Path(source).expanduser()
     if labels is not None and not isinstance(labels, str | os.PathLike):
-        raise DataError(
-            "For files, labels= is the path of a table; sequences of labels go with images in memory."
-        )
+        raise DataError("For files, labels= is the path of a table; a list of labels goes with images in memory.")
     if path.is_dir():
         if labels is not None:
             table = Path(labels).expanduser()
@@ -95,16 +93,12 @@ def _from_path(source: str, labels: Any, columns: Columns, split: str | None, pr
         if path.suffix.lower() in TABLE_ENDINGS:
             return from_table(path, columns, progress)
         raise DataError(f"{source} is a file, but no table: expected one of {', '.join(TABLE_ENDINGS)}.")
-    if not _chosen(source):
+    if not _HUB_ID.fullmatch(source) or source.lower().endswith(TABLE_ENDINGS):
         raise DataError(f"There is no file or folder {source}.")
-    return hub.from_dataset(hub.from_hub(source, split), source, columns, progress)
-
-
-def _chosen(source: Any) -> bool:
-    """Say whether a source is an id on the Hub, where the split is chosen on loading."""
-    if not isinstance(source, str) or os.path.exists(os.path.expanduser(source)):
-        return False
-    return bool(_HUB_ID.fullmatch(source)) and not source.lower().endswith(TABLE_ENDINGS)
+    found = hub.from_dataset(hub.from_hub(source, split), source, columns, progress)
+    if split is not None:  # only this one was loaded
+        found.split = [split] * len(found.labels)
+    return found
 
 
 def _refuse_labels(labels: Any, what: str) -> None:

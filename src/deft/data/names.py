@@ -98,16 +98,14 @@ def in_order(names: Sequence[str]) -> ClassNames:
         other = folded.setdefault(alike(name), number)
         if other != number:
             raise DataError(
-                f"Class names {names[other]!r} (number {other}) and {names[number]!r} (number {number}) are the "
-                "same but for case, underscores or blanks; --classes (classes=) with lines of "
-                "id<TAB>name merges them or tells them apart."
+                f"Class names {names[other]!r} (number {other}) and {names[number]!r} (number {number}) differ "
+                "only in case, underscores or blanks; --classes (classes=) with lines of id<TAB>name merges "
+                "them or tells them apart."
             )
     return ClassNames(clean, folded, by_position=True)
 
 
-def encode(
-    labels: Sequence[str | int | None], classes: ClassNames | None
-) -> tuple[IntArray, tuple[str, ...]]:
+def encode(labels: Sequence[str | int | None], classes: ClassNames | None) -> tuple[IntArray, tuple[str, ...]]:
     """Number the labels.
 
     Args:
@@ -183,12 +181,10 @@ def _numbered(counts: Mapping[str | int, int]) -> tuple[dict[str | int, int], tu
         groups.setdefault(alike(clean_name(label)), []).append(label)
     clashes = [group for group in groups.values() if len(group) > 1]
     if clashes:
-        pairs = "; ".join(
-            " and ".join(f"{one!r} ({counts[one]} images)" for one in group) for group in clashes[:3]
-        )
+        pairs = "; ".join(" and ".join(f"{one!r} ({counts[one]} images)" for one in group) for group in clashes[:3])
         raise DataError(
-            f"Class names that differ only in case, underscores or blanks: {pairs}. If they are one class, give "
-            "the names with --classes (classes=), each once: every spelling is then read as that name."
+            f"Class names that differ only in case, underscores or blanks: {pairs}. If they are one class, "
+            "give the names with --classes (classes=), each once: every spelling is then read as that name."
         )
     names = {label: clean_name(label) or label for label in map(str, counts)}
     ordered_names = sorted(names.values())
@@ -201,9 +197,10 @@ def _looked_up(counts: Mapping[str | int, int], classes: ClassNames) -> dict[str
     missing = [label for label, number in found.items() if number is None]
     if missing:
         some = ", ".join(f"{label!r} ({counts[label]} images)" for label in missing[:5])
+        names = ", ".join(classes.names[:20]) + (", ..." if len(classes.names) > 20 else "")
         raise DataError(
-            f"{len(missing)} labels are not among the {len(classes.names)} class names given: {some}. The names are "
-            f"{', '.join(classes.names[:20])}{', ...' if len(classes.names) > 20 else ''}."
+            f"{len(missing)} labels are not among the {len(classes.names)} class names given: {some}. "
+            f"The names are {names}."
         )
     return {label: number for label, number in found.items() if number is not None}
 

@@ -1,4 +1,4 @@
-"""Random access to one column of a Parquet file with little memory: a cursor that is fast when it moves forward."""
+"""One column of a Parquet file, cell by cell, with little memory: fast as long as the rows asked for rise."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-PIECE_BYTES = 48 << 20
+PIECE_BYTES = 16 << 20
 """Uncompressed bytes decoded at once: small row groups whole, large ones in pieces."""
 
 
@@ -35,7 +35,7 @@ class _Cursor:
         import pyarrow.parquet as pq
 
         self.key = key
-        self._file = pq.ParquetFile(key[0], memory_map=True)
+        self._file = pq.ParquetFile(key[0], buffer_size=1 << 20, pre_buffer=False)
         groups = self._file.metadata
         counts = [groups.row_group(group).num_rows for group in range(groups.num_row_groups)]
         self._starts = np.cumsum([0, *counts])

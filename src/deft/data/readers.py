@@ -1,4 +1,4 @@
-"""Where the bytes of an image come from: one small class per kind of store, cheap to hand to another process."""
+"""Where the bytes of an image come from: one small class per kind of store, cheap to hand on to a process."""
 
 from __future__ import annotations
 

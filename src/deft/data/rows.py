@@ -42,9 +42,7 @@ class Found:
     sample_id: Sequence[str] | None = None
 
 
-def assemble(
-    found: Found, classes: ClassNames | None, split: str | None, progress: Progress
-) -> LabeledImages:
+def assemble(found: Found, classes: ClassNames | None, split: str | None, progress: Progress) -> LabeledImages:
     """Number the labels, name the rows, and say aloud what a person may want to know.
 
     Raises:
@@ -52,7 +50,7 @@ def assemble(
     """
     if not len(found.file_name):
         raise DataError(f"{found.source} has no images.")
-    labels, clean, names = _numbers(found, found.names if classes is None else classes)
+    labels, names, clean = _numbers(found, classes)
     images = LabeledImages(
         reader=found.reader,
         rows=np.arange(len(found.file_name)),
@@ -75,26 +73,37 @@ def assemble(
 
 def unique(names: Sequence[str]) -> tuple[str, ...]:
     """Return the names with "#2", "#3", ... behind those that come again."""
-    taken: set[str] = set(names)
+    taken = set(names)
+    seen: set[str] = set()
     times: dict[str, int] = {}
     result = []
     for name in names:
-        times[name] = times.get(name, 0) + 1
-        unused = name
-        while times[name] > 1 and unused in taken:
-            unused = f"{name}#{times[name]}"
-            times[name] += unused in taken
-        taken.add(unused)
-        result.append(unused)
+        new = name
+        while name in seen and new in taken:
+            times[name] = times.get(name, 1) + 1
+            new = f"{name}#{times[name]}"
+        seen.add(name)
+        taken.add(new)
+        result.append(new)
     return tuple(result)
 
 
-def _numbers(found: Found, classes: ClassNames | None) -> tuple[IntArray, IntArray | None, tuple[str, ...]]:
-    if found.clean is None:
-        labels, names = encode(tidy(found.labels), classes)
-        return labels, None, names
-    both, names = encode(tidy([*found.labels, *found.clean]), classes)
-    return both[: len(found.labels)], both[len(found.labels) :], names
+def _numbers(found: Found, classes: ClassNames | None) -> tuple[IntArray, tuple[str, ...], IntArray | None]:
+    count = len(found.labels)
+    labels = tidy([*found.labels, *(found.clean or [])])
+    if found.names is not None:
+        labels = _in_words(labels, found.names, by_name=classes is not None)
+    numbers, names = encode(labels, found.names if classes is None else classes)
+    return numbers[:count], names, None if found.clean is None else numbers[count:]
+
+
+def _in_words(labels: list[str | int | None], names: ClassNames, *, by_name: bool) -> list[str | int | None]:
+    """Drop the -1 that Hugging Face writes for no label; spell numbers out where the user has other names."""
+    known = [None if isinstance(label, int) and label < 0 else label for label in labels]
+    if not by_name:
+        return known
+    count = len(names.names)
+    return tidy([names.names[label] if isinstance(label, int) and label < count else label for label in known])
 
 
 def _only(images: LabeledImages, split: str, source: str) -> LabeledImages:

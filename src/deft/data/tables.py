@@ -53,7 +53,7 @@ def from_table(path: Path, columns: Columns, progress: Progress, folders: Sequen
         table = read(path)
     except (OSError, UnicodeError, csv.Error) as error:
         raise DataError(f"{path} can't be read as a table: {one_line(error)}.") from error
-    settled = columns.settle(table.columns, str(path), progress)
+    settled = columns.settle(table.columns, show_path(str(path)), progress)
     return _listed(path, table, settled, folders)
 
 
@@ -67,9 +67,12 @@ def _listed(path: Path, table: _Table, columns: Columns, folders: Sequence[Path]
     problems = ((row, file_problem(name)) for row, name in enumerate(paths))
     split = table.values.get(SPLIT_COLUMN)
     return Found(
-        source=str(path),
+        source=show_path(str(path)),
         reader=FileReader(paths),
-        file_name=[show_path(cell) or f"{show_path(path.name)}#{row}" for row, cell in enumerate(cells)],
+        file_name=[
+            show_path(os.path.normpath(cell)) if cell else f"{show_path(path.name)}#{row}"
+            for row, cell in enumerate(cells)
+        ],
         labels=table.values[columns.label],
         clean=None if columns.clean is None else table.values[columns.clean],
         split=None if split is None else ["" if name is None else str(name) for name in split],
@@ -103,9 +106,7 @@ def _read_csv(path: Path) -> _Table:
         if not fields:
             continue
         if len(fields) > len(columns):
-            raise DataError(
-                f"Line {lines.line_num} of {path} has {len(fields)} fields, its header {len(columns)}."
-            )
+            raise DataError(f"Line {lines.line_num} of {path} has {len(fields)} fields, its header {len(columns)}.")
         rows.append([*fields, *[None] * (len(columns) - len(fields))])
     return _Table(columns, {name: [row[place] for row in rows] for place, name in enumerate(columns)})
 
@@ -133,13 +134,13 @@ def _from_parquet(path: Path, columns: Columns, progress: Progress, folders: Seq
 
     try:
         schema = pq.read_schema(path)
-        settled = columns.settle(schema.names, str(path), progress)
+        settled = columns.settle(schema.names, show_path(str(path)), progress)
         kind = schema.field(settled.image).type
         embedded = pa.types.is_struct(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
         has_path = pa.types.is_struct(kind) and "path" in [kind.field(i).name for i in range(kind.num_fields)]
         wanted = [settled.label, settled.clean, SPLIT_COLUMN if SPLIT_COLUMN in schema.names else None]
         wanted += [f"{settled.image}.path" if has_path else None if embedded else settled.image]
-        content = pq.read_table(path, columns=[name for name in wanted if name is not None])
+        content = pq.ParquetFile(path).read([name for name in wanted if name is not None])
     except (OSError, ValueError) as error:
         raise DataError(f"{path} can't be read as a Parquet file: {one_line(error)}.") from error
     values = {name: content.column(name).to_pylist() for name in content.column_names}
@@ -151,20 +152,17 @@ def _from_parquet(path: Path, columns: Columns, progress: Progress, folders: Seq
     names = _feature_names(schema.metadata, settled.label)
     if names is not None:
         found.names = in_order(names)
-        found.labels = _missing_below_zero(found.labels)
     return found
 
 
-def _embedded(
-    path: Path, values: dict[str, list[Any]], columns: Columns, cells: Sequence[str | None]
-) -> Found:
+def _embedded(path: Path, values: dict[str, list[Any]], columns: Columns, cells: Sequence[str | None]) -> Found:
     assert columns.image is not None
     assert columns.label is not None
     labels = values[columns.label]
     ids = [f"{show_path(path.name)}#{row}" for row in range(len(labels))]
     split = values.get(SPLIT_COLUMN)
     return Found(
-        source=str(path),
+        source=show_path(str(path)),
         reader=ParquetReader(os.fspath(path.absolute()), columns.image, np.arange(len(labels))),
         file_name=[cell or name for cell, name in zip(cells, ids, strict=True)] if cells else ids,
         labels=labels,
@@ -182,7 +180,3 @@ def _feature_names(metadata: dict[bytes, bytes] | None, column: str | None) -> l
     except (KeyError, TypeError, ValueError):
         return None
     return [str(name) for name in names] if isinstance(names, list) else None
-
-
-def _missing_below_zero(labels: Sequence[Any]) -> list[Any]:
-    return [None if isinstance(label, int) and label < 0 else label for label in labels]

@@ -122,9 +122,7 @@ class DeFT(Detector):
     def detect(self, images: LabeledImages, *, workspace: Workspace | None = None) -> Detection:
         return self.train(images, workspace=workspace)[1]
 
-    def train(
-        self, images: LabeledImages, *, workspace: Workspace | None = None
-    ) -> tuple[TrainedDeFT, Detection]:
+    def train(self, images: LabeledImages, *, workspace: Workspace | None = None) -> tuple[TrainedDeFT, Detection]:
         """Learn from labelled images and judge them.
 
         Args:
@@ -150,9 +148,7 @@ class DeFT(Detector):
     def _train(self, images: LabeledImages, inputs: Inputs, space: Workspace) -> TrainedDeFT:
         checkpoint = self._checkpoint(images, space)
         with self.tuning.attach(self.encoder, seed=self.reading.seed) as attachment:
-            method = build_method(
-                self.encoder, inputs, images.classes, self.prompts, attachment, self.recipe
-            )
+            method = build_method(self.encoder, inputs, images.classes, self.prompts, attachment, self.recipe)
             fit(
                 method,
                 inputs.batches,

@@ -90,7 +90,8 @@ class Detection:
     @property
     def is_label_issue(self) -> np.ndarray:
         """Whether the given label is judged wrong, (N,); False where the image could not be read."""
-        return ~self.verdicts.is_clean & self.judged
+        issue: np.ndarray = ~self.verdicts.is_clean & self.judged
+        return issue
 
     @property
     def predicted(self) -> np.ndarray:
@@ -100,7 +101,8 @@ class Detection:
     @property
     def judged(self) -> np.ndarray:
         """Which images were judged, (N,)."""
-        return np.isfinite(self.verdicts.p_clean)
+        judged: np.ndarray = np.isfinite(self.verdicts.p_clean)
+        return judged
 
     @property
     def table(self) -> pd.DataFrame:
@@ -122,8 +124,7 @@ class Detection:
             "predicted_prob": np.where(self.judged, verdicts.topk_probs[:, 0], np.nan).astype(np.float64),
             "topk_labels": [self._names(row) if ok else [] for row, ok in zip(verdicts.topk, self.judged, strict=True)],
             "topk_probs": [
-                [float(p) for p in row] if ok else []
-                for row, ok in zip(verdicts.topk_probs, self.judged, strict=True)
+                [float(p) for p in row] if ok else [] for row, ok in zip(verdicts.topk_probs, self.judged, strict=True)
             ],
             "read_error": [self.read_errors.get(row) for row in range(len(self))],
         }

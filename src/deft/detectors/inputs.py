@@ -66,9 +66,7 @@ def open_inputs(
         DataError: No image can be read, or fewer than two classes have images.
     """
     with workspace.open() as folder:
-        store = PixelStore.build(
-            images, encoder.spec, folder, workers=workspace.workers, progress=workspace.progress
-        )
+        store = PixelStore.build(images, encoder.spec, folder, workers=workspace.workers, progress=workspace.progress)
         rows = np.array([row for row in range(len(images)) if row not in store.errors], np.int64)
         if len(np.unique(images.labels[rows])) < 2:
             raise DataError("All readable images have the same label; there is nothing to compare it with.")
@@ -85,14 +83,17 @@ def open_inputs(
 
 
 def _precompute(
-    encoder: DualEncoder, tuning: Tuning, pixels: Batches, folder: Path, workspace: Workspace, reading: Reading
+    encoder: DualEncoder,
+    tuning: Tuning,
+    pixels: Batches,
+    folder: Path,
+    workspace: Workspace,
+    reading: Reading,
 ) -> tuple[Batches, Callable[[Tensor], Tensor]]:
     precision = resolve_precision(reading.precision, encoder.device)
 
     def keep(function: Callable[[Tensor], Tensor], views: int) -> Batches:
-        loader = keep_outputs(
-            function, pixels, folder, views=views, precision=precision, progress=workspace.progress
-        )
+        loader = keep_outputs(function, pixels, folder, views=views, precision=precision, progress=workspace.progress)
         return Batches(
             loader,
             pixels.labels,

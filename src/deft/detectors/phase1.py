@@ -167,4 +167,3 @@ def believed(odds: Tensor, labels: Tensor, *, require_margin: bool) -> Tensor:
     if not require_margin:
         return own
     return torch.minimum(own, lead(odds, labels))
-

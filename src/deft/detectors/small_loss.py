@@ -139,9 +139,7 @@ class SmallLoss(Detector):
             self.tuning.attach(self.encoder, seed=self.reading.seed) as attachment,
         ):
             rate = self.noise_rate or 0.0
-            method = SmallLossTraining(
-                inputs.encode, head, attachment, noise_rate=rate, warmup=self.warmup
-            )
+            method = SmallLossTraining(inputs.encode, head, attachment, noise_rate=rate, warmup=self.warmup)
             fit(
                 method,
                 inputs.batches,

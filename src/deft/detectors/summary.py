@@ -68,12 +68,9 @@ def _per_class(
     return rows
 
 
-def _pairs(
-    given: np.ndarray, predicted: np.ndarray, issue: np.ndarray, classes: Sequence[str]
-) -> list[dict[str, Any]]:
+def _pairs(given: np.ndarray, predicted: np.ndarray, issue: np.ndarray, classes: Sequence[str]) -> list[dict[str, Any]]:
     moved = issue & (given != predicted)
     counts = Counter(zip(given[moved].tolist(), predicted[moved].tolist(), strict=True))
     return [
-        {"given": classes[a], "suggested": classes[b], "images": count}
-        for (a, b), count in counts.most_common(PAIRS)
+        {"given": classes[a], "suggested": classes[b], "images": count} for (a, b), count in counts.most_common(PAIRS)
     ]

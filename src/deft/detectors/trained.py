@@ -92,9 +92,7 @@ class TrainedDeFT(Detector):
     def judge(self, inputs: Inputs, rows: int, progress: Progress) -> Verdicts:
         """Verdicts on open inputs, (rows,): evaluation mode, no augmentation, final weights."""
         with self.tuning.attach(self.encoder, seed=self.reading.seed) as attachment:
-            method = build_method(
-                self.encoder, inputs, self.classes, self.prompts, attachment, self.recipe
-            )
+            method = build_method(self.encoder, inputs, self.classes, self.prompts, attachment, self.recipe)
             method.load_state_dict(dict(self.weights))
             return judge(method, inputs, rows, self.recipe, self.reading, progress)
 
@@ -187,7 +185,12 @@ def build_method(
 
 
 def judge(
-    method: DualPromptTraining, inputs: Inputs, rows: int, recipe: Recipe, reading: Reading, progress: Progress
+    method: DualPromptTraining,
+    inputs: Inputs,
+    rows: int,
+    recipe: Recipe,
+    reading: Reading,
+    progress: Progress,
 ) -> Verdicts:
     """The separate pass that verdicts come from: no augmentation, no gradient, final weights."""
     device = inputs.batches.device

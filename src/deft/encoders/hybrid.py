@@ -127,7 +127,11 @@ class HybridVision(nn.Module):
 
     def tokens(self, grid: Tensor) -> Tensor:
         """Class token and grid tokens, (B, 1 + h * w, W), of the trunk's features, (B, 1280, h, w)."""
-        projected = self.project(grid.flatten(2).transpose(1, 2))
+        return self.embed(grid.flatten(2).transpose(1, 2))
+
+    def embed(self, features: Tensor) -> Tensor:
+        """Class token and grid tokens, (B, 1 + L, W), of features in reading order, (B, L, 1280)."""
+        projected = self.project(features)
         return torch.cat([projected.mean(1, keepdim=True), projected], dim=1) + self.positions
 
     def features(self, tokens: Tensor) -> Tensor:
@@ -153,6 +157,8 @@ class HybridEncoder(DualEncoder):
         >>> encoder.encode_texts(["a photo of a cat."]).shape
         torch.Size([1, 256])
     """
+
+    text: CausalTextTower
 
     def __init__(self, config: HybridConfig, tokenizer: Any, name: str = "tiny") -> None:
         super().__init__()

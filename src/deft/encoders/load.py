@@ -46,9 +46,7 @@ def load_encoder(name: str | Path, *, device: str = "auto") -> DualEncoder:
     elif kind in ("clip", "siglip", "siglip2"):
         encoder = _load_hugging_face(str(name), kind)
     else:
-        raise ModelError(
-            f"{str(name)!r} is a model of type {kind!r}. Known types: {', '.join(KNOWN_TYPES)}."
-        )
+        raise ModelError(f"{str(name)!r} is a model of type {kind!r}. Known types: {', '.join(KNOWN_TYPES)}.")
     return encoder.float().eval().requires_grad_(False).to(place)
 
 

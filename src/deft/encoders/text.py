@@ -79,9 +79,7 @@ class TextTower(nn.Module, ABC):
         """
         stop = self.tokenize(".")
         prompts = [
-            split_name(
-                self.tokenize(name), stop, start=self.start, end=self.end, length=length, position=position
-            )
+            split_name(self.tokenize(name), stop, start=self.start, end=self.end, length=length, position=position)
             for name in names
         ]
         self._check_lengths(names, prompts)
@@ -256,7 +254,8 @@ def _parts(layer: nn.Module, hidden: Tensor) -> tuple[Any, Tensor]:
 
 def _heads(projected: Tensor, attention: Any) -> Tensor:
     """(S, X, W) to (S, H, X, d)."""
-    return projected.unflatten(-1, (attention.num_heads, -1)).transpose(1, 2)
+    split: Tensor = projected.unflatten(-1, (attention.num_heads, -1))
+    return split.transpose(1, 2)
 
 
 def _merge(gathered: Tensor) -> Tensor:

@@ -36,15 +36,14 @@ class SameConv(nn.Conv2d):
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         even = (kernel - stride) % 2 == 0
-        super().__init__(
-            inputs, outputs, kernel, stride, padding=(kernel - stride) // 2 if even else 0, groups=groups
-        )
+        super().__init__(inputs, outputs, kernel, stride, padding=(kernel - stride) // 2 if even else 0, groups=groups)
         before = (kernel - stride) // 2
         self.uneven = None if even else (before, before + 1, before, before + 1)
 
     def forward(self, input: Tensor) -> Tensor:
         """Convolved maps, (B, C', H / stride, W / stride), of maps (B, C, H, W)."""
-        return super().forward(F.pad(input, self.uneven) if self.uneven else input)
+        output: Tensor = super().forward(F.pad(input, self.uneven) if self.uneven else input)
+        return output
 
 
 class InvertedResidual(nn.Module):
@@ -68,7 +67,7 @@ class InvertedResidual(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Maps (B, C', H / stride, W / stride) of maps (B, C, H, W)."""
-        hidden = maps if self.expand is None else F.relu6(self.expand(maps))
+        hidden: Tensor = maps if self.expand is None else F.relu6(self.expand(maps))
         hidden = self.project(F.relu6(self.depthwise(hidden)))
         return hidden + maps if self.residual else hidden
 
@@ -86,9 +85,7 @@ class Trunk(nn.Module):
         channels = STEM_CHANNELS
         for repeats, kernel, stride, expansion, outputs in STAGES:
             for repeat in range(repeats):
-                blocks.append(
-                    InvertedResidual(channels, outputs, kernel, stride if repeat == 0 else 1, expansion)
-                )
+                blocks.append(InvertedResidual(channels, outputs, kernel, stride if repeat == 0 else 1, expansion))
                 channels = outputs
         self.blocks = nn.ModuleList(blocks)
         self.head = SameConv(channels, TRUNK_CHANNELS, 1)
@@ -105,4 +102,5 @@ class Trunk(nn.Module):
         maps = F.relu6(self.first(pixels.contiguous(memory_format=torch.channels_last)))
         for block in self.blocks:
             maps = block(maps)
-        return F.relu6(self.head(maps))
+        features: Tensor = F.relu6(self.head(maps))
+        return features

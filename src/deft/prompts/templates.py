@@ -24,9 +24,7 @@ ENSEMBLE = (
 """A handful of sentences whose features are averaged (Radford et al. 2021, section 3.1.4)."""
 
 
-def class_features(
-    encoder: DualEncoder, classes: Sequence[str], templates: Sequence[str] = PHOTO
-) -> Tensor:
+def class_features(encoder: DualEncoder, classes: Sequence[str], templates: Sequence[str] = PHOTO) -> Tensor:
     """Unit text features of classes, averaged over templates.
 
     Args:

@@ -1,0 +1,152 @@
+"""Who finds wrong labels best: DeFT, its baselines and what people use today, on the same photos and encoder.
+
+    python -m benchmarks.detection --data ../shared/data/cifar10n-train.parquet --noise human
+    python -m benchmarks.detection --data ../shared/data/cifar10n-train.parquet --noise symmetric --rate 0.4
+    python -m benchmarks.tables    # writes docs/benchmarks.md from benchmarks/results/
+
+Each method runs in a process of its own, so that its wall time and peak memory are its own; decoding and the model's
+start are part of both. One JSON file per method is written to benchmarks/results/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from deft.data.images import LabeledImages
+from deft.data.load import load_images
+from deft.detectors.base import Detector
+from deft.detectors.deft import DeFT
+from deft.detectors.detection import Verdicts
+from deft.detectors.label_match import LabelMatch
+from deft.detectors.phase1 import Recipe
+from deft.detectors.small_loss import SmallLoss
+from deft.encoders.base import DualEncoder
+from deft.encoders.load import load_encoder
+from deft.metrics import clean_selection, score_detection
+from deft.noise import symmetric
+from deft.tuning import VPT, Frozen
+
+RESULTS = Path(__file__).parent / "results"
+Judge = Callable[[DualEncoder, LabeledImages, int], Verdicts]
+
+
+def by(build: Callable[[DualEncoder, LabeledImages, int], Detector]) -> Judge:
+    """A judge from a detector."""
+    return lambda encoder, images, seed: build(encoder, images, seed).detect(images).verdicts
+
+
+def true_rate(images: LabeledImages) -> float:
+    """Share of wrong labels, which only small-loss is told."""
+    assert images.clean_labels is not None
+    return float((images.labels != images.clean_labels).mean())
+
+
+def baseline(name: str) -> Judge:
+    """One of benchmarks.baselines, imported only when it runs."""
+
+    def judge(encoder: DualEncoder, images: LabeledImages, seed: int) -> Verdicts:
+        from benchmarks import baselines
+
+        return getattr(baselines, name)(encoder, images, seed)  # type: ignore[no-any-return]
+
+    return judge
+
+
+METHODS: dict[str, Judge] = {
+    "deft-vpt": by(lambda e, i, s: DeFT(e, tuning=VPT(length=20), seed=s)),
+    "deft-frozen": by(lambda e, i, s: DeFT(e, tuning=Frozen(), seed=s)),
+    "deft-vpt-real": by(lambda e, i, s: DeFT.for_real_noise(e, tuning=VPT(length=20), seed=s)),
+    "deft-vpt-both": by(lambda e, i, s: DeFT(e, tuning=VPT(length=20), seed=s, recipe=Recipe(gradient="both"))),
+    "deft-frozen-both": by(lambda e, i, s: DeFT(e, tuning=Frozen(), seed=s, recipe=Recipe(gradient="both"))),
+    "label-match": by(lambda e, i, s: LabelMatch(e)),
+    "small-loss": by(lambda e, i, s: SmallLoss(e, noise_rate=true_rate(i), seed=s)),
+    "small-loss-estimated": by(lambda e, i, s: SmallLoss(e, seed=s)),
+    "cleanlab": baseline("cleanlab"),
+    "disagreement": baseline("disagreement"),
+    "neighbours": baseline("neighbours"),
+}
+
+
+def read(options: argparse.Namespace) -> LabeledImages:
+    """The sample with the asked noise: the first `count` rows, which are in random order of class."""
+    column = "label_human" if options.noise == "human" else "label_true"
+    images = load_images(options.data, label_column=column, clean_column="label_true")
+    images = images.keep(np.arange(min(options.count, len(images))))
+    if options.noise == "symmetric":
+        noisy = symmetric(images.labels, options.rate, num_classes=len(images.classes), seed=options.noise_seed)
+        images = images.relabel(noisy)
+    return images
+
+
+def run_one(options: argparse.Namespace) -> None:
+    """Run one method here, and write its result."""
+    start = time.perf_counter()
+    images = read(options)
+    verdicts = METHODS[options.method](load_encoder(options.model, device="cpu"), images, options.seed)
+    seconds = time.perf_counter() - start
+    assert images.clean_labels is not None
+    scores = score_detection(
+        ~verdicts.is_clean, verdicts.p_clean, images.labels, images.clean_labels, verdicts.predicted
+    )
+    precision, recall = clean_selection(verdicts.is_clean, images.labels, images.clean_labels)
+    result = {
+        "method": options.method,
+        "setting": setting(options),
+        "model": options.model,
+        "images": len(images),
+        "seed": options.seed,
+        "scores": asdict(scores),
+        "clean_precision": precision,
+        "clean_recall": recall,
+        "wall_seconds": round(seconds, 1),
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "command": "python -m benchmarks.detection " + " ".join(sys.argv[1:]),
+    }
+    options.out.mkdir(parents=True, exist_ok=True)
+    path = options.out / f"detection--{setting(options)}--{options.method}--seed{options.seed}.json"
+    path.write_text(json.dumps(result, indent=1) + "\n")
+    print(
+        f"{options.method:<22} F1 {scores.f1:.3f}  P {scores.precision:.3f}  R {scores.recall:.3f}  "
+        f"AUROC {scores.auroc:.3f}  AP {scores.average_precision:.3f}  "
+        f"rate {scores.estimated_noise_rate:.3f} of {scores.true_noise_rate:.3f}  {seconds:.0f} s",
+        flush=True,
+    )
+
+
+def setting(options: argparse.Namespace) -> str:
+    """Name of what is measured, as in the file names."""
+    noise = "human" if options.noise == "human" else f"symmetric{options.rate:g}"
+    return f"cifar10n-{options.count}-{noise}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True, help="cifar10n-train.parquet")
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--noise", choices=["human", "symmetric"], default="human")
+    parser.add_argument("--rate", type=float, default=0.4)
+    parser.add_argument("--noise-seed", type=int, default=0)
+    parser.add_argument("--model", default="tiny")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--method", choices=sorted(METHODS), help="one method, in this process; default: all of them")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    if options.method:
+        run_one(options)
+        return
+    for method in METHODS:
+        subprocess.run([sys.executable, "-m", "benchmarks.detection", *sys.argv[1:], "--method", method], check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""How much faster deft's text path and phase-1 step are than the plain way, as ratios from one run.
+
+    python -m benchmarks.speed             # everything: about ten minutes on two cores
+    python -m benchmarks.speed --text      # the text path only
+
+The plain way is what the authors' code does: both prompt sets through all 77 tokens of every class, three softmaxes
+over all classes, float32, and one image transformed after the other. Weights are random, of CLIP ViT-B/16's size.
+docs/speed.md quotes the output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.plain import PlainStep, plain_prompts
+from deft.data.batches import Batch, crop_and_flip
+from deft.data.spec import ImageSpec
+from deft.detectors.phase1 import DualPromptTraining, Recipe
+from deft.encoders.clip import ClipEncoder
+from deft.precision import autocast, resolve_precision
+from deft.prompts.dual import DualPrompts
+from deft.tuning import VPT
+
+BATCH = 16
+SPEC = ImageSpec(224, (0.481, 0.458, 0.408), (0.269, 0.261, 0.276))
+
+
+class Words:
+    """A stand-in for CLIP's tokenizer: one id per word, the same in every run."""
+
+    bos_token_id = 49406
+    eos_token_id = 49407
+
+    def __call__(self, text: str, add_special_tokens: bool = False) -> dict[str, list[int]]:
+        words = [269] if text == "." else [int(word) for word in text.split()]
+        return {"input_ids": words}
+
+
+def class_names(count: int) -> list[str]:
+    """Names of one to three tokens, as those of CIFAR-100 and ImageNet are."""
+    rng = random.Random(0)
+    return [" ".join(str(rng.randrange(500, 40000)) for _ in range(rng.choice([1, 1, 2, 2, 3]))) for _ in range(count)]
+
+
+def build_encoder() -> ClipEncoder:
+    """CLIP ViT-B/16 with random weights."""
+    from transformers import CLIPConfig, CLIPModel
+
+    torch.manual_seed(0)
+    text = {"eos_token_id": 49407, "bos_token_id": 49406}
+    config = CLIPConfig(text_config=text, vision_config={"patch_size": 16})
+    model = CLIPModel(config).eval().requires_grad_(False)
+    return ClipEncoder(model, Words(), SPEC, "random ViT-B/16")
+
+
+def best_of(function: Callable[[], object], repeats: int) -> float:
+    """Shortest of several runs after one that is not counted, in seconds."""
+    function()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def flops(function: Callable[[], object]) -> float:
+    """Floating-point operations of the matrix products of one call."""
+    with FlopCounterMode(display=False) as counter:
+        function()
+    return float(counter.get_total_flops())
+
+
+def peak_rate(dtype: torch.dtype) -> float:
+    """Operations per second of this machine's matrix product, at the shapes of ViT-B/16's layers."""
+    left, right = torch.randn(BATCH * 217, 768, dtype=dtype), torch.randn(3072, 768, dtype=dtype)
+    seconds = best_of(lambda: F.linear(left, right), 10)
+    return 2 * left.shape[0] * 768 * 3072 / seconds
+
+
+@dataclass
+class TextCase:
+    """One prompt set, or both, forward and backward, the short way and the plain way."""
+
+    encoder: ClipEncoder
+    classes: int
+
+    def __post_init__(self) -> None:
+        self.prompts = DualPrompts(self.encoder.text, class_names(self.classes), length=16)
+        generator = torch.Generator().manual_seed(1)
+        self.weights = torch.randn(1, self.classes, 512, generator=generator)
+
+    def _context(self) -> Tensor:
+        return self.prompts.positive.detach()[None].clone().requires_grad_()
+
+    def short(self, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+        context = self._context()
+        with autocast(dtype, torch.device("cpu")):
+            features = self.encoder.text.encode_plan(self.prompts.plan, context)
+        return features.detach(), torch.autograd.grad((features.float() * self.weights).sum(), context)[0]
+
+    def plain(self) -> tuple[Tensor, Tensor]:
+        context = self._context()
+        features = plain_prompts(self.encoder, self.prompts.plan, context[0])[None]
+        return features.detach(), torch.autograd.grad((features * self.weights).sum(), context)[0]
+
+
+class ShortStep:
+    """One step of deft's phase 1 on batched pixels."""
+
+    def __init__(self, encoder: ClipEncoder, classes: int, pixels: np.ndarray, labels: Tensor) -> None:
+        self.attachment = VPT(length=20).attach(encoder, seed=0)
+        prompts = DualPrompts(encoder.text, class_names(classes), length=16)
+        self.method = DualPromptTraining(encoder, encoder.encode_images, prompts, self.attachment, Recipe())
+        self.optimizer = torch.optim.SGD(self.method.parameters(), lr=0.03, momentum=0.9)
+        self.pixels, self.labels = torch.from_numpy(pixels), labels
+        self.mean, self.std = (
+            torch.tensor(SPEC.mean).view(1, 3, 1, 1),
+            torch.tensor(SPEC.std).view(1, 3, 1, 1),
+        )
+
+    def run(self, dtype: torch.dtype) -> None:
+        device = torch.device("cpu")
+        cropped = crop_and_flip(self.pixels.permute(0, 3, 1, 2), np.random.default_rng(0))
+        inputs = (cropped.float() / 255 - self.mean) / self.std
+        batch = Batch(inputs, self.labels, torch.arange(len(self.labels)))
+        with autocast(dtype, device):
+            texts = self.method.text_features()
+            similar, against = self.method.scores(batch.inputs, texts)
+            other = (batch.labels + 1) % similar.shape[1]
+            loss = self.method._loss(batch, similar, against, other, epoch=3)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+
+
+def text_path(encoder: ClipEncoder) -> None:
+    print("\nText path, one prompt set, forward + backward, CLIP ViT-B/16's text size, 16 context tokens")
+    print(f"{'K':>5} {'plain s':>9} {'short s':>9} {'bf16 s':>9} {'ratio':>7} {'features':>10} {'gradient':>10}")
+    for classes in (50, 100, 200):
+        case = TextCase(encoder, classes)
+        short, plain = case.short(), case.plain()
+        features = float((short[0] - plain[0]).abs().max())
+        gradient = float((short[1] - plain[1]).norm() / plain[1].norm())
+        fast, half = best_of(case.short, 5), best_of(partial(case.short, torch.bfloat16), 5)
+        slow = best_of(case.plain, 1)
+        print(
+            f"{classes:>5} {slow:>9.2f} {fast:>9.3f} {half:>9.3f} {slow / fast:>7.1f} "
+            f"{features:>10.1e} {gradient:>10.1e}"
+        )
+
+
+def whole_step(encoder: ClipEncoder, classes: int) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, size=(BATCH, 224, 224, 3), dtype=np.uint8)
+    labels = torch.from_numpy(rng.integers(classes, size=BATCH))
+    plain = PlainStep(encoder, class_names(classes), pixels, labels, SPEC)
+    slow = best_of(plain.run, 1)
+    plain.attachment.detach()
+    short = ShortStep(encoder, classes, pixels, labels)
+    auto = resolve_precision("auto", torch.device("cpu"))
+    print(f"\nPhase-1 step, ViT-B/16, VPT-deep 20, batch {BATCH}, K = {classes}")
+    print(f"  plain, float32:          {slow:7.2f} s")
+    for dtype in (torch.float32, torch.bfloat16):
+        seconds = best_of(partial(short.run, dtype), 2)
+        work = flops(partial(short.run, dtype))
+        limit = slow / (work / peak_rate(dtype))
+        mark = "  <- precision auto" if dtype == auto else ""
+        print(
+            f"  deft, {str(dtype)[6:]:<9}          {seconds:7.2f} s   {slow / seconds:5.1f} times faster; "
+            f"limit here {limit:5.1f}, so {slow / seconds / limit:4.0%} of it{mark}"
+        )
+    short.attachment.detach()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--text", action="store_true", help="only the text path")
+    options = parser.parse_args()
+    encoder = build_encoder()
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")
+    rates = {dtype: peak_rate(dtype) / 1e9 for dtype in (torch.float32, torch.bfloat16)}
+    print(
+        "matrix product at ViT-B/16's shapes: " + ", ".join(f"{str(d)[6:]} {r:.0f} GFLOP/s" for d, r in rates.items())
+    )
+    text_path(encoder)
+    if not options.text:
+        for classes in (100, 200):
+            whole_step(encoder, classes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""What the packaged model can do, on images it was not trained on."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from scripts.tiny.features import decode, normalise, resize
+from scripts.tiny.glyphs import DIGITS
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+
+from deft.encoders.hybrid import HybridEncoder
+
+
+@torch.inference_mode()
+def embed(encoder: HybridEncoder, images: np.ndarray, batch: int = 32) -> tuple[Tensor, float]:
+    """Unit features of images, (N, D), and how many images went through per second (float32)."""
+    found, began = [], time.time()
+    for start in range(0, len(images), batch):
+        pixels = torch.from_numpy(images[start : start + batch].copy()).permute(0, 3, 1, 2).float()
+        found.append(encoder.encode_images(normalise(resize(pixels, encoder.spec.size))))
+    return torch.cat(found), len(images) / (time.time() - began)
+
+
+@torch.inference_mode()
+def zero_shot(encoder: HybridEncoder, features: Tensor, truth: Tensor, names: list[str], template: str) -> float:
+    """Share of images whose nearest class name is the right one."""
+    classes = encoder.encode_texts([template.format(name) for name in names])
+    return float(((features @ classes.T).argmax(1) == truth).float().mean())
+
+
+def probe(train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]) -> float:
+    """Accuracy of a logistic regression on the features."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = LogisticRegression(C=10.0, max_iter=300).fit(*(part.numpy() for part in train))
+    return float(model.score(*(part.numpy() for part in test)))
+
+
+def digit_images() -> tuple[np.ndarray, Tensor]:
+    """Scikit-learn's digits, (1797, 8, 8, 3) uint8, white on black, and their labels."""
+    digits = load_digits()
+    grey = (digits.images / 16 * 255).round().astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=-1), torch.from_numpy(digits.target)
+
+
+def indexed(labels: list[str], classes: list[str]) -> Tensor:
+    """Place of each label among the classes."""
+    place = {name: number for number, name in enumerate(classes)}
+    return torch.tensor([place[label] for label in labels])
+
+
+def evaluate(encoder: HybridEncoder, data: Path) -> dict[str, float]:
+    """All figures of the model card.
+
+    Args:
+        encoder: The model.
+        data: Folder of the Parquet files.
+
+    Returns:
+        Accuracies between 0 and 1 by name, and the images per second.
+    """
+    photo, found = "a photo of a {}.", dict[str, float]()
+    images, labels = decode([data / "cifar10-test.parquet"], "label_true")
+    classes = sorted(set(labels))
+    test, speed = embed(encoder, images)
+    truth = indexed(labels, classes)
+    found["images/s, float32"] = speed
+    found["CIFAR-10 test, zero-shot"] = zero_shot(encoder, test, truth, classes, photo)
+    images, labels = decode([data / "cifar10n-train.parquet"], "label_true")
+    train, _ = embed(encoder, images[:10000])
+    found["CIFAR-10 test, linear probe on 10k train"] = probe((train, indexed(labels[:10000], classes)), (test, truth))
+    ids = json.loads((data / "tiny-imagenet-classes.json").read_text())
+    images, labels = decode([data / "tiny-imagenet-val.parquet"], "label")
+    test, _ = embed(encoder, images)
+    truth = indexed(labels, list(ids))
+    names = [words.split(",")[0] for words in ids.values()]
+    found["Tiny-ImageNet val, zero-shot"] = zero_shot(encoder, test, truth, names, photo)
+    half = len(test) // 2
+    found["Tiny-ImageNet val, linear probe on its other half"] = np.mean(
+        [probe((a, x), (b, y)) for a, x, b, y in _halves(test, truth, half)]
+    ).item()
+    images_, truth = digit_images()
+    test, _ = embed(encoder, images_)
+    found["digits, zero-shot, zero..nine"] = zero_shot(encoder, test, truth, list(DIGITS), "{}")
+    found["digits, zero-shot, a photo of a zero..nine."] = zero_shot(encoder, test, truth, list(DIGITS), photo)
+    half = len(test) // 2
+    found["digits, linear probe on the other half"] = np.mean(
+        [probe((a, x), (b, y)) for a, x, b, y in _halves(test, truth, half)]
+    ).item()
+    return found
+
+
+def _halves(features: Tensor, truth: Tensor, half: int) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    first, second = (features[:half], truth[:half]), (features[half:], truth[half:])
+    return [(*first, *second), (*second, *first)]

@@ -1,0 +1,143 @@
+"""Makes the bundled model `tiny`, or measures it.
+
+Command: python -m scripts.train_tiny --data ../shared/data --work /tmp/tiny        (make)
+         python -m scripts.train_tiny --data ../shared/data --evaluate             (measure)
+Data:    tiny-imagenet-train-*.parquet (100 000 photos of 64 px), WordNet 3.0 (Debian: wordnet-base), fonts, and
+         the packages of the extra `train`. CIFAR-10 and scikit-learn's digits are only measured on.
+Time:    TIME_LINE
+Result:  RESULT_LINE
+
+Every step leaves its result in the work folder and is skipped when that is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from scripts.tiny.evaluate import evaluate
+from scripts.tiny.features import VIEWS, calm_malloc, decode, extract
+from scripts.tiny.fold import folded_trunk, published
+from scripts.tiny.glyphs import draw_many
+from scripts.tiny.photos import load_photos, main_axes
+from scripts.tiny.texts import Vocabulary, all_names, imagenet_tree, train_tokenizer, vocabulary
+from scripts.tiny.train import Words, start_images, teach_images, teach_words
+from scripts.tiny.words import Tree
+from torch import nn
+from transformers import PreTrainedTokenizerFast
+
+from deft.encoders.hybrid import HybridConfig, HybridEncoder, load_hybrid
+from deft.encoders.load import TINY
+
+NOUNS, VOCABULARY, DIM, GLYPHS = 30_000, 4096, 256, 12_000
+
+
+def prepare_images(data: Path, work: Path) -> None:
+    """Features of the photos in every view, and of drawn glyphs."""
+    trunk, weights, biases = folded_trunk(published())
+    torch.save((trunk.state_dict(), weights, biases), work / "trunk.pt")
+    pixels, labels = work / "photos-pixels.npy", work / "photos-labels.json"
+    if not labels.exists():
+        images, names = decode(sorted(data.glob("tiny-imagenet-train-*.parquet")), "label")
+        np.save(pixels, images)
+        labels.write_text(json.dumps(names))
+    for seed, (name, view) in enumerate(VIEWS.items()):
+        if not (work / f"view-{seed}-{name}.npy").exists():
+            print(f"features of the view {name!r}", flush=True)
+            extract(trunk, np.load(pixels, mmap_mode="r"), view, work / f"view-{seed}-{name}.npy", seed)
+    if not (work / "glyphs.npy").exists():
+        pictures, drawn = draw_many(GLYPHS, seed=1)
+        np.save(work / "glyphs-labels.npy", drawn)
+        extract(trunk, pictures, VIEWS["plain"], work / "glyphs.npy", seed=3)
+
+
+def prepare_words(work: Path) -> tuple[Tree, Vocabulary, PreTrainedTokenizerFast]:
+    """The tree, the names with their targets and the tokenizer."""
+    tree, file = imagenet_tree(), work / "vocabulary.pt"
+    if not file.exists():
+        train_tokenizer(all_names(tree, NOUNS), VOCABULARY, work / "tokenizer")
+        torch.save(dataclasses.asdict(vocabulary(tree, NOUNS, DIM)), file)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(str(work / "tokenizer"))
+    return tree, Vocabulary(**torch.load(file)), tokenizer
+
+
+def fresh_encoder(tokenizer: PreTrainedTokenizerFast, work: Path) -> HybridEncoder:
+    """An untrained model around the folded trunk; what a residual branch adds starts small."""
+    torch.manual_seed(0)
+    config = HybridConfig(
+        dim=DIM,
+        vocabulary=len(tokenizer),
+        start_id=tokenizer.bos_token_id,
+        end_id=tokenizer.eos_token_id,
+    )
+    encoder = HybridEncoder(config, tokenizer)
+    for name, module in encoder.named_modules():
+        if isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, std=0.02)
+        elif isinstance(module, nn.Linear):
+            small = name.endswith(("out_proj", "fc2"))
+            nn.init.normal_(module.weight, std=(0.3 if small else 1.0) * module.in_features**-0.5)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    encoder.visual.trunk.load_state_dict(torch.load(work / "trunk.pt")[0])
+    return encoder
+
+
+def package(encoder: HybridEncoder, tokenizer_folder: Path, folder: Path) -> None:
+    """Write the model's files, float16, each under a temporary name first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    scale = round(float(encoder.logit_scale), 3)
+    dataclasses.replace(encoder.config, logit_scale=scale).write(folder / "config.json")
+    for file in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(tokenizer_folder / file, folder / file)
+    weights = {name: tensor.half().contiguous() for name, tensor in encoder.state_dict().items()}
+    save_file(weights, folder / "model.safetensors.part")
+    (folder / "model.safetensors.part").chmod(0o644)
+    os.replace(folder / "model.safetensors.part", folder / "model.safetensors")
+
+
+def train(data: Path, work: Path, out: Path, minutes: tuple[float, float]) -> None:
+    """Every step from the data to the packaged model."""
+    work.mkdir(parents=True, exist_ok=True)
+    calm_malloc()
+    prepare_images(data, work)
+    tree, taught, tokenizer = prepare_words(work)
+    encoder = fresh_encoder(tokenizer, work)
+    words = Words(encoder.text, seed=1)
+    if (work / "words.pt").exists():
+        encoder.text.load_state_dict(torch.load(work / "words.pt"))
+    else:
+        teach_words(words, taught, minutes[0] * 60, seed=1)
+        torch.save(encoder.text.state_dict(), work / "words.pt")
+    photos = load_photos(work, encoder.visual.trunk.head)
+    start_images(encoder, words, tree, photos, main_axes(photos, encoder.width))
+    teach_images(encoder, words, taught, tree, photos, seconds=minutes[1] * 60, seed=5)
+    package(encoder, work / "tokenizer", out)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the Parquet files")
+    parser.add_argument("--work", type=Path, default=Path("/tmp/tiny"), help="folder for intermediate results")
+    parser.add_argument("--out", type=Path, default=TINY, help="folder of the model")
+    parser.add_argument("--minutes", type=float, nargs=2, default=(4.0, 15.0), metavar=("WORDS", "IMAGES"))
+    parser.add_argument("--evaluate", action="store_true", help="measure the model instead of making it")
+    asked = parser.parse_args()
+    torch.set_num_threads(os.cpu_count() or 1)
+    if not asked.evaluate:
+        train(asked.data, asked.work, asked.out, tuple(asked.minutes))
+        return
+    calm_malloc()
+    for name, value in evaluate(load_hybrid(asked.out), asked.data).items():
+        print(f"{name:55} {value:.1f}" if "images/s" in name else f"{name:55} {value:.1%}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""The command `deft`: its subcommands, its exit codes, and one sentence for every error a user can mend.
+
+Exit codes: 0 done, 2 usage or data, 3 more labels flagged than `--fail-on-issues` allows, 130 stopped by Ctrl-C.
+Nothing heavy is imported before a command runs, so that `deft --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import shlex
+import sys
+from typing import Annotated, Any
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from deft.cli.corrupt import corrupt
+from deft.cli.demo import demo
+from deft.cli.detect import detect
+from deft.cli.doctor import doctor
+from deft.cli.show import printable
+from deft.errors import DeftError
+
+USAGE, STOPPED = 2, 130
+MENDABLE = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR,
+    errno.EEXIST, errno.ENAMETOOLONG,
+}  # fmt: skip
+
+
+class _Commands(TyperGroup):
+    """Runs a command and turns what a user can mend into one sentence on standard error."""
+
+    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> Any:
+        typed = list(args)
+        context = super().make_context(info_name, args, *rest, **extra)
+        context.meta["deft.typed"] = typed
+        return context
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except DeftError as error:
+            _say(f"deft: {error}")
+            raise typer.Exit(USAGE) from error
+        except KeyboardInterrupt as stop:
+            _say(_how_to_resume(ctx.meta["deft.typed"]))
+            raise typer.Exit(STOPPED) from stop
+        except OSError as error:
+            if error.errno not in MENDABLE:
+                raise
+            where = f"{error.filename}: " if error.filename else ""
+            _say(f"deft: {where}{error.strerror}.")
+            raise typer.Exit(USAGE) from error
+        except RuntimeError as error:
+            if type(error).__name__ != "OutOfMemoryError":
+                raise
+            _say("deft: The accelerator's memory is too small for this. Try a smaller --batch-size.")
+            raise typer.Exit(USAGE) from error
+
+
+app = typer.Typer(
+    cls=_Commands,
+    name="deft",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(detect)
+app.command()(demo)
+app.command()(corrupt)
+app.command()(doctor)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from deft import __version__
+
+        typer.echo(f"deft {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_print_version),
+    ] = False,
+) -> None:
+    """Find the wrong labels in an image data set with a vision-language model."""
+
+
+def run() -> None:
+    """Run the command line on the process's own arguments."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    app(prog_name="deft")
+
+
+def _how_to_resume(typed: list[str]) -> str:
+    if typed[:1] != ["detect"]:
+        return "Stopped."
+    again = typed if "--resume" in typed else [*typed, "--resume"]
+    return f"Stopped. Resume with: {shlex.join(['deft', *again])}"
+
+
+def _say(text: str) -> None:
+    click.echo(printable(text), err=True)

@@ -1,0 +1,215 @@
+"""`deft corrupt`: a label file with wrong labels made on purpose, and the true ones beside them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from deft.cli.run_folder import check_outside
+from deft.errors import DataError, SettingsError
+
+if TYPE_CHECKING:
+    from deft.data.images import LabeledImages
+    from deft.noise import Labels
+    from deft.progress import Progress
+
+NoiseName = Literal["symmetric", "pair-flip", "asymmetric", "instance-dependent"]
+HEADER = ("file_name", "label", "true_label")
+SIDE = 16  # pixels to which images are shrunk as features of instance-dependent noise
+CHUNK = 256
+
+
+def corrupt(
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="Images with true labels, as for detect.", show_default=False)
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("-o", "--out", metavar="OUT", help="New .csv or .parquet file of labels.", show_default=False),
+    ],
+    noise: Annotated[NoiseName, typer.Option(help="Kind of noise.")] = "symmetric",
+    rate: Annotated[float, typer.Option(min=0, max=1, help="Share of labels to make wrong.")] = 0.4,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same labels.")] = 0,
+    class_map: Annotated[
+        str | None,
+        typer.Option("--map", metavar="A=B,...", help="Which class turns into which, for asymmetric noise."),
+    ] = None,
+    include_self: Annotated[
+        bool,
+        typer.Option("--include-self", help="Symmetric noise may draw the true class, as in the authors' code."),
+    ] = False,
+    labels: Annotated[Path | None, typer.Option(metavar="FILE", help="Table of labels for a folder.")] = None,
+    image_col: Annotated[str | None, typer.Option(help="Column with images or paths.")] = None,
+    label_col: Annotated[str | None, typer.Option(help="Column with the true labels.")] = None,
+    classes: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Class names, one a line, for integer labels.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Write a table of labels, some made wrong, that deft detect can read; the truth is its true_label column."""
+    _check(out, data, noise, class_map, include_self)
+
+    from deft.cli.progress import choose_progress
+    from deft.data.load import load_images
+
+    progress = choose_progress(quiet=quiet)
+    images = load_images(
+        data,
+        labels=labels,
+        classes=classes,
+        split=split,
+        image_column=image_col,
+        label_column=label_col,
+        progress=progress,
+    )
+    given = _corrupted(images, noise, rate, seed, class_map, include_self, progress)
+    _write(out, images, given)
+    readable = images.labels >= 0
+    changed = int((given != images.labels).sum())
+    typer.echo(f"{changed} of {int(readable.sum())} labels made wrong ({changed / max(1, readable.sum()):.2%})")
+    typer.echo(f"Find them with: deft detect {out} -o RUN --clean-col true_label")
+
+
+def _check(out: Path, data: str, noise: str, class_map: str | None, include_self: bool) -> None:
+    check_outside(out, data)
+    if out.suffix.lower() not in (".csv", ".parquet"):
+        raise SettingsError(f"{out} must end in .csv or .parquet.")
+    if out.exists():
+        raise DataError(f"{out} is there already. Delete it or choose another name with -o.")
+    if (class_map is not None) != (noise == "asymmetric"):
+        raise SettingsError("--noise asymmetric needs --map, as in --map cat=dog,dog=cat; no other noise takes it.")
+    if include_self and noise != "symmetric":
+        raise SettingsError(f"--include-self belongs to --noise symmetric, not {noise}.")
+
+
+def _corrupted(
+    images: LabeledImages,
+    noise: str,
+    rate: float,
+    seed: int,
+    class_map: str | None,
+    include_self: bool,
+    progress: Progress,
+) -> Labels:
+    from deft import noise as make
+
+    count, labels = len(images.classes), images.labels
+    if noise == "symmetric":
+        return make.symmetric(labels, rate, num_classes=count, seed=seed, include_self=include_self)
+    if noise == "pair-flip":
+        return make.pair_flip(labels, rate, num_classes=count, seed=seed)
+    if noise == "asymmetric":
+        pairs = parse_map(class_map or "", images.classes)
+        return make.asymmetric(labels, rate, class_map=pairs, num_classes=count, seed=seed)
+    features = _small_pixels(images, progress)
+    return make.instance_dependent(features, labels, rate, num_classes=count, seed=seed)
+
+
+def parse_map(text: str, classes: Sequence[str]) -> dict[int, int]:
+    """Class numbers of "cat=dog,dog=cat".
+
+    Raises:
+        SettingsError: A pair isn't one, or names a class that isn't there.
+    """
+    place = {name: number for number, name in enumerate(classes)}
+    pairs = {}
+    for piece in text.split(","):
+        names = [name.strip() for name in piece.split("=")]
+        if len(names) != 2:
+            raise SettingsError(f"--map wants pairs such as cat=dog,dog=cat, not {piece!r}.")
+        for name in names:
+            if name not in place:
+                raise SettingsError(f"--map names {name!r}, but the classes are {', '.join(classes)}.")
+        pairs[place[names[0]]] = place[names[1]]
+    return pairs
+
+
+def _small_pixels(images: LabeledImages, progress: Progress) -> Any:
+    """Pixels of all images at a small size, uint8 (N, side, side, 3)."""
+    import numpy as np
+
+    from deft.data.pixels import PixelStore
+    from deft.data.spec import ImageSpec
+
+    spec = ImageSpec(SIDE, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), fit="squash")
+    with PixelStore.build(images, spec, None, progress=progress) as store:
+        return np.array(store.read(np.arange(len(images), dtype=np.int64)))
+
+
+def _write(out: Path, images: LabeledImages, given: Labels) -> None:
+    """Write the table under a temporary name and rename it."""
+    from deft.data.readers import FileReader
+    from deft.files import replace_file
+
+    names = [*images.classes, None]  # the last is for rows without a label
+    shown = [names[label] for label in given.tolist()]
+    truth = [names[label] for label in images.labels.tolist()]
+    if isinstance(images.reader, FileReader):
+        paths = [images.reader.paths[row] for row in images.rows.tolist()]
+        files = [_path_from(path, out.expanduser().resolve().parent) for path in paths]
+        with replace_file(out) as temporary:
+            _write_files(temporary, out.suffix.lower(), [files, shown, truth])
+    elif out.suffix.lower() == ".parquet":
+        with replace_file(out) as temporary:
+            _write_bytes(temporary, images, shown, truth)
+    else:
+        raise SettingsError("These images are not files but lie inside a table, so -o must end in .parquet.")
+
+
+def _path_from(path: str, folder: Path) -> str:
+    """The path relative to the folder of the new table where it lies below it, else absolute."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError as error:
+        shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        raise DataError(f"The name of {shown} is not UTF-8, so no table can hold it. Rename the file.") from error
+    place = Path(path).absolute()
+    resolved = place.parent.resolve() / place.name
+    return str(resolved.relative_to(folder)) if folder in resolved.parents else str(place)
+
+
+def _write_files(path: Path, ending: str, columns: list[list[Any]]) -> None:
+    if ending == ".parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        strings = [pa.array(column, pa.string()) for column in columns]
+        pq.write_table(pa.table(dict(zip(HEADER, strings, strict=True))), path)
+        return
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(HEADER)
+        writer.writerows(zip(*columns, strict=True))
+
+
+def _write_bytes(path: Path, images: LabeledImages, shown: list[Any], truth: list[Any]) -> None:
+    """Copy the images' bytes into a Parquet file as Hugging Face writes them, some rows at a time."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    schema = pa.schema([("image", kind), ("label", pa.string()), ("true_label", pa.string())])
+    with pq.ParquetWriter(path, schema) as writer:
+        for start in range(0, len(images), CHUNK):
+            part = slice(start, start + CHUNK)
+            chunk = list(_images(images, range(len(images))[part]))
+            table = pa.table([pa.array(chunk, kind), shown[part], truth[part]], schema=schema)
+            writer.write_table(table)
+
+
+def _images(images: LabeledImages, rows: range) -> Iterator[dict[str, Any]]:
+    from deft.data.readers import ImageError
+
+    for row in rows:
+        try:
+            content = images.reader.read(int(images.rows[row]))
+        except ImageError:
+            content = b""
+        if not isinstance(content, bytes):
+            raise DataError("Images that are bare pixels can't be copied; save them as files first.")
+        yield {"bytes": content, "path": images.file_name[row]}

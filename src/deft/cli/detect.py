@@ -1,0 +1,209 @@
+"""`deft detect`: a verdict on the label of every image."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from deft.cli.methods import Choice, MethodName, PrecisionName, TuningName, build_detector, build_tuning
+from deft.cli.run_folder import check_outside, check_run
+from deft.errors import SettingsError
+
+if TYPE_CHECKING:
+    from deft.data.images import LabeledImages
+    from deft.detectors.detection import Detection
+    from deft.metrics import DetectionScores
+
+DEFAULT_MODEL = "openai/clip-vit-base-patch16"
+TOO_MANY_ISSUES = 3
+DATA, TRAINING, OUTPUT = "What is read", "How it learns", "What comes out"
+
+
+def detect(
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help="Folder of class folders, CSV, TSV, JSONL or Parquet table, or Hugging Face data set id.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="RUN", help="Folder for the results.", show_default=False)
+    ],
+    model: Annotated[
+        str,
+        typer.Option(metavar="ID|tiny|FOLDER", help="CLIP, SigLIP or SigLIP 2; tiny works offline, for trying out."),
+    ] = DEFAULT_MODEL,
+    method: Annotated[MethodName, typer.Option(help="How wrong labels are found.")] = "deft",
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Table of labels for a folder.", rich_help_panel=DATA),
+    ] = None,
+    image_col: Annotated[str | None, typer.Option(help="Column with images or paths.", rich_help_panel=DATA)] = None,
+    label_col: Annotated[str | None, typer.Option(help="Column with the given labels.", rich_help_panel=DATA)] = None,
+    clean_col: Annotated[
+        str | None, typer.Option(help="Column with true labels, for scoring only.", rich_help_panel=DATA)
+    ] = None,
+    classes: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Class names, one a line, for integer labels.", rich_help_panel=DATA),
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Only this split.", rich_help_panel=DATA)] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=2, help="Only this many images, drawn by the seed.", rich_help_panel=DATA),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=0, help="Processes that decode images; one per core if not given.", rich_help_panel=DATA),
+    ] = None,
+    tuning: Annotated[
+        TuningName | None,
+        typer.Option(help="What of the image tower learns; vpt if not given.", rich_help_panel=TRAINING),
+    ] = None,
+    length: Annotated[
+        int | None,
+        typer.Option(min=1, help="Prompt tokens of vpt and vpt-shallow; 20 if not given.", rich_help_panel=TRAINING),
+    ] = None,
+    context: Annotated[
+        int | None,
+        typer.Option(min=1, help="Learned context vectors per text prompt; 16 if not given.", rich_help_panel=TRAINING),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Times that each image is seen; 10 if not given.", rich_help_panel=TRAINING),
+    ] = None,
+    warmup: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Epochs that believe every label; 1 if not given, 5 for real noise.", rich_help_panel=TRAINING
+        ),
+    ] = None,
+    lr: Annotated[
+        float | None, typer.Option("--lr", help="Learning rate; 0.03 if not given.", rich_help_panel=TRAINING)
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images per step.", rich_help_panel=TRAINING)] = 64,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Same seed, same machine, same verdicts.", rich_help_panel=TRAINING)
+    ] = 0,
+    device: Annotated[
+        str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where it runs.", rich_help_panel=TRAINING)
+    ] = "auto",
+    precision: Annotated[
+        PrecisionName, typer.Option(help="Number format of the activations.", rich_help_panel=TRAINING)
+    ] = "auto",
+    for_real_noise: Annotated[
+        bool,
+        typer.Option(
+            "--for-real-noise", help="The authors' settings for labels by people or the web.", rich_help_panel=TRAINING
+        ),
+    ] = False,
+    noise_rate: Annotated[
+        float | None,
+        typer.Option(help="Share of wrong labels, for small-loss; estimated if not given.", rich_help_panel=TRAINING),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was stopped.", rich_help_panel=OUTPUT)
+    ] = False,
+    output_format: Annotated[
+        Literal["table", "json"], typer.Option("--format", help="Form of the summary.", rich_help_panel=OUTPUT)
+    ] = "table",
+    fail_on_issues: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="RATE",
+            help="Exit with 3 if a larger share is flagged.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=OUTPUT)] = False,
+) -> None:
+    """Judge the label of every image; write labels.parquet, labels.csv and summary.json into RUN."""
+    choice = Choice(
+        method=method,
+        tuning=tuning,
+        length=length,
+        context=context,
+        epochs=epochs,
+        warmup=warmup,
+        learning_rate=lr,
+        batch_size=batch_size,
+        seed=seed,
+        precision=precision,
+        for_real_noise=for_real_noise,
+        noise_rate=noise_rate,
+    )
+    choice.check()
+    check_outside(out, data)
+    check_run(out, resume=resume)
+    if fail_on_issues is not None and not 0 <= fail_on_issues <= 1:
+        raise SettingsError(f"--fail-on-issues must lie in 0..1, not {fail_on_issues}.")
+
+    from deft.cli.progress import choose_progress
+    from deft.data.load import load_images
+    from deft.detectors.base import Workspace
+    from deft.encoders.load import load_encoder
+
+    progress = choose_progress(quiet=quiet)
+    build_tuning(choice)  # says what is wrong with it before anything is read
+    images = load_images(
+        data,
+        labels=labels,
+        classes=classes,
+        split=split,
+        image_column=image_col,
+        label_column=label_col,
+        clean_column=clean_col,
+        progress=progress,
+    )
+    if limit is not None and limit < len(images):
+        images = _sample(images, limit, seed)
+    detector = build_detector(choice, load_encoder(model, device=device))
+    found = detector.detect(images, workspace=Workspace(out, resume, workers, progress))
+    found.save(out)
+    _report(found, out, output_format)
+    judged = int(found.judged.sum())
+    if fail_on_issues is not None and int(found.is_label_issue.sum()) > fail_on_issues * judged:
+        raise typer.Exit(TOO_MANY_ISSUES)
+
+
+def _sample(images: LabeledImages, limit: int, seed: int) -> LabeledImages:
+    """Some of the images, drawn at random, in their order."""
+    import numpy as np
+
+    drawn = np.random.default_rng(seed).choice(len(images), size=limit, replace=False)
+    return images.keep(np.sort(drawn))
+
+
+def _scores(found: Detection) -> DetectionScores | None:
+    """How good the verdicts are, where the truth is known."""
+    from deft.metrics import score_detection
+
+    if found.clean_labels is None or not (found.clean_labels >= 0).any():
+        return None
+    return score_detection(found.is_label_issue, found.p_clean, found.given, found.clean_labels, found.predicted)
+
+
+def _report(found: Detection, out: Path, output_format: str) -> None:
+    """Print the summary on standard output."""
+    from rich.console import Console
+
+    from deft.cli.show import plain, print_summary, printable, to_json
+
+    scores = _scores(found)
+    files = {name: str(out / name) for name in ("labels.csv", "labels.parquet", "summary.json")}
+    if output_format == "json":
+        extra = {} if scores is None else {"scores": asdict(scores)}
+        typer.echo(to_json({**found.summary(), **extra, "files": files}))
+        return
+    console = Console(soft_wrap=True)
+    print_summary(console, found, scores)
+    console.print()
+    console.print(plain("Every image with its verdict: " + printable(files["labels.csv"])))
+    console.print(plain("Also written: labels.parquet, summary.json"))

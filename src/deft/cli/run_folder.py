@@ -1,0 +1,40 @@
+"""Where a command may write: never into the data, never over somebody's files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deft.errors import DataError
+
+
+def check_outside(output: Path, data: str) -> None:
+    """Refuse to write into the folder that is read.
+
+    Raises:
+        DataError: The output lies inside the data folder, or is the data file.
+    """
+    source = Path(data).expanduser()
+    if not source.exists():
+        return
+    place, source = output.expanduser().resolve(), source.resolve()
+    if place == source or (source.is_dir() and source in place.parents):
+        raise DataError(f"{output} lies inside the data, {data}, where deft never writes. Choose another folder.")
+
+
+def check_run(run: Path, *, resume: bool) -> None:
+    """Refuse a folder for a run that holds something else, or another run.
+
+    Raises:
+        DataError: It is a file, or it isn't empty and `resume` isn't asked for.
+    """
+    if run.exists() and not run.is_dir():
+        raise DataError(f"{run} is a file; -o needs a folder for the run.")
+    if resume or not run.exists() or not any(run.iterdir()):
+        return
+    if (run / "labels.parquet").exists():
+        raise DataError(
+            f"{run} holds a finished run (see its labels.csv). Choose another folder with -o, or delete this one."
+        )
+    raise DataError(
+        f"{run} is not empty. Add --resume if it is a run that was stopped, or choose another folder with -o."
+    )

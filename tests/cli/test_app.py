@@ -1,0 +1,130 @@
+"""The command line's surface: options, exit codes, what it prints where, and that help costs nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import click
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from deft import __version__
+from deft.cli import detect as detect_module
+from deft.cli.app import app
+from deft.cli.detect import detect
+from deft.errors import DataError
+
+OPTIONS = {
+    "detect": {
+        "--batch-size", "--classes", "--clean-col", "--context", "--device", "--epochs", "--fail-on-issues",
+        "--for-real-noise", "--format", "--image-col", "--label-col", "--labels", "--length", "--limit", "--lr",
+        "--method", "--model", "--noise-rate", "--out", "--precision", "--quiet", "--resume", "--seed", "--split",
+        "--tuning", "--warmup", "--workers",
+    },
+    "demo": {"--out", "--quiet"},
+    "corrupt": {
+        "--classes", "--image-col", "--include-self", "--label-col", "--labels", "--map", "--noise", "--out",
+        "--quiet", "--rate", "--seed", "--split",
+    },
+    "doctor": {"--device"},
+}  # fmt: skip
+"""Every option of every command. A change here is a change of what users rely on: say so in the changelog."""
+
+runner = CliRunner()
+
+
+def test_the_commands_have_exactly_these_options() -> None:
+    group = typer.main.get_command(app)
+    found = {
+        name: {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
+        for name, command in group.commands.items()  # type: ignore[attr-defined]
+    }
+    assert found == OPTIONS
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in OPTIONS)])
+def test_help_answers(command: list[str]) -> None:
+    result = runner.invoke(app, [*command, "--help"])
+    assert result.exit_code == 0
+    assert "Usage" in result.stdout
+
+
+def test_version() -> None:
+    assert runner.invoke(app, ["--version"]).stdout == f"deft {__version__}\n"
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['deft', 'detect', '--help']\n"
+        "from deft.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'transformers', 'pandas', 'numpy', 'sklearn', 'PIL', 'datasets'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["detect"],
+        ["detect", "photos", "-o", "run", "--method", "magic"],
+        ["detect", "photos", "-o", "run", "--epochs", "0"],
+        ["detect", "photos", "-o", "run", "--fail-on-issues", "7"],
+        ["detect", "photos", "-o", "run", "--noise-rate", "0.2"],
+        ["detect", "photos", "-o", "run", "--method", "label-match", "--epochs", "3"],
+        ["detect", "photos", "-o", "run", "--tuning", "lora", "--length", "3"],
+        ["detect", "no/such/place", "-o", "run"],
+    ],
+)
+def test_what_a_user_can_mend_is_exit_2_with_a_sentence(
+    arguments: list[str], tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(str(tmp_path))
+    result = runner.invoke(app, arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def _stub(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(detect_module, "check_run", fail)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (DataError("bad \x1b[31mname\n[bold]x"), 2, "deft: bad \\x1b[31mname\\n[bold]x"),
+        (PermissionError(13, "Permission denied", "run/x"), 2, "deft: run/x: Permission denied."),
+        (OSError(28, "No space left on device"), 2, "deft: No space left on device."),
+        (KeyboardInterrupt(), 130, "Stopped. Resume with: deft detect 'my photos' -o run --resume"),
+    ],
+)
+def test_errors_become_one_sentence(
+    error: BaseException, code: int, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _stub(monkeypatch, error)
+    result = runner.invoke(app, ["detect", "my photos", "-o", "run"])
+    assert result.exit_code == code
+    assert result.stderr.strip() == text
+    assert result.stdout == ""
+
+
+def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    _stub(monkeypatch, ZeroDivisionError("ours"))
+    result = runner.invoke(app, ["detect", "photos", "-o", "run"])
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+def test_commands_are_documented() -> None:
+    assert detect.__doc__
+    assert isinstance(typer.main.get_command(app), click.Group | typer.core.TyperGroup)

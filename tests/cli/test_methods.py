@@ -1,0 +1,43 @@
+"""Which options belong to which method, and the tunings by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from deft.cli.methods import Choice, build_tuning
+from deft.errors import SettingsError
+from deft.tuning import VPT, Adapter, Bias, Frozen, Full, LoRA
+
+
+@pytest.mark.parametrize(
+    ("choice", "tuning"),
+    [
+        (Choice(), VPT(length=20)),
+        (Choice(tuning="vpt", length=5), VPT(length=5)),
+        (Choice(tuning="vpt-shallow"), VPT(length=20, depth="shallow")),
+        (Choice(tuning="lora"), LoRA()),
+        (Choice(tuning="adapter"), Adapter()),
+        (Choice(tuning="bias"), Bias()),
+        (Choice(tuning="full"), Full()),
+        (Choice(tuning="frozen"), Frozen()),
+    ],
+)
+def test_a_tuning_by_name(choice: Choice, tuning: object) -> None:
+    choice.check()
+    assert build_tuning(choice) == tuning
+
+
+@pytest.mark.parametrize(
+    ("choice", "option"),
+    [
+        (Choice(method="deft", noise_rate=0.2), "--noise-rate"),
+        (Choice(method="small-loss", for_real_noise=True), "--for-real-noise"),
+        (Choice(method="small-loss", context=4), "--context"),
+        (Choice(method="label-match", learning_rate=0.1), "--lr"),
+        (Choice(method="label-match", tuning="frozen"), "--tuning"),
+        (Choice(tuning="frozen", length=4), "--length"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(choice: Choice, option: str) -> None:
+    with pytest.raises(SettingsError, match=option):
+        choice.check()

@@ -1,0 +1,230 @@
+"""One suite over every detector: what each of them owes its users, whatever its method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_digits
+
+import deft
+from deft.data.images import LabeledImages
+from deft.data.load import load_images
+from deft.detectors.base import Detector, Workspace
+from deft.detectors.deft import DeFT
+from deft.detectors.detection import Detection
+from deft.detectors.label_match import LabelMatch
+from deft.detectors.small_loss import SmallLoss
+from deft.encoders.base import DualEncoder
+from deft.encoders.load import load_encoder
+from deft.errors import DataError
+from deft.noise import symmetric
+from deft.progress import Progress, T
+from deft.tuning import VPT, Bias, Frozen, LoRA
+
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+Build = Callable[[DualEncoder], Detector]
+
+TRAINED: dict[str, Build] = {
+    "deft-vpt": lambda e: DeFT(e, tuning=VPT(length=3), epochs=3, context_length=4),
+    "deft-frozen": lambda e: DeFT(e, tuning=Frozen(), epochs=3, context_length=4),
+    "deft-lora": lambda e: DeFT(e, tuning=LoRA(rank=2), epochs=2, context_length=4),
+    "deft-bias-specific": lambda e: DeFT(e, tuning=Bias(), epochs=2, context_length=4, class_specific=True),
+    "deft-real": lambda e: DeFT.for_real_noise(e, tuning=VPT(length=3), epochs=3, context_length=4),
+}
+EVERY: dict[str, Build] = {
+    **TRAINED,
+    "label-match": LabelMatch,
+    "small-loss": lambda e: SmallLoss(e, tuning=Frozen(), noise_rate=0.3, epochs=2),
+    "small-loss-estimated": lambda e: SmallLoss(e, tuning=VPT(length=3), epochs=2),
+}
+
+
+@pytest.fixture(params=EVERY)
+def build(request: pytest.FixtureRequest) -> Build:
+    return EVERY[request.param]
+
+
+@pytest.fixture(scope="module")
+def encoder(clip_folder: Path) -> DualEncoder:
+    return load_encoder(clip_folder, device="cpu")
+
+
+def photos(count: int, classes: int, *, seed: int = 0) -> LabeledImages:
+    """Squares of random colours, each class with a colour of its own."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % classes
+    colours = rng.integers(0, 256, size=(classes, 1, 1, 3))
+    pixels = (colours[labels] + rng.integers(-40, 40, size=(count, 20, 20, 3))).clip(0, 255).astype(np.uint8)
+    return load_images(pixels, labels=labels, classes=[f"thing {number}" for number in range(classes)])
+
+
+def real_digits(count: int) -> LabeledImages:
+    """Handwritten digits of scikit-learn."""
+    found = load_digits()
+    pixels = (found.images[:count] * 255 / 16).astype(np.uint8)
+    return load_images(pixels, labels=found.target[:count], classes=DIGITS)
+
+
+def same(first: Detection, second: Detection) -> None:
+    pd.testing.assert_frame_equal(first.table, second.table)
+
+
+def test_the_same_seed_gives_the_same_verdicts(build: Build, encoder: DualEncoder) -> None:
+    images = photos(40, 4)
+    same(build(encoder).detect(images), build(encoder).detect(images))
+
+
+def test_rows_in_are_rows_out_in_their_order(build: Build, encoder: DualEncoder) -> None:
+    images = photos(41, 3)
+    found = build(encoder).detect(images)
+    assert found.table["sample_id"].tolist() == list(images.sample_id)
+    assert found.table["given_label_id"].tolist() == images.labels.tolist()
+    assert found.judged.all()
+    assert ((found.p_clean >= 0) & (found.p_clean <= 1)).all()
+    assert np.array_equal(found.is_clean, found.p_clean > 0.5)
+
+
+def test_an_unreadable_image_is_a_row_with_its_reason(build: Build, encoder: DualEncoder, tmp_path: Path) -> None:
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for number in range(6):
+            pixels = rng.integers(0, 256, size=(20, 20, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
+    (tmp_path / "cat" / "2.png").write_bytes(b"not an image")
+    found = build(encoder).detect(load_images(tmp_path))
+    broken = found.table[found.table["read_error"].notna()]
+    assert len(found) == 12
+    assert broken["file_name"].tolist() == ["cat/2.png"]
+    assert broken["label_score"].isna().all()
+    assert not broken["is_label_issue"].any()
+    assert not found.is_clean[broken.index].any()
+    assert found.summary()["unreadable"] == 1
+
+
+def test_a_class_without_images(build: Build, encoder: DualEncoder) -> None:
+    images = photos(30, 3)
+    more = images.relabel(images.labels, (*images.classes, "unicorn"))
+    found = build(encoder).detect(more)
+    assert found.judged.all()
+    assert found.summary()["per_class"][3]["Images"] == 0
+
+
+def test_two_classes(build: Build, encoder: DualEncoder) -> None:
+    found = build(encoder).detect(photos(20, 2))
+    assert set(found.predicted.tolist()) <= {0, 1}
+    assert found.verdicts.topk.shape == (20, 2)
+
+
+def test_three_hundred_classes(build: Build, encoder: DualEncoder) -> None:
+    found = build(encoder).detect(photos(600, 300))
+    assert found.judged.all()
+    assert found.verdicts.topk.shape == (600, 5)
+
+
+def test_a_batch_of_one_image(build: Build, encoder: DualEncoder) -> None:
+    found = build(encoder).detect(photos(65, 5))  # batches of 64: the last holds one image
+    assert found.judged.all()
+
+
+def test_one_class_is_refused(build: Build, encoder: DualEncoder) -> None:
+    images = photos(10, 2)
+    with pytest.raises(DataError, match="same label"):
+        build(encoder).detect(images.keep(images.labels == 0))
+
+
+def test_the_encoder_is_left_as_it_was(build: Build, encoder: DualEncoder) -> None:
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
+    build(encoder).detect(photos(20, 2))
+    after = encoder.state_dict()
+    assert after.keys() == before.keys()
+    assert all(bool((after[name] == value).all()) for name, value in before.items())
+
+
+def test_a_detection_survives_saving(build: Build, encoder: DualEncoder, tmp_path: Path) -> None:
+    found = build(encoder).detect(photos(20, 3))
+    found.save(tmp_path)
+    again = Detection.load(tmp_path)
+    same(found, again)
+    assert again.classes == found.classes
+    assert again.settings == found.settings
+    assert again.summary() == found.summary()
+
+
+def test_settings_are_plain_values(build: Build, encoder: DualEncoder) -> None:
+    import json
+
+    assert json.loads(json.dumps(build(encoder).settings())) == build(encoder).settings()
+
+
+class Interrupted(Progress):
+    """Stops a run, as Ctrl-C would, when an epoch begins."""
+
+    def __init__(self, epoch: int) -> None:
+        self.task = f"Training, epoch {epoch}/"
+
+    def track(self, steps: Iterable[T], task: str, *, total: int | None = None) -> Iterator[T]:
+        if task.startswith(self.task):
+            raise KeyboardInterrupt
+        return iter(steps)
+
+    def note(self, text: str) -> None:
+        return None
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_resumed_run_equals_an_unbroken_one(name: str, encoder: DualEncoder, tmp_path: Path) -> None:
+    images, make = photos(70, 4), TRAINED[name]
+    unbroken = make(encoder).detect(images)
+    with pytest.raises(KeyboardInterrupt):
+        make(encoder).detect(images, workspace=Workspace(tmp_path, progress=Interrupted(2)))
+    same(make(encoder).detect(images, workspace=Workspace(tmp_path, resume=True)), unbroken)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_saved_detector_judges_without_training(name: str, encoder: DualEncoder, tmp_path: Path) -> None:
+    images = photos(40, 4)
+    detector = TRAINED[name](encoder)
+    assert isinstance(detector, DeFT)
+    trained, found = detector.train(images)
+    trained.save_pretrained(tmp_path)
+    again = deft.TrainedDeFT.from_pretrained(tmp_path, encoder=encoder)
+    same(again.detect(images), found)
+    new = again.detect(photos(12, 4, seed=0).keep(np.arange(6)))
+    assert len(new) == 6
+
+
+FALSE_ALARMS = {"deft-vpt": 0.10, "deft-frozen": 0.10, "small-loss": 0.05}
+FOUND = {"deft-vpt": 0.70, "deft-frozen": 0.60, "small-loss": 0.60}
+ON_DIGITS: dict[str, Build] = {
+    "deft-vpt": lambda e: DeFT(e, tuning=VPT(length=8)),
+    "deft-frozen": lambda e: DeFT(e, tuning=Frozen()),
+    "small-loss": lambda e: SmallLoss(e, tuning=Frozen(), noise_rate=0.02),
+}
+
+
+@pytest.fixture(scope="module")
+def tiny() -> DualEncoder:
+    return load_encoder("tiny", device="cpu")
+
+
+@pytest.mark.parametrize("name", ON_DIGITS)
+def test_clean_labels_of_real_digits_are_left_alone(name: str, tiny: DualEncoder) -> None:
+    found = ON_DIGITS[name](tiny).detect(real_digits(500))
+    assert found.is_label_issue.mean() <= FALSE_ALARMS[name]
+
+
+@pytest.mark.parametrize("name", ON_DIGITS)
+def test_wrong_labels_of_real_digits_are_found(name: str, tiny: DualEncoder) -> None:
+    images = real_digits(500)
+    noisy = symmetric(images.labels, 0.3, num_classes=10, seed=0)
+    build = ON_DIGITS[name] if name != "small-loss" else (lambda e: SmallLoss(e, tuning=Frozen(), noise_rate=0.3))
+    found = build(tiny).detect(images.relabel(noisy))
+    scores = deft.score_detection(found.is_label_issue, found.p_clean, noisy, images.labels, found.predicted)
+    assert scores.f1 >= FOUND[name]

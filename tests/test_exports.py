@@ -1,0 +1,27 @@
+"""The index of the library is complete, sorted and costs nothing to import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import deft
+
+
+def test_every_name_can_be_had() -> None:
+    assert deft.__all__ == sorted(set(deft.__all__))
+    assert all(getattr(deft, name) is not None for name in deft.__all__)
+    assert dir(deft) == deft.__all__
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'magic'"):
+        _ = deft.magic
+
+
+def test_importing_loads_nothing_heavy() -> None:
+    code = "import sys, deft; print([m for m in ('torch', 'transformers', 'pandas', 'numpy') if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
