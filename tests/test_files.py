@@ -23,8 +23,13 @@ def test_a_file_appears_only_when_all_is_written(tmp_path: Path) -> None:
 def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "summary.json"
     path.write_text("old")
-    with pytest.raises(RuntimeError, match="stop"), replace_file(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError("stop")
+
+    def write_half() -> None:
+        with replace_file(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        write_half()
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["summary.json"]

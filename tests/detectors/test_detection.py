@@ -35,7 +35,7 @@ def found() -> Detection:
     """Five images: clean, wrong, clean, unreadable, very wrong."""
     return Detection(
         sample_id=("a", "b", "c", "d", "e"),
-        file_name=("cat/a.png", "cat/b.png", "dog/<script>.png", "dog/d.png", "dog/🐶,\"e\".png"),
+        file_name=("cat/a.png", "cat/b.png", "dog/<script>.png", "dog/d.png", 'dog/🐶,"e".png'),
         split=None,
         classes=("cat", "dog", "o'fish"),
         given=np.array([0, 0, 1, 1, 1]),

@@ -18,6 +18,10 @@ from deft.encoders.load import TINY
 from deft.encoders.trunk import TRUNK_CHANNELS, SameConv
 from deft.errors import ModelError
 
+# Strongest mean channels of the published network on a ramp, by tests/reference/hybrid_trunk.py.
+CHANNELS = (113, 455, 689, 747, 897, 930, 1226, 1277)
+PUBLISHED = (4.267, 1.7029, 1.7052, 2.2195, 3.8513, 3.3816, 1.9671, 2.466)
+DIGITS_FLOOR = 0.4  # chance is 0.1
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -59,12 +63,12 @@ def test_features_have_length_one_and_repeat(tiny: HybridEncoder) -> None:
 
 
 def test_trunk_agrees_with_the_published_network(tiny: HybridEncoder) -> None:
-    """Constants: efficientnet-lite-pytorch 0.1.0 on this input (reference/hybrid_trunk.py)."""
     ramp = torch.linspace(-1, 1, 3 * 160 * 160).reshape(1, 3, 160, 160)
     features = tiny.visual.trunk(ramp)
     assert features.shape == (1, TRUNK_CHANNELS, 5, 5)
-    published = torch.tensor(PUBLISHED)
-    torch.testing.assert_close(features.mean((2, 3))[0, 0:40:4], published, atol=5e-3, rtol=0.02)
+    # The file holds float16, hence the tolerance; in float32 they agree to 1e-3 (scripts/tiny/fold.py).
+    found = features.mean((2, 3))[0, list(CHANNELS)]
+    torch.testing.assert_close(found, torch.tensor(PUBLISHED), atol=0.02, rtol=0.01)
 
 
 @pytest.mark.parametrize(("kernel", "stride"), [(1, 1), (3, 1), (3, 2), (5, 1), (5, 2)])

@@ -14,6 +14,7 @@ from deft.errors import SettingsError
 
 if TYPE_CHECKING:
     from deft.data.images import LabeledImages
+    from deft.detectors.base import Detector, Workspace
     from deft.detectors.detection import Detection
     from deft.metrics import DetectionScores
 
@@ -39,6 +40,10 @@ def detect(
         typer.Option(metavar="ID|tiny|FOLDER", help="CLIP, SigLIP or SigLIP 2; tiny works offline, for trying out."),
     ] = DEFAULT_MODEL,
     method: Annotated[MethodName, typer.Option(help="How wrong labels are found.")] = "deft",
+    detector: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Judge with the detector that an earlier run left; nothing is trained."),
+    ] = None,
     labels: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Table of labels for a folder.", rich_help_panel=DATA),
@@ -164,13 +169,34 @@ def detect(
     )
     if limit is not None and limit < len(images):
         images = _sample(images, limit, seed)
-    detector = build_detector(choice, load_encoder(model, device=device))
-    found = detector.detect(images, workspace=Workspace(out, resume, workers, progress))
+    space = Workspace(out, resume, workers, progress)
+    if detector is None:
+        found = _learn(build_detector(choice, load_encoder(model, device=device)), images, space, out)
+    else:
+        found = _judge(detector, device, images, space)
     found.save(out)
     _report(found, out, output_format)
     judged = int(found.judged.sum())
     if fail_on_issues is not None and int(found.is_label_issue.sum()) > fail_on_issues * judged:
         raise typer.Exit(TOO_MANY_ISSUES)
+
+
+def _learn(detector: Detector, images: LabeledImages, space: Workspace, out: Path) -> Detection:
+    """Detect; a detector that can be used again is kept in the run folder."""
+    from deft.detectors.deft import DeFT
+
+    if not isinstance(detector, DeFT):
+        return detector.detect(images, workspace=space)
+    trained, found = detector.train(images, workspace=space)
+    trained.save_pretrained(out / "detector")
+    return found
+
+
+def _judge(detector: Path, device: str, images: LabeledImages, space: Workspace) -> Detection:
+    """Judge with a detector that was trained before."""
+    from deft.detectors.trained import TrainedDeFT
+
+    return TrainedDeFT.from_pretrained(detector, device=device).detect(images, workspace=space)
 
 
 def _sample(images: LabeledImages, limit: int, seed: int) -> LabeledImages:
@@ -206,4 +232,5 @@ def _report(found: Detection, out: Path, output_format: str) -> None:
     print_summary(console, found, scores)
     console.print()
     console.print(plain("Every image with its verdict: " + printable(files["labels.csv"])))
-    console.print(plain("Also written: labels.parquet, summary.json"))
+    kept = ", detector/ (for new images: deft detect NEW -o RUN2 --detector ...)" if (out / "detector").is_dir() else ""
+    console.print(plain(f"Also written: labels.parquet, summary.json{kept}"))

@@ -30,8 +30,10 @@ SMALLEST_SIDE = 8
 IN_PROCESS = 1000
 """Fewer images than this are decoded without starting other processes."""
 
-RESIDENT_BYTES = 32 << 20
-"""Pages that may stay mapped before they are handed back; they remain in the system's own cache."""
+RESIDENT_BYTES = 64 << 20
+"""Pages that may be mapped before they are handed back; they remain in the system's own cache."""
+
+_PAGES_OF_A_ROW = 2 << 20  # what the system may map around a single row
 
 _VERSION = 1
 
@@ -53,7 +55,6 @@ class PixelStore:
         with open(path, "rb") as file:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._pixels: Pixels | None = np.frombuffer(self._map, np.uint8).reshape(count, side, side, 3)
-        self._touched = 0
         self._cleaner: weakref.finalize[Any, PixelStore] | None = None
 
     @classmethod
@@ -107,11 +108,12 @@ class PixelStore:
         """Return the pixels of some rows, uint8 (B, side, side, 3)."""
         if self._pixels is None:
             raise ValueError("The pixel store is closed.")
-        found = self._pixels[rows]
-        self._touched += len(found) * max(self.side * self.side * 3, 64 << 10)  # pages come in clusters
-        if self._touched > RESIDENT_BYTES and hasattr(mmap, "MADV_DONTNEED"):
-            self._map.madvise(mmap.MADV_DONTNEED)
-            self._touched = 0
+        found = np.empty((len(rows), *self._pixels.shape[1:]), dtype=np.uint8)
+        step = max(1, RESIDENT_BYTES // (_PAGES_OF_A_ROW + self._pixels[:1].nbytes))
+        for start in range(0, len(rows), step):
+            found[start : start + step] = self._pixels[rows[start : start + step]]
+            if hasattr(mmap, "MADV_DONTNEED"):
+                self._map.madvise(mmap.MADV_DONTNEED)
         return found
 
     def close(self) -> None:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from deft.data.images import LabeledImages
 from deft.detectors.detection import Detection
+from deft.encoders.base import DualEncoder
+from deft.encoders.fingerprint import encoder_fingerprint
+from deft.fit import Checkpoint
 from deft.progress import Progress, Silent
+
+CHECKPOINT = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,22 @@ class Workspace:
     resume: bool = False
     workers: int | None = None
     progress: Progress = field(default_factory=Silent)
+
+    def checkpoint(
+        self, settings: Mapping[str, object], images: LabeledImages, encoder: DualEncoder
+    ) -> Checkpoint | None:
+        """Where a run is kept between epochs; None in a temporary folder, which nobody could resume from.
+
+        Args:
+            settings: All that determines the verdicts besides images and encoder.
+            images: What is judged.
+            encoder: The model, without any tuning on it.
+        """
+        if self.folder is None:
+            return None
+        belongs = [settings, images.fingerprint, images.label_fingerprint, encoder_fingerprint(encoder)]
+        digest = hashlib.blake2b(json.dumps(belongs).encode(), digest_size=16).hexdigest()
+        return Checkpoint(self.folder / CHECKPOINT, digest, self.resume)
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Path]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict
 from typing import Any
 
@@ -13,15 +11,13 @@ from deft.detectors.detection import Detection, new_detection
 from deft.detectors.inputs import Inputs, Reading, open_inputs
 from deft.detectors.phase1 import Recipe
 from deft.detectors.run_info import Stopwatch
-from deft.detectors.trained import TrainedDeFT, build_method, encoder_fingerprint
+from deft.detectors.trained import TrainedDeFT, build_method
 from deft.encoders.base import DualEncoder
 from deft.encoders.text import NamePosition
 from deft.errors import SettingsError
-from deft.fit import Checkpoint, Optimization, fit
+from deft.fit import Optimization, fit
 from deft.precision import Precision
 from deft.tuning import VPT, Tuning
-
-CHECKPOINT = "checkpoint.safetensors"
 
 
 class DeFT(Detector):
@@ -146,7 +142,7 @@ class DeFT(Detector):
         return trained, found
 
     def _train(self, images: LabeledImages, inputs: Inputs, space: Workspace) -> TrainedDeFT:
-        checkpoint = self._checkpoint(images, space)
+        checkpoint = space.checkpoint(self.settings(), images, self.encoder)
         with self.tuning.attach(self.encoder, seed=self.reading.seed) as attachment:
             method = build_method(self.encoder, inputs, images.classes, self.prompts, attachment, self.recipe)
             fit(
@@ -167,12 +163,3 @@ class DeFT(Detector):
             reading=self.reading,
             weights=weights,
         )
-
-    def _checkpoint(self, images: LabeledImages, space: Workspace) -> Checkpoint | None:
-        if space.folder is None:
-            return None
-        belongs = json.dumps(
-            [self.settings(), images.fingerprint, images.label_fingerprint, encoder_fingerprint(self.encoder)]
-        )
-        fingerprint = hashlib.blake2b(belongs.encode(), digest_size=16).hexdigest()
-        return Checkpoint(space.folder / CHECKPOINT, fingerprint, space.resume)

@@ -134,6 +134,7 @@ class SmallLoss(Detector):
     def detect(self, images: LabeledImages, *, workspace: Workspace | None = None) -> Detection:
         space, watch = workspace or Workspace(), Stopwatch()
         head = self._head(images)
+        checkpoint = space.checkpoint(self.settings(), images, self.encoder)
         with (
             open_inputs(self.encoder, self.tuning, images, space, self.reading) as inputs,
             self.tuning.attach(self.encoder, seed=self.reading.seed) as attachment,
@@ -145,6 +146,7 @@ class SmallLoss(Detector):
                 inputs.batches,
                 epochs=self.epochs,
                 optimization=self.optimization,
+                checkpoint=checkpoint,
                 progress=space.progress,
             )
             verdicts, used = self._score(method, inputs, len(images))

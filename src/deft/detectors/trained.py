@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from deft.detectors.inputs import Inputs, Reading, open_inputs
 from deft.detectors.phase1 import DualPromptTraining, Recipe, believed
 from deft.detectors.run_info import Stopwatch
 from deft.encoders.base import DualEncoder
+from deft.encoders.fingerprint import encoder_fingerprint
 from deft.encoders.load import load_encoder
 from deft.errors import DataError, ModelError
 from deft.files import replace_file
@@ -204,12 +204,3 @@ def judge(
             threshold = pick(against, batch.labels) / method.encoder.logit_scale
             collector.add(batch, odds, similar, threshold)
     return collector.verdicts()
-
-
-def encoder_fingerprint(encoder: DualEncoder) -> str:
-    """Short hash of an encoder's weights, from the sum and the first value of each."""
-    digest = hashlib.blake2b(digest_size=8)
-    for name, value in sorted(encoder.state_dict().items()):
-        flat = value.detach().float().flatten()
-        digest.update(f"{name} {tuple(value.shape)} {flat[:4].tolist()} {flat[-4:].tolist()}".encode())
-    return digest.hexdigest()

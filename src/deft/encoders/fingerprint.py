@@ -1,0 +1,16 @@
+"""Tells one set of weights from another."""
+
+from __future__ import annotations
+
+import hashlib
+
+from deft.encoders.base import DualEncoder
+
+
+def encoder_fingerprint(encoder: DualEncoder) -> str:
+    """Short hash of an encoder's weights: names, shapes, and the first and last values of each."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name, value in sorted(encoder.state_dict().items()):
+        flat = value.detach().float().flatten()
+        digest.update(f"{name} {tuple(value.shape)} {flat[:4].tolist()} {flat[-4:].tolist()}".encode())
+    return digest.hexdigest()
