@@ -66,7 +66,8 @@ def page() -> str:
     parts = [
         "# Benchmarks",
         "",
-        "Made from `benchmarks/results/*.json` by `python -m benchmarks.tables`; each file names the command that printed it.",
+        "Made from `benchmarks/results/*.json` by `python -m benchmarks.tables`;",
+        "each of these files names the command that printed it.",
         "A wrong label is the positive class. Every method sees the same photos through the same encoder.",
         "",
     ]

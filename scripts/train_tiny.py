@@ -4,8 +4,9 @@ Command: python -m scripts.train_tiny --data ../shared/data --work /tmp/tiny    
          python -m scripts.train_tiny --data ../shared/data --evaluate             (measure)
 Data:    tiny-imagenet-train-*.parquet (100 000 photos of 64 px), WordNet 3.0 (Debian: wordnet-base), fonts, and
          the packages of the extra `train`. CIFAR-10 and scikit-learn's digits are only measured on.
-Time:    TIME_LINE
-Result:  RESULT_LINE
+Time:    on two cores (AMD EPYC, avx512_bf16): features 5 minutes a view, sentence embeddings 3, words 4, images 16.
+Result:  CIFAR-10 test 55.6 % zero-shot, 74.8 % by linear probe; Tiny-ImageNet val 55.3 %; digits 52.5 %.
+         The packaged weights were made by these steps in two goes, see "As it was run" in docs/tiny-model.md.
 
 Every step leaves its result in the work folder and is skipped when that is there.
 """
@@ -22,13 +23,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import save_file
+from scripts.tiny.draw import Words
 from scripts.tiny.evaluate import evaluate
 from scripts.tiny.features import VIEWS, calm_malloc, decode, extract
 from scripts.tiny.fold import folded_trunk, published
 from scripts.tiny.glyphs import draw_many
 from scripts.tiny.photos import load_photos, main_axes
 from scripts.tiny.texts import Vocabulary, all_names, imagenet_tree, train_tokenizer, vocabulary
-from scripts.tiny.train import Words, start_images, teach_images, teach_words
+from scripts.tiny.train import start_images, teach_images, teach_words
 from scripts.tiny.words import Tree
 from torch import nn
 from transformers import PreTrainedTokenizerFast

@@ -12,10 +12,10 @@ from deft.precision import autocast, resolve_precision
 CPU = torch.device("cpu")
 
 
-def test_auto_follows_the_cpus_matrix_units(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "cpu_has_matrix_units", lambda: True)
+def test_auto_follows_the_cpus_instructions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: True)
     assert resolve_precision("auto", CPU) == torch.bfloat16
-    monkeypatch.setattr(precision, "cpu_has_matrix_units", lambda: False)
+    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: False)
     assert resolve_precision("auto", CPU) == torch.float32
 
 

@@ -93,7 +93,7 @@ def blurred(pixels: Tensor, generator: torch.Generator) -> Tensor:
     return cropped(pixels, generator, least=0.6, through=32)
 
 
-VIEWS: dict[str, View] = {"plain": plain, "blurred": blurred, "cropped": cropped}
+VIEWS: dict[str, View] = {"plain": plain, "blurred": blurred}
 
 
 def _batches(count: int, size: int) -> Iterator[slice]:

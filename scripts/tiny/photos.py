@@ -77,7 +77,8 @@ def seen_through(clear: Tensor, view: Tensor, head: nn.Module, means: Tensor) ->
     gram = (paired - centre).T @ (paired - centre)
     gram.diagonal().add_(1e-2 * gram.diagonal().mean())
     change = torch.linalg.solve(gram, (paired - centre).T @ (features - shown))
-    return (means - centre) @ change + shown
+    moved: Tensor = (means - centre) @ change + shown
+    return moved
 
 
 def main_axes(photos: Photos, count: int) -> tuple[Tensor, Tensor]:

@@ -82,15 +82,19 @@ class Tree:
     root: str = "n00001740"
 
     def cut(self, draws: random.Random) -> list[str]:
-        """Nodes that together cover every class once, opened at random from the root down."""
-        keenness = draws.uniform(0.2, 1.0)
+        """Nodes that together cover every class once, none with many more classes than a size drawn first.
+
+        The size is drawn evenly on a logarithmic scale, so that "truck" (7 classes) and "dog" (118) are
+        asked for about as often as each other, however deep they lie.
+        """
+        size = 200 ** draws.random()
         chosen: list[str] = []
         waiting = [self.root]
         while waiting:
             node = waiting.pop()
             below = self.children.get(node, [])
             share = len(self.under[node])
-            if below and (share > 250 or draws.random() < keenness):
+            if below and share > size * 2 ** draws.gauss(0, 0.6):
                 waiting += below
             else:
                 chosen.append(node)

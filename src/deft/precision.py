@@ -18,7 +18,7 @@ def resolve_precision(precision: Precision, device: torch.device) -> torch.dtype
     """The number format of activations for a device; weights stay float32 in any case.
 
     "auto" follows the hardware alone, never a timing, so that the same machine always computes the same: bfloat16
-    on GPUs that have it and on CPUs with bfloat16 matrix units, float16 on older GPUs, else float32.
+    on GPUs that have it and on CPUs with instructions for it, float16 on older GPUs, else float32.
 
     Args:
         precision: What the user asked for.
@@ -30,7 +30,7 @@ def resolve_precision(precision: Precision, device: torch.device) -> torch.dtype
     if precision == "auto":
         if device.type == "cuda":
             return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-        if device.type == "cpu" and cpu_has_matrix_units():
+        if device.type == "cpu" and cpu_has_bfloat16():
             return torch.bfloat16
         return torch.float32
     known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -47,9 +47,10 @@ def autocast(dtype: torch.dtype, device: torch.device) -> contextlib.AbstractCon
 
 
 @lru_cache(maxsize=1)
-def cpu_has_matrix_units() -> bool:
-    """Whether this CPU multiplies bfloat16 matrices in hardware units of their own (Intel AMX)."""
+def cpu_has_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 in hardware: Intel's matrix units (AMX), or AVX-512's dot products."""
     try:
-        return "amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split()
     except OSError:
         return False
+    return "amx_bf16" in flags or "avx512_bf16" in flags
