@@ -16,10 +16,11 @@ PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 NOTES = Path(__file__).parent / "notes.md"
 
 NAMES = {
-    "deft-vpt": "**DeFT, VPT**",
-    "deft-frozen": "**DeFT, frozen**",
-    "deft-vpt-real": "DeFT, VPT, for real noise",
-    "deft-vpt-both": "DeFT, VPT, published L_dp",
+    "deft-vpt-specific": "**DeFT, VPT, class-specific contexts**",
+    "deft-frozen-specific": "**DeFT, frozen, class-specific contexts**",
+    "deft-frozen-specific-both": "DeFT, frozen, class-specific, published L_dp",
+    "deft-vpt": "**DeFT, VPT, the paper's settings**",
+    "deft-frozen": "**DeFT, frozen, the paper's settings**",
     "deft-frozen-both": "DeFT, frozen, published L_dp",
     "label-match": "label-match",
     "small-loss": "small-loss, told the rate",

@@ -78,6 +78,12 @@ def detect(
         int | None,
         typer.Option(min=1, help="Learned context vectors per text prompt; 16 if not given.", rich_help_panel=TRAINING),
     ] = None,
+    class_specific: Annotated[
+        bool,
+        typer.Option(
+            "--class-specific", help="Context vectors of their own for every class.", rich_help_panel=TRAINING
+        ),
+    ] = False,
     epochs: Annotated[
         int | None,
         typer.Option(min=1, help="Times that each image is seen; 10 if not given.", rich_help_panel=TRAINING),
@@ -135,6 +141,7 @@ def detect(
         tuning=tuning,
         length=length,
         context=context,
+        class_specific=class_specific,
         epochs=epochs,
         warmup=warmup,
         learning_rate=lr,

@@ -18,11 +18,16 @@ PrecisionName = Literal["auto", "float32", "bfloat16", "float16"]
 
 OF_TRAINING = ("tuning", "epochs", "warmup", "learning_rate", "length")
 BELONGS = {
-    "deft": (*OF_TRAINING, "context", "for_real_noise"),
+    "deft": (*OF_TRAINING, "context", "class_specific", "for_real_noise"),
     "small-loss": (*OF_TRAINING, "noise_rate"),
     "label-match": (),
 }
-OPTION = {"learning_rate": "--lr", "for_real_noise": "--for-real-noise", "noise_rate": "--noise-rate"}
+OPTION = {
+    "learning_rate": "--lr",
+    "class_specific": "--class-specific",
+    "for_real_noise": "--for-real-noise",
+    "noise_rate": "--noise-rate",
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Choice:
         tuning: What of the image tower learns.
         length: Prompt tokens of VPT.
         context: Context vectors per text prompt.
+        class_specific: Whether every class has context vectors of its own.
         epochs: Epochs in all.
         warmup: Epochs that believe every label.
         learning_rate: Of SGD.
@@ -48,6 +54,7 @@ class Choice:
     tuning: TuningName | None = None
     length: int | None = None
     context: int | None = None
+    class_specific: bool = False
     epochs: int | None = None
     warmup: int | None = None
     learning_rate: float | None = None
@@ -130,6 +137,7 @@ def _deft(choice: Choice, encoder: DualEncoder, settings: dict[str, Any]) -> Det
 
     if choice.context is not None:
         settings["context_length"] = choice.context
+    settings["class_specific"] = choice.class_specific
     if choice.for_real_noise:
         detector = DeFT.for_real_noise(encoder, precision=choice.precision, **settings)
     else:
