@@ -23,8 +23,8 @@ NAMES = {
     "deft-frozen": "**DeFT, frozen, the paper's settings**",
     "deft-frozen-both": "DeFT, frozen, published L_dp",
     "label-match": "label-match",
-    "small-loss": "small-loss, told the rate",
-    "small-loss-estimated": "small-loss, rate estimated",
+    "small-loss": "small-loss, VPT, told the rate",
+    "small-loss-frozen": "small-loss, frozen, told the rate",
     "cleanlab": "cleanlab, confident learning",
     "disagreement": "the same probabilities, argmax ≠ label",
     "neighbours": "10-nearest-neighbour vote",
@@ -43,7 +43,7 @@ def read() -> dict[str, dict[str, list[dict[str, Any]]]]:
 
 def average(results: list[dict[str, Any]], name: str) -> float:
     """Mean of one score over the seeds."""
-    return mean(result["scores"][name] for result in results)
+    return mean(float(result["scores"][name]) for result in results)
 
 
 def table(methods: dict[str, list[dict[str, Any]]]) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from deft.cli.methods import Choice, build_tuning
+from deft.cli.methods import Choice, build_detector, build_tuning
 from deft.errors import SettingsError
 from deft.tuning import VPT, Adapter, Bias, Frozen, Full, LoRA
 
@@ -41,3 +43,17 @@ def test_a_tuning_by_name(choice: Choice, tuning: object) -> None:
 def test_options_that_would_do_nothing_are_refused(choice: Choice, option: str) -> None:
     with pytest.raises(SettingsError, match=option):
         choice.check()
+
+
+def test_a_longer_warmup_leaves_that_of_the_negative_prompts(clip_folder: Path) -> None:
+    from deft.detectors.deft import DeFT
+    from deft.encoders.load import load_encoder
+
+    encoder = load_encoder(clip_folder, device="cpu")
+    longer = build_detector(Choice(warmup=5, class_specific=True), encoder)
+    none = build_detector(Choice(warmup=0), encoder)
+    assert isinstance(longer, DeFT)
+    assert isinstance(none, DeFT)
+    assert (longer.recipe.warmup, longer.recipe.dual_warmup) == (5, 1)
+    assert longer.prompts["class_specific"] is True
+    assert (none.recipe.warmup, none.recipe.dual_warmup) == (0, 0)

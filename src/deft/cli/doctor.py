@@ -103,7 +103,7 @@ def _describe(place: torch.device) -> str:
     from deft.precision import resolve_precision
 
     name = torch.cuda.get_device_name(place) + ", " if place.type == "cuda" else ""
-    units = "bfloat16 matrix units" if _fast_bfloat16(place) else "no fast bfloat16"
+    units = "bfloat16 in hardware" if _fast_bfloat16(place) else "no fast bfloat16"
     chosen = str(resolve_precision("auto", place)).removeprefix("torch.")
     return f"{name}{units}; --precision auto is {chosen}"
 
@@ -111,11 +111,11 @@ def _describe(place: torch.device) -> str:
 def _fast_bfloat16(place: torch.device) -> bool:
     import torch
 
-    from deft.precision import cpu_has_matrix_units
+    from deft.precision import cpu_has_bfloat16
 
     if place.type == "cuda":
         return torch.cuda.get_device_capability(place) >= (8, 0)
-    return place.type == "cpu" and cpu_has_matrix_units()
+    return place.type == "cpu" and cpu_has_bfloat16()
 
 
 def _hub() -> list[tuple[str, str]]:

@@ -145,6 +145,7 @@ def _deft(choice: Choice, encoder: DualEncoder, settings: dict[str, Any]) -> Det
     if choice.learning_rate is not None:
         detector.optimization = replace(detector.optimization, learning_rate=choice.learning_rate)
     if choice.warmup is not None:
-        dual = detector.recipe.dual_warmup if choice.for_real_noise else choice.warmup
+        # L_dp needs the negative prompts' verdict early; only no warm-up at all shortens its own.
+        dual = min(detector.recipe.dual_warmup, choice.warmup)
         detector.recipe = replace(detector.recipe, warmup=choice.warmup, dual_warmup=dual)
     return detector
