@@ -65,11 +65,11 @@ def baseline(name: str) -> Judge:
 
 
 def specific(gradient: Literal["both", "negative"], tuning: Tuning) -> Judge:
-    """DeFT with contexts of their own for every class and the robust, longer warm-up of the authors' real-noise runs.
+    """DeFT with contexts of their own for every class, and L_sim robust and over all labels to the end.
 
     The learning rate is for `tiny`, whose inverse temperature is a quarter of CLIP's.
     """
-    recipe = Recipe(warmup=5, robust_warmup=True, gradient=gradient)
+    recipe = Recipe(warmup=10, robust_warmup=True, gradient=gradient)
     optimization = Optimization(learning_rate=0.1)
     return by(
         lambda e, i, s: DeFT(e, tuning=tuning, class_specific=True, recipe=recipe, optimization=optimization, seed=s)
@@ -77,9 +77,9 @@ def specific(gradient: Literal["both", "negative"], tuning: Tuning) -> Judge:
 
 
 METHODS: dict[str, Judge] = {
-    "deft-vpt-specific": specific("negative", VPT(length=20)),
-    "deft-frozen-specific": specific("negative", Frozen()),
-    "deft-frozen-specific-both": specific("both", Frozen()),
+    "deft-vpt-specific": specific("both", VPT(length=20)),
+    "deft-frozen-specific": specific("both", Frozen()),
+    "deft-frozen-specific-negative": specific("negative", Frozen()),
     "deft-vpt": by(lambda e, i, s: DeFT(e, tuning=VPT(length=20), seed=s)),
     "deft-frozen": by(lambda e, i, s: DeFT(e, tuning=Frozen(), seed=s)),
     "deft-frozen-both": by(lambda e, i, s: DeFT(e, tuning=Frozen(), seed=s, recipe=Recipe(gradient="both"))),
@@ -93,10 +93,10 @@ METHODS: dict[str, Judge] = {
 
 
 def read(options: argparse.Namespace) -> LabeledImages:
-    """The sample with the asked noise: the first `count` rows, which are in random order of class."""
+    """The sample with the asked noise: `count` rows from `start` on; the rows are in random order of class."""
     column = "label_human" if options.noise == "human" else "label_true"
     images = load_images(options.data, label_column=column, clean_column="label_true")
-    images = images.keep(np.arange(min(options.count, len(images))))
+    images = images.keep(np.arange(options.start, min(options.start + options.count, len(images))))
     if options.noise == "symmetric":
         noisy = symmetric(images.labels, options.rate, num_classes=len(images.classes), seed=options.noise_seed)
         images = images.relabel(noisy)
@@ -148,6 +148,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="cifar10n-train.parquet")
     parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--start", type=int, default=10_000, help="first row; settings were chosen on the rows before")
     parser.add_argument("--noise", choices=["human", "symmetric"], default="human")
     parser.add_argument("--rate", type=float, default=0.4)
     parser.add_argument("--noise-seed", type=int, default=0)

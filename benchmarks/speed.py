@@ -1,7 +1,7 @@
 """How much faster deft's text path and phase-1 step are than the plain way, as ratios from one run.
 
-    python -m benchmarks.speed             # everything: about ten minutes on two cores
-    python -m benchmarks.speed --text      # the text path only
+    python -m benchmarks.speed                        # everything: about ten minutes on two cores
+    python -m benchmarks.speed --classes 100 --steps    # the text path at K = 100 only
 
 The plain way is what the authors' code does: both prompt sets through all 77 tokens of every class, three softmaxes
 over all classes, float32, and one image transformed after the other. Weights are random, of CLIP ViT-B/16's size.
@@ -145,10 +145,10 @@ class ShortStep:
         self.optimizer.step()
 
 
-def text_path(encoder: ClipEncoder) -> None:
+def text_path(encoder: ClipEncoder, numbers: list[int]) -> None:
     print("\nText path, one prompt set, forward + backward, CLIP ViT-B/16's text size, 16 context tokens")
     print(f"{'K':>5} {'plain s':>9} {'short s':>9} {'bf16 s':>9} {'ratio':>7} {'features':>10} {'gradient':>10}")
-    for classes in (50, 100, 200):
+    for classes in numbers:
         case = TextCase(encoder, classes)
         short, plain = case.short(), case.plain()
         features = float((short[0] - plain[0]).abs().max())
@@ -186,7 +186,8 @@ def whole_step(encoder: ClipEncoder, classes: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--text", action="store_true", help="only the text path")
+    parser.add_argument("--classes", type=int, nargs="+", default=[50, 100, 200], help="numbers of classes K")
+    parser.add_argument("--steps", type=int, nargs="*", default=[100, 200], help="numbers of classes of whole steps")
     options = parser.parse_args()
     encoder = build_encoder()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")
@@ -194,10 +195,9 @@ def main() -> None:
     print(
         "matrix product at ViT-B/16's shapes: " + ", ".join(f"{str(d)[6:]} {r:.0f} GFLOP/s" for d, r in rates.items())
     )
-    text_path(encoder)
-    if not options.text:
-        for classes in (100, 200):
-            whole_step(encoder, classes)
+    text_path(encoder, options.classes)
+    for classes in options.steps:
+        whole_step(encoder, classes)
 
 
 if __name__ == "__main__":

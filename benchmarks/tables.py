@@ -16,12 +16,12 @@ PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 NOTES = Path(__file__).parent / "notes.md"
 
 NAMES = {
-    "deft-vpt-specific": "**DeFT, VPT, class-specific contexts**",
-    "deft-frozen-specific": "**DeFT, frozen, class-specific contexts**",
-    "deft-frozen-specific-both": "DeFT, frozen, class-specific, published L_dp",
+    "deft-vpt-specific": "**DeFT, VPT, for a weak model**",
+    "deft-frozen-specific": "**DeFT, frozen, for a weak model**",
+    "deft-frozen-specific-negative": "the same, the authors' L_dp",
     "deft-vpt": "**DeFT, VPT, the paper's settings**",
     "deft-frozen": "**DeFT, frozen, the paper's settings**",
-    "deft-frozen-both": "DeFT, frozen, published L_dp",
+    "deft-frozen-both": "the same, published L_dp",
     "label-match": "label-match",
     "small-loss": "small-loss, VPT, told the rate",
     "small-loss-frozen": "small-loss, frozen, told the rate",

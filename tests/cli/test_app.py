@@ -19,8 +19,8 @@ from deft.errors import DataError
 OPTIONS = {
     "detect": {
         "--batch-size", "--class-specific", "--classes", "--clean-col", "--context", "--detector", "--device",
-        "--epochs", "--fail-on-issues", "--for-real-noise", "--format", "--image-col", "--label-col",
-        "--labels", "--length", "--limit", "--lr",
+        "--epochs", "--fail-on-issues", "--for-real-noise", "--for-weak-model", "--format", "--image-col",
+        "--label-col", "--labels", "--length", "--limit", "--lr",
         "--method", "--model", "--noise-rate", "--out", "--precision", "--quiet", "--resume", "--seed", "--split",
         "--tuning", "--warmup", "--workers",
     },

@@ -33,6 +33,7 @@ TRAINED: dict[str, Build] = {
     "deft-frozen": lambda e: DeFT(e, tuning=Frozen(), epochs=3, context_length=4),
     "deft-lora": lambda e: DeFT(e, tuning=LoRA(rank=2), epochs=2, context_length=4),
     "deft-bias-specific": lambda e: DeFT(e, tuning=Bias(), epochs=2, context_length=4, class_specific=True),
+    "deft-weak": lambda e: DeFT.for_weak_model(e, tuning=Frozen(), epochs=3, context_length=4),
     "deft-real": lambda e: DeFT.for_real_noise(e, tuning=VPT(length=3), epochs=3, context_length=4),
 }
 EVERY: dict[str, Build] = {
@@ -200,11 +201,11 @@ def test_a_saved_detector_judges_without_training(name: str, encoder: DualEncode
     assert len(new) == 6
 
 
-FALSE_ALARMS = {"deft-vpt": 0.10, "deft-frozen": 0.10, "small-loss": 0.05}
-FOUND = {"deft-vpt": 0.70, "deft-frozen": 0.60, "small-loss": 0.60}
+FALSE_ALARMS = {"deft-vpt": 0.15, "deft-frozen": 0.15, "small-loss": 0.03}
+FOUND = {"deft-vpt": 0.70, "deft-frozen": 0.72, "small-loss": 0.60}
 ON_DIGITS: dict[str, Build] = {
-    "deft-vpt": lambda e: DeFT(e, tuning=VPT(length=8)),
-    "deft-frozen": lambda e: DeFT(e, tuning=Frozen()),
+    "deft-vpt": lambda e: DeFT.for_weak_model(e, tuning=VPT(length=4)),
+    "deft-frozen": lambda e: DeFT.for_weak_model(e, tuning=Frozen()),
     "small-loss": lambda e: SmallLoss(e, tuning=Frozen(), noise_rate=0.02),
 }
 
@@ -216,13 +217,13 @@ def tiny() -> DualEncoder:
 
 @pytest.mark.parametrize("name", ON_DIGITS)
 def test_clean_labels_of_real_digits_are_left_alone(name: str, tiny: DualEncoder) -> None:
-    found = ON_DIGITS[name](tiny).detect(real_digits(500))
+    found = ON_DIGITS[name](tiny).detect(real_digits(1000))
     assert found.is_label_issue.mean() <= FALSE_ALARMS[name]
 
 
 @pytest.mark.parametrize("name", ON_DIGITS)
 def test_wrong_labels_of_real_digits_are_found(name: str, tiny: DualEncoder) -> None:
-    images = real_digits(500)
+    images = real_digits(1000)
     noisy = symmetric(images.labels, 0.3, num_classes=10, seed=0)
     build = ON_DIGITS[name] if name != "small-loss" else (lambda e: SmallLoss(e, tuning=Frozen(), noise_rate=0.3))
     found = build(tiny).detect(images.relabel(noisy))

@@ -79,22 +79,11 @@ def _detectors(encoder: DualEncoder) -> dict[str, Detector]:
     """DeFT and what it is compared with; only small-loss is told how many labels are wrong."""
     from deft.detectors.deft import DeFT
     from deft.detectors.label_match import LabelMatch
-    from deft.detectors.phase1 import Recipe
     from deft.detectors.small_loss import SmallLoss
-    from deft.fit import Optimization
     from deft.tuning import Frozen
 
     return {
-        # What docs/deft.md advises for a model that hardly knows the classes.
-        "deft": DeFT(
-            encoder,
-            tuning=Frozen(),
-            class_specific=True,
-            epochs=EPOCHS,
-            recipe=Recipe(warmup=5, robust_warmup=True),
-            optimization=Optimization(learning_rate=0.1),
-            seed=SEED,
-        ),
+        "deft": DeFT.for_weak_model(encoder, tuning=Frozen(), epochs=EPOCHS, seed=SEED),
         "label-match": LabelMatch(encoder),
         "small-loss (told 30 %)": SmallLoss(encoder, tuning=Frozen(), noise_rate=NOISE, epochs=EPOCHS, seed=SEED),
     }

@@ -113,6 +113,12 @@ def detect(
             "--for-real-noise", help="The authors' settings for labels by people or the web.", rich_help_panel=TRAINING
         ),
     ] = False,
+    for_weak_model: Annotated[
+        bool,
+        typer.Option(
+            "--for-weak-model", help="For a model that hardly knows the classes, as tiny.", rich_help_panel=TRAINING
+        ),
+    ] = False,
     noise_rate: Annotated[
         float | None,
         typer.Option(help="Share of wrong labels, for small-loss; estimated if not given.", rich_help_panel=TRAINING),
@@ -149,6 +155,7 @@ def detect(
         seed=seed,
         precision=precision,
         for_real_noise=for_real_noise,
+        for_weak_model=for_weak_model,
         noise_rate=noise_rate,
     )
     choice.check()

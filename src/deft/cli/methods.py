@@ -18,7 +18,7 @@ PrecisionName = Literal["auto", "float32", "bfloat16", "float16"]
 
 OF_TRAINING = ("tuning", "epochs", "warmup", "learning_rate", "length")
 BELONGS = {
-    "deft": (*OF_TRAINING, "context", "class_specific", "for_real_noise"),
+    "deft": (*OF_TRAINING, "context", "class_specific", "for_real_noise", "for_weak_model"),
     "small-loss": (*OF_TRAINING, "noise_rate"),
     "label-match": (),
 }
@@ -26,6 +26,7 @@ OPTION = {
     "learning_rate": "--lr",
     "class_specific": "--class-specific",
     "for_real_noise": "--for-real-noise",
+    "for_weak_model": "--for-weak-model",
     "noise_rate": "--noise-rate",
 }
 
@@ -47,6 +48,7 @@ class Choice:
         seed: Draws all that is drawn.
         precision: Number format of the activations.
         for_real_noise: The authors' settings for real noise.
+        for_weak_model: Our settings for a model that hardly knows the classes.
         noise_rate: Share of wrong labels, for small-loss.
     """
 
@@ -62,6 +64,7 @@ class Choice:
     seed: int = 0
     precision: PrecisionName = "auto"
     for_real_noise: bool = False
+    for_weak_model: bool = False
     noise_rate: float | None = None
 
     def check(self) -> None:
@@ -78,6 +81,8 @@ class Choice:
                 raise SettingsError(
                     f"{OPTION.get(name, '--' + name)} belongs to --method {of}; {self.method} has no use for it."
                 )
+        if self.for_real_noise and self.for_weak_model:
+            raise SettingsError("--for-real-noise and --for-weak-model are two different settings; choose one.")
         if self.length is not None and self.tuning not in (None, "vpt", "vpt-shallow"):
             raise SettingsError(f"--length belongs to --tuning vpt or vpt-shallow, not {self.tuning}.")
 
@@ -137,8 +142,11 @@ def _deft(choice: Choice, encoder: DualEncoder, settings: dict[str, Any]) -> Det
 
     if choice.context is not None:
         settings["context_length"] = choice.context
-    settings["class_specific"] = choice.class_specific
-    if choice.for_real_noise:
+    if choice.class_specific:
+        settings["class_specific"] = True
+    if choice.for_weak_model:
+        detector = DeFT.for_weak_model(encoder, precision=choice.precision, **settings)
+    elif choice.for_real_noise:
         detector = DeFT.for_real_noise(encoder, precision=choice.precision, **settings)
     else:
         detector = DeFT(encoder, optimization=Optimization(precision=choice.precision), **settings)

@@ -103,6 +103,37 @@ class DeFT(Detector):
         optimization = Optimization(precision=precision)
         return cls(encoder, tuning=tuning, seed=seed, recipe=recipe, optimization=optimization, **settings)
 
+    @classmethod
+    def for_weak_model(
+        cls,
+        encoder: DualEncoder,
+        *,
+        tuning: Tuning | None = None,
+        epochs: int = 10,
+        seed: int = 0,
+        precision: Precision = "auto",
+        **settings: Any,
+    ) -> DeFT:
+        """Settings for a model that hardly knows the classes, such as the bundled `tiny`; ours, not the paper's.
+
+        Every class learns contexts of its own, since a shared one can only lean on what the names mean to the model;
+        L_sim is robust and over all labels to the end, since a weak model's early verdicts are no guide; L_dp trains
+        everything. The learning rate suits `tiny`, whose inverse temperature is a quarter of CLIP's.
+        `docs/benchmarks.md` shows what it gains.
+
+        Args:
+            encoder: A vision-language model.
+            tuning: How the image tower adapts.
+            epochs: As in `DeFT`.
+            seed: As in `DeFT`.
+            precision: Number format of the activations.
+            settings: Further arguments of `DeFT`.
+        """
+        recipe = Recipe(warmup=epochs, robust_warmup=True, gradient="both")
+        optimization = Optimization(learning_rate=0.1, precision=precision)
+        shared: dict[str, Any] = {"class_specific": True, **settings}
+        return cls(encoder, tuning=tuning, epochs=epochs, seed=seed, recipe=recipe, optimization=optimization, **shared)
+
     def settings(self) -> dict[str, object]:
         return {
             "detector": "deft",
