@@ -41,6 +41,7 @@ def test_from_a_folder_to_files(photos: Path, clip_folder: Path, tmp_path: Path)
     assert result.exit_code == 0, result.output
     assert "16 images in 2 classes" in result.stdout
     assert "cat/5.png" in result.stdout
+    assert "cat/5.png: cat/5.png" not in result.stdout
     table = pd.read_csv(tmp_path / "run" / "labels.csv")
     assert len(table) == 16
     assert table["given_label"].unique().tolist() == ["cat", "golden retriever"]

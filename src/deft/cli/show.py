@@ -74,8 +74,8 @@ def print_summary(console: Console, found: Detection, scores: DetectionScores | 
     )
     rate = summary["estimated_noise_rate"]
     console.print(plain(f"Estimated share of wrong labels: {percent(rate)} ({percent(low)} to {percent(high)})"))
-    for row, reason in list(found.read_errors.items())[:3]:
-        console.print(plain(f"Not judged: {found.file_name[row]}: {reason}"))
+    for reason in list(found.read_errors.values())[:3]:  # each names its file
+        console.print(plain(f"Not judged: {reason}"))
     if scores is not None:
         console.print(
             plain(
