@@ -2,6 +2,7 @@
 
     DeftError
     ├── DataError        the images, labels or tables given can't be used
+    │   └── ConflictError  somebody else decided in the meantime
     ├── ModelError       a model can't be loaded, or can't do what is asked of it
     └── SettingsError    an option's value makes no sense
 
@@ -16,6 +17,10 @@ class DeftError(Exception):
 
 class DataError(DeftError):
     """The images, labels or tables given can't be used."""
+
+
+class ConflictError(DataError):
+    """Somebody else decided in the meantime."""
 
 
 class ModelError(DeftError):
