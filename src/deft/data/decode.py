@@ -57,6 +57,34 @@ def decode(data: bytes | Pixels, spec: ImageSpec, side: int) -> Pixels:
         raise ImageError(_reason(error)) from error
 
 
+def whole(data: bytes | Pixels, side: int) -> Pixels:
+    """Return an image with nothing cut off, upright, on white where it is transparent, as uint8 (h, w, 3).
+
+    Args:
+        data: An encoded image, or its pixels.
+        side: The longer of h and w, at the most; a smaller image keeps its size.
+
+    Raises:
+        ImageError: With the reason.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = _open(data)
+            image.draft(image.mode, (2 * side, 2 * side))
+            image.load()
+            scale = min(1.0, side / max(image.size))
+            small = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+            colours = _to_rgb(image)
+            colours = colours if small == colours.size else colours.resize(small, Image.Resampling.BICUBIC)
+            turn = _UPRIGHT.get(_orientation(image))
+            return np.array(colours if turn is None else colours.transpose(turn), dtype=np.uint8)
+    except ImageError:
+        raise
+    except Exception as error:
+        raise ImageError(_reason(error)) from error
+
+
 def shorter_side(data: bytes | Pixels) -> int:
     """Return the length of an image's shorter side from its header alone; 0 where there is none."""
     if isinstance(data, np.ndarray):
