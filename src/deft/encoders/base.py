@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from deft.data.spec import ImageSpec
 from deft.encoders.text import TextTower
@@ -60,8 +61,24 @@ class DualEncoder(nn.Module, ABC):
         """Tokens that enter the first layer, (B, L, W), of normalised pixels (B, 3, H, W)."""
 
     @abstractmethod
+    def pool(self, tokens: Tensor) -> Tensor:
+        """One vector per image before the joint space, (B, P), of the tokens that enter the first layer, (B, L, W).
+
+        It is what linear heads are trained on: CLIP's class token after the last norm.
+        """
+
+    @property
+    @abstractmethod
+    def pooled_width(self) -> int:
+        """Width P of what `pool` gives."""
+
+    @abstractmethod
+    def project(self, pooled: Tensor) -> Tensor:
+        """Into the joint space, (B, D), without normalisation, of pooled vectors (B, P)."""
+
     def tower(self, tokens: Tensor) -> Tensor:
         """Unit image features, (B, D), of the tokens that enter the first layer, (B, L, W)."""
+        return F.normalize(self.project(self.pool(tokens)), dim=-1)
 
     @property
     def device(self) -> torch.device:

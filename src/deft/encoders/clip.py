@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from deft.data.spec import ImageSpec
 from deft.encoders.base import DualEncoder
@@ -69,8 +68,17 @@ class ClipEncoder(DualEncoder):
         tokens: Tensor = model.pre_layrnorm(model.embeddings(pixels))
         return tokens
 
-    def tower(self, tokens: Tensor) -> Tensor:
+    def pool(self, tokens: Tensor) -> Tensor:
         model: Any = self._visual["model"]
         for layer in self.layers:
             tokens = layer(tokens, None)
-        return F.normalize(self._visual["projection"](model.post_layernorm(tokens[:, 0])), dim=-1)
+        pooled: Tensor = model.post_layernorm(tokens[:, 0])
+        return pooled
+
+    @property
+    def pooled_width(self) -> int:
+        return self.width
+
+    def project(self, pooled: Tensor) -> Tensor:
+        projected: Tensor = self._visual["projection"](pooled)
+        return projected

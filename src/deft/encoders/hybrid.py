@@ -135,11 +135,16 @@ class HybridVision(nn.Module):
         projected = self.project(features)
         return torch.cat([projected.mean(1, keepdim=True), projected], dim=1) + self.positions
 
-    def features(self, tokens: Tensor) -> Tensor:
-        """Unit features, (B, D), of the tokens that enter the first layer, (B, L, W)."""
+    def pool(self, tokens: Tensor) -> Tensor:
+        """The class token after the last norm, (B, W), of the tokens that enter the first layer, (B, L, W)."""
         for layer in self.layers:
             tokens = layer(tokens, None)
-        return F.normalize(self.head(self.norm(tokens[:, 0])), dim=-1)
+        pooled: Tensor = self.norm(tokens[:, 0])
+        return pooled
+
+    def features(self, tokens: Tensor) -> Tensor:
+        """Unit features, (B, D), of the tokens that enter the first layer, (B, L, W)."""
+        return F.normalize(self.head(self.pool(tokens)), dim=-1)
 
 
 class HybridEncoder(DualEncoder):
@@ -196,8 +201,16 @@ class HybridEncoder(DualEncoder):
         parts = pixels.split(CPU_IMAGES) if pixels.device.type == "cpu" else (pixels,)
         return torch.cat([self._vision.tokens(self._vision.trunk(part)) for part in parts])
 
-    def tower(self, tokens: Tensor) -> Tensor:
-        return self._vision.features(tokens)
+    def pool(self, tokens: Tensor) -> Tensor:
+        return self._vision.pool(tokens)
+
+    @property
+    def pooled_width(self) -> int:
+        return self.config.width
+
+    def project(self, pooled: Tensor) -> Tensor:
+        projected: Tensor = self._vision.head(pooled)
+        return projected
 
 
 def load_hybrid(folder: Path) -> HybridEncoder:

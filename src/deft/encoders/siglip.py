@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from deft.data.spec import ImageSpec
 from deft.encoders.base import DualEncoder
@@ -64,10 +63,18 @@ class SiglipEncoder(DualEncoder):
         tokens: Tensor = self._visual.embeddings(pixels)
         return tokens
 
-    def tower(self, tokens: Tensor) -> Tensor:
+    def pool(self, tokens: Tensor) -> Tensor:
         for layer in self.layers:
             tokens = layer(tokens, None)
-        return F.normalize(self._visual.head(self._visual.post_layernorm(tokens)), dim=-1)
+        pooled: Tensor = self._visual.head(self._visual.post_layernorm(tokens))
+        return pooled
+
+    @property
+    def pooled_width(self) -> int:
+        return self.width
+
+    def project(self, pooled: Tensor) -> Tensor:
+        return pooled  # its attention pooling already ends in the joint space
 
 
 def _patches(pixels: Tensor, side: int) -> tuple[Tensor, Tensor]:
