@@ -8,15 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    from deft.data.images import LabeledImages
     from deft.detectors.base import Detector
     from deft.encoders.base import DualEncoder
     from deft.metrics import DetectionScores
 
-NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 NOISE, SEED = 0.3, 0
 EPOCHS = 10
 
@@ -30,13 +25,15 @@ def demo(
     """Find the wrong labels among handwritten digits, 30 % of which were made wrong; needs no network."""
     from deft.cli.progress import choose_progress
     from deft.cli.run_folder import check_run
+    from deft.data.digits import digits
     from deft.detectors.base import Workspace
+    from deft.detectors.saved_run import DEMO, Source
     from deft.encoders.load import load_encoder
     from deft.metrics import score_detection
 
     check_run(out, resume=any(out.glob("pixels-*")) or (out / "labels.parquet").is_file())
     progress = choose_progress(quiet=quiet)
-    images, truth = digits()
+    images, truth = digits(NOISE, SEED)
     encoder = load_encoder("tiny", device="cpu")
     space = Workspace(folder=out, progress=progress)
     rows = []
@@ -47,32 +44,8 @@ def demo(
         rows.append((name, scores))
         if name == "deft":
             found.save(out)
+            Source(DEMO).save(out)
     _print(rows, len(images), out)
-
-
-def digits() -> tuple[LabeledImages, npt.NDArray[np.int64]]:
-    """scikit-learn's 1797 handwritten digits with 30 % of the labels made wrong, and the true labels, (1797,)."""
-    import numpy as np
-    from sklearn.datasets import load_digits
-
-    from deft.data.images import LabeledImages
-    from deft.data.readers import ArrayReader
-    from deft.noise import symmetric
-
-    found = load_digits()
-    grey = np.rint(found.images * (255 / 16)).astype(np.uint8)
-    truth = found.target.astype(np.int64)
-    names = tuple(f"digit-{number:04d}" for number in range(len(truth)))
-    images = LabeledImages(
-        reader=ArrayReader(np.repeat(grey[..., None], 3, axis=3)),
-        rows=np.arange(len(truth)),
-        labels=symmetric(truth, NOISE, num_classes=len(NAMES), seed=SEED),
-        classes=NAMES,
-        sample_id=names,
-        file_name=names,
-        clean_labels=truth,
-    )
-    return images, truth
 
 
 def _detectors(encoder: DualEncoder) -> dict[str, Detector]:

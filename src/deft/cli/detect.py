@@ -167,6 +167,7 @@ def detect(
     from deft.cli.progress import choose_progress
     from deft.data.load import load_images
     from deft.detectors.base import Workspace
+    from deft.detectors.saved_run import Source
     from deft.encoders.load import load_encoder
 
     progress = choose_progress(quiet=quiet)
@@ -189,6 +190,7 @@ def detect(
     else:
         found = _judge(detector, device, images, space)
     found.save(out)
+    Source(data, _text(labels), _text(classes), split, image_col, label_col, clean_col).save(out)
     _report(found, out, output_format)
     judged = int(found.judged.sum())
     if fail_on_issues is not None and int(found.is_label_issue.sum()) > fail_on_issues * judged:
@@ -211,6 +213,10 @@ def _judge(detector: Path, device: str, images: LabeledImages, space: Workspace)
     from deft.detectors.trained import TrainedDeFT
 
     return TrainedDeFT.from_pretrained(detector, device=device).detect(images, workspace=space)
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def _sample(images: LabeledImages, limit: int, seed: int) -> LabeledImages:
