@@ -158,6 +158,17 @@ def test_a_detection_survives_saving(build: Build, encoder: DualEncoder, tmp_pat
     assert again.summary() == found.summary()
 
 
+def test_a_label_that_a_person_confirmed_is_believed(build: Build, encoder: DualEncoder) -> None:
+    images = photos(40, 4)
+    wrong = (images.labels + 1) % 4  # every label is wrong, and a person stands by half of them
+    sure = np.arange(40) % 2 == 0
+    found = build(encoder).detect(images.relabel(wrong, trusted=sure))
+    assert found.p_clean[sure].tolist() == [1.0] * 20
+    assert found.is_clean[sure].all()
+    assert not found.is_label_issue[sure].any()
+    assert np.array_equal(found.is_clean, found.p_clean > 0.5)
+
+
 def test_settings_are_plain_values(build: Build, encoder: DualEncoder) -> None:
     import json
 

@@ -132,3 +132,15 @@ def test_unique_names(names: list[str]) -> None:
         assert new.startswith(name)
         assert (new == name) == (name not in seen)
         seen.add(name)
+
+
+def test_whose_label_is_trusted_travels_with_the_rows() -> None:
+    images = some()
+    assert images.trusted.tolist() == [False] * 5
+    sure = images.relabel([0, 1, 2, 2, 1], trusted=np.array([True, False, False, True, False]))
+    assert sure.keep([3, 4]).trusted.tolist() == [True, False]
+    assert sure.relabel(sure.labels, ("b", "c", "a")).trusted.tolist() == sure.trusted.tolist()
+    assert sure.label_fingerprint != images.relabel([0, 1, 2, 2, 1]).label_fingerprint
+    assert sure.fingerprint == images.fingerprint
+    with pytest.raises(DataError, match="trusted must be 5 truth values"):
+        images.relabel(images.labels, trusted=np.array([True]))

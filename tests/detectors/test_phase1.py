@@ -41,9 +41,11 @@ def train() -> Batches:
     return Batches(Pixels(), labels, rows, batch_size=12, seed=0, device=torch.device("cpu"))
 
 
-def phase1(encoder: DualEncoder, attachment: Attachment, recipe: Recipe) -> DualPromptTraining:
+def phase1(
+    encoder: DualEncoder, attachment: Attachment, recipe: Recipe, trusted: np.ndarray | None = None
+) -> DualPromptTraining:
     prompts = DualPrompts(encoder.text, CLASSES, length=4, seed=0)
-    return DualPromptTraining(encoder, encoder.encode_images, prompts, attachment, recipe)
+    return DualPromptTraining(encoder, encoder.encode_images, prompts, attachment, recipe, trusted)
 
 
 def gradients(method: DualPromptTraining, train: Batches, epoch: int) -> dict[str, float]:
@@ -111,6 +113,19 @@ def test_every_label_counts_during_the_warmup(encoder: DualEncoder, train: Batch
         found = gradients(method, train, epoch=0)
     assert found["positive"] > 0
     assert found["visual"] > 0
+
+
+def test_labels_that_a_person_confirmed_teach_whatever_the_verdict(encoder: DualEncoder, train: Batches) -> None:
+    recipe = Recipe(warmup=0, dual_warmup=0)
+    losses = []
+    for trusted in (np.zeros(12, bool), np.ones(12, bool)):
+        with VPT(length=2).attach(encoder, seed=0) as attachment:
+            method = phase1(encoder, attachment, recipe, trusted)
+            reject_everything(method)
+            found = gradients(method, train, epoch=5)
+            losses.append(found["positive"])
+    assert losses[0] == 0  # nothing is believed, so L_sim is empty and L_dp leaves the positive context alone
+    assert losses[1] > 0
 
 
 def test_the_encoder_is_no_part_of_the_checkpoint(encoder: DualEncoder) -> None:

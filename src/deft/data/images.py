@@ -14,6 +14,8 @@ import numpy.typing as npt
 from deft.data.readers import ImageReader, IntArray
 from deft.errors import DataError
 
+Mask = npt.NDArray[np.bool_]
+
 NO_LABEL = "no label"
 """The read error of a row whose label is missing or blank."""
 
@@ -32,6 +34,7 @@ class LabeledImages:
         split: Name of the split that each image came from.
         clean_labels: True labels where they are known, for scoring only, int64 (N,); -1 where unknown.
         read_errors: Why a row can't be used, by row; rows without a label are always here.
+        trusted: Whose label a person has confirmed, bool (N,): detectors take it as true; nobody's if not given.
     """
 
     reader: ImageReader
@@ -43,6 +46,7 @@ class LabeledImages:
     split: tuple[str, ...] | None = None
     clean_labels: IntArray | None = None
     read_errors: Mapping[int, str] = field(default_factory=dict)
+    trusted: Mask = field(default_factory=lambda: np.zeros(0, np.bool_))
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -62,6 +66,7 @@ class LabeledImages:
         if self.clean_labels is not None:
             clean = _integers(self.clean_labels, "clean_labels", len(self), -1, len(self.classes))
             put(self, "clean_labels", clean)
+        put(self, "trusted", _mask(self.trusted, len(self)))
         errors = {int(row): str(reason) for row, reason in sorted(self.read_errors.items())}
         if errors and not (min(errors) >= 0 and max(errors) < len(self)):
             raise DataError(f"read_errors names a row that isn't there ({len(self)} images).")
@@ -93,15 +98,19 @@ class LabeledImages:
             split=None if self.split is None else _pick(self.split, old),
             clean_labels=None if self.clean_labels is None else self.clean_labels[index],
             read_errors=errors,
+            trusted=self.trusted[index],
         )
 
-    def relabel(self, labels: npt.ArrayLike, classes: Sequence[str] | None = None) -> LabeledImages:
+    def relabel(
+        self, labels: npt.ArrayLike, classes: Sequence[str] | None = None, *, trusted: npt.ArrayLike | None = None
+    ) -> LabeledImages:
         """Return the same images with other labels.
 
         Args:
             labels: Indices into `classes`, one per image; -1 for none. A row that was unusable for want
                 of a label becomes usable when it gets one.
             classes: Names, if they change too; true labels are then kept only where the names are the same.
+            trusted: Whose label a person has confirmed, (N,); None leaves that as it is.
         """
         given = np.asarray(labels)
         names = self.classes if classes is None else tuple(classes)
@@ -111,7 +120,8 @@ class LabeledImages:
             place = {name: number for number, name in enumerate(names)}
             moved = np.array([*(place.get(name, -1) for name in self.classes), -1], dtype=np.int64)
             clean = moved[clean]
-        return replace(self, labels=given, classes=names, clean_labels=clean, read_errors=errors)
+        known = self.trusted if trusted is None else np.asarray(trusted)
+        return replace(self, labels=given, classes=names, clean_labels=clean, read_errors=errors, trusted=known)
 
     def class_counts(self) -> IntArray:
         """Return the number of images given each class, int64 (K,)."""
@@ -128,10 +138,12 @@ class LabeledImages:
 
     @cached_property
     def label_fingerprint(self) -> str:
-        """Identity of the labels given and of the class names."""
+        """Identity of the labels given, of the class names, and of which labels are trusted."""
         digest = blake2b(digest_size=16)
         _feed(digest, self.classes)
         digest.update(self.labels.astype("<i8").tobytes())
+        if self.trusted.any():
+            digest.update(np.packbits(self.trusted).tobytes())
         return digest.hexdigest()
 
     def _index(self, chosen: npt.NDArray[Any]) -> IntArray:
@@ -159,6 +171,14 @@ def _integers(values: npt.ArrayLike, name: str, count: int, low: int, high: int)
     if result.size and not (result.min() >= low and result.max() < high):
         raise DataError(f"{name} has values from {result.min()} to {result.max()}, expected {low} to {high - 1}.")
     return result
+
+
+def _mask(values: npt.NDArray[Any], count: int) -> Mask:
+    if not len(values):
+        return np.zeros(count, np.bool_)
+    if values.shape != (count,) or values.dtype != np.bool_:
+        raise DataError(f"trusted must be {count} truth values, not {values.dtype} of shape {values.shape}.")
+    return values
 
 
 def _pick(values: tuple[str, ...], rows: Iterable[int]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +213,13 @@ def new_detection(
     settings: Mapping[str, Any],
     info: Mapping[str, Any],
 ) -> Detection:
-    """A detection of these images."""
+    """A detection of these images; a label that a person has confirmed is clean, whatever the detector says."""
+    sure = images.trusted & np.isfinite(verdicts.p_clean)
+    verdicts = replace(
+        verdicts,
+        p_clean=np.where(sure, np.float32(1), verdicts.p_clean),
+        is_clean=verdicts.is_clean | sure,
+    )
     return Detection(
         sample_id=images.sample_id,
         file_name=images.file_name,

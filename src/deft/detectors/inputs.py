@@ -29,11 +29,13 @@ class Inputs:
         batches: The images that can be judged, in batches.
         encode: Gives unit features (B, D) of a batch's inputs.
         read_errors: Row to reason, of the images that can't be judged.
+        trusted: Whose label a person has confirmed, bool (N,).
     """
 
     batches: Batches
     encode: Callable[[Tensor], Tensor]
     read_errors: Mapping[int, str]
+    trusted: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def open_inputs(
             device=encoder.device,
         )
         batches, encode = _precompute(encoder, tuning, pixels, folder, workspace, reading)
-        yield Inputs(batches, encode, store.errors)
+        yield Inputs(batches, encode, store.errors, images.trusted)
 
 
 def _precompute(

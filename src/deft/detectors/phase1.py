@@ -67,6 +67,7 @@ class DualPromptTraining(Method):
         prompts: The dual prompts.
         attachment: The tuning's trainable weights.
         recipe: How it learns.
+        trusted: Whose label a person has confirmed, bool (N,) over the rows of the data set: always believed.
     """
 
     citation = (
@@ -81,6 +82,7 @@ class DualPromptTraining(Method):
         prompts: DualPrompts,
         attachment: Attachment,
         recipe: Recipe,
+        trusted: np.ndarray | None = None,
     ) -> None:
         super().__init__()
         self.prompts = prompts
@@ -89,6 +91,7 @@ class DualPromptTraining(Method):
         self._borrowed = (encoder,)
         self._encode = encode
         self._recipe = recipe
+        self._trusted = None if trusted is None else torch.from_numpy(trusted).to(encoder.device)
 
     @property
     def encoder(self) -> DualEncoder:
@@ -140,6 +143,8 @@ class DualPromptTraining(Method):
         stopped = similar.detach() if recipe.gradient == "negative" else similar
         odds = clean_probability_logit(stopped, against)
         clean = believed(odds.detach(), labels, require_margin=recipe.require_margin) > 0
+        if self._trusted is not None:
+            clean = clean | self._trusted[batch.index]
         everything = torch.ones_like(clean)
 
         warm = epoch < recipe.warmup

@@ -37,6 +37,7 @@ class SmallLossTraining(Method):
         attachment: The tuning's trainable weights.
         noise_rate: Share of wrong labels.
         warmup: Epochs over which the share left out rises.
+        trusted: Whose label a person has confirmed, bool (N,) over the rows of the data set: never left out.
     """
 
     citation = (
@@ -52,6 +53,7 @@ class SmallLossTraining(Method):
         *,
         noise_rate: float,
         warmup: int,
+        trusted: np.ndarray,
     ) -> None:
         super().__init__()
         self.head = head
@@ -59,14 +61,16 @@ class SmallLossTraining(Method):
         self._encode = encode
         self._noise_rate = noise_rate
         self._warmup = warmup
+        self._trusted = torch.from_numpy(trusted)
 
     def losses(self, train: Batches, epoch: int) -> Iterator[Tensor]:
         for batch in train.epoch(epoch):
             losses = cross_entropy(self.predict(batch.inputs), batch.labels)
             keep = max(int((1 - self._left_out(epoch)) * len(batch)), 1)
             chosen = torch.zeros_like(losses, dtype=torch.bool)
-            chosen[losses.detach().argsort()[:keep]] = True
-            yield masked_mean(losses, chosen)
+            sure = self._trusted[batch.index.cpu()].to(losses.device)
+            chosen[losses.detach().masked_fill(sure, -torch.inf).argsort()[:keep]] = True
+            yield masked_mean(losses, chosen | sure)
 
     def predict(self, inputs: Tensor) -> Tensor:
         scores: Tensor = self.head(self._encode(inputs))
@@ -140,7 +144,9 @@ class SmallLoss(Detector):
             self.tuning.attach(self.encoder, seed=self.reading.seed) as attachment,
         ):
             rate = self.noise_rate or 0.0
-            method = SmallLossTraining(inputs.encode, head, attachment, noise_rate=rate, warmup=self.warmup)
+            method = SmallLossTraining(
+                inputs.encode, head, attachment, noise_rate=rate, warmup=self.warmup, trusted=inputs.trusted
+            )
             fit(
                 method,
                 inputs.batches,

@@ -181,7 +181,7 @@ def build_method(
         recipe: How it learns.
     """
     dual = DualPrompts(encoder.text, classes, **prompts)
-    return DualPromptTraining(encoder, inputs.encode, dual, attachment, recipe)
+    return DualPromptTraining(encoder, inputs.encode, dual, attachment, recipe, inputs.trusted)
 
 
 def judge(
