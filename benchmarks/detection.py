@@ -33,9 +33,9 @@ from deft.detectors.phase1 import Recipe
 from deft.detectors.small_loss import SmallLoss
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
-from deft.fit import Optimization
 from deft.metrics import clean_selection, score_detection
 from deft.noise import symmetric
+from deft.optimization import Optimization
 from deft.tuning import VPT, Frozen, Tuning
 
 RESULTS = Path(__file__).parent / "results"

@@ -24,7 +24,8 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.plain import PlainStep, plain_prompts
-from deft.data.batches import Batch, crop_and_flip
+from deft.data.augment import crop_and_flip
+from deft.data.batches import Batch
 from deft.data.spec import ImageSpec
 from deft.detectors.phase1 import DualPromptTraining, Recipe
 from deft.encoders.clip import ClipEncoder

@@ -12,16 +12,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from deft.data.batches import Batches, Loader, Rows
+from deft.checkpoint import Checkpoint, checkpoint_notes
+from deft.data.batches import Batches, Loader, Rows, View
 from deft.errors import DataError, ModelError, SettingsError
-from deft.fit import Checkpoint, Method, Optimization, checkpoint_notes, fit
+from deft.fit import Method, fit
+from deft.optimization import Optimization
 
 
 class Table(Loader):
     def __init__(self, values: Tensor) -> None:
         self.values = values
 
-    def load(self, rows: Rows, rng: np.random.Generator | None) -> Tensor:
+    def load(self, rows: Rows, rng: np.random.Generator | None, view: View = "weak") -> Tensor:
         noise = 0.0 if rng is None else rng.normal(size=(len(rows), self.values.shape[1])) * 0.1
         return self.values[torch.from_numpy(rows)] + torch.as_tensor(noise, dtype=torch.float32)
 

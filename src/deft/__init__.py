@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from deft.errors import ModelError as ModelError
     from deft.errors import SettingsError as SettingsError
     from deft.fit import Method as Method
-    from deft.fit import Optimization as Optimization
     from deft.fit import fit as fit
     from deft.metrics import score_detection as score_detection
+    from deft.optimization import Optimization as Optimization
     from deft.tuning import VPT as VPT
     from deft.tuning import Adapter as Adapter
     from deft.tuning import Bias as Bias
@@ -59,7 +59,7 @@ _HOMES = {
     "LoRA": "deft.tuning",
     "Method": "deft.fit",
     "ModelError": "deft.errors",
-    "Optimization": "deft.fit",
+    "Optimization": "deft.optimization",
     "Recipe": "deft.detectors.phase1",
     "SettingsError": "deft.errors",
     "SmallLoss": "deft.detectors.small_loss",

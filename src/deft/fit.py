@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from deft.checkpoint import Checkpoint, keep, restore
 from deft.data.batches import Batches
-from deft.errors import DataError, ModelError, SettingsError
-from deft.files import replace_file
-from deft.precision import Precision, autocast, resolve_precision
+from deft.errors import ModelError
+from deft.optimization import Optimization
+from deft.precision import autocast, resolve_precision
+from deft.processes import Processes
 from deft.progress import Progress, Silent
 
 
@@ -30,6 +29,9 @@ class Method(nn.Module, ABC):
     def losses(self, train: Batches, epoch: int) -> Iterator[Tensor]:
         """Yield the scalar loss of each step of an epoch; after each one, the weights have moved.
 
+        A loss that has no gradient is a step that changes nothing. With gradients accumulated, the weights move
+        after every few losses.
+
         Args:
             train: The training samples.
             epoch: Counted from 0.
@@ -39,47 +41,13 @@ class Method(nn.Module, ABC):
     def predict(self, inputs: Tensor) -> Tensor:
         """Class scores of a batch of inputs, (B, K)."""
 
+    def starts_afresh(self, epoch: int) -> bool:
+        """Whether an epoch begins with new weights, so that the optimizer's memory of the old ones must go."""
+        return False
 
-@dataclass(frozen=True)
-class Optimization:
-    """How losses are minimised; the defaults are DeFT's for phase 1.
-
-    Args:
-        learning_rate: Of SGD, at the start; it falls to zero by a cosine over all epochs.
-        momentum: Of SGD.
-        weight_decay: Of SGD.
-        clip: Largest norm of the gradient; None leaves it alone.
-        precision: Number format of the activations; weights are float32 in any case.
-    """
-
-    learning_rate: float = 0.03
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    clip: float | None = None
-    precision: Precision = "auto"
-
-    def __post_init__(self) -> None:
-        if not self.learning_rate > 0:
-            raise SettingsError(f"The learning rate must be positive, not {self.learning_rate}.")
-
-    def rate(self, epoch: int, epochs: int) -> float:
-        """Learning rate of an epoch: the cosine of Loshchilov & Hutter 2017, one step per epoch as in DeFT."""
-        return self.learning_rate * (1 + math.cos(math.pi * epoch / epochs)) / 2
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """Where a run is kept between epochs, and what it belongs to.
-
-    Args:
-        path: File, replaced as a whole after every epoch.
-        fingerprint: Of data and settings; a checkpoint with another one is refused.
-        resume: Whether to go on from the file if it is there.
-    """
-
-    path: Path
-    fingerprint: str
-    resume: bool = False
+    def rate_scale(self, epoch: int) -> float:
+        """What the learning rate of an epoch is multiplied by."""
+        return 1.0
 
 
 def fit(
@@ -90,6 +58,7 @@ def fit(
     optimization: Optimization | None = None,
     checkpoint: Checkpoint | None = None,
     progress: Progress | None = None,
+    seed: int = 0,
 ) -> Method:
     """Train a method.
 
@@ -100,6 +69,7 @@ def fit(
         optimization: How the losses are minimised.
         checkpoint: Where to keep the run; None keeps nothing.
         progress: Told of every step.
+        seed: Draws what a network itself draws, as dropout does.
 
     Returns:
         The same method, trained.
@@ -107,26 +77,78 @@ def fit(
     Raises:
         ModelError: A loss is not finite; the sentence names epoch and step.
         DataError: The checkpoint to resume from belongs to another run.
+
+    Example:
+        >>> fit(method, train, epochs=10, optimization=Optimization(learning_rate=5e-4))  # doctest: +SKIP
+    """
+    for _ in epochs_of(
+        method,
+        train,
+        epochs=epochs,
+        optimization=optimization,
+        checkpoint=checkpoint,
+        progress=progress,
+        seed=seed,
+    ):
+        pass
+    return method
+
+
+def epochs_of(
+    method: Method,
+    train: Batches,
+    *,
+    epochs: int,
+    optimization: Optimization | None = None,
+    checkpoint: Checkpoint | None = None,
+    progress: Progress | None = None,
+    seed: int = 0,
+) -> Iterator[int]:
+    """The same as `fit`, but with a pause after every epoch, for those who want to look.
+
+    Args:
+        method, train, epochs, optimization, checkpoint, progress, seed: As in `fit`.
+
+    Yields:
+        The number of epochs done.
     """
     settings = optimization or Optimization()
     tell = progress or Silent()
     weights = [weight for weight in method.parameters() if weight.requires_grad]
-    optimizer = torch.optim.SGD(
-        weights,
-        lr=settings.learning_rate,
-        momentum=settings.momentum,
-        weight_decay=settings.weight_decay,
-    )
-    start = _restore(method, optimizer, checkpoint) if checkpoint else 0
-    stepper = _Stepper(optimizer, weights, settings, train.device)
+    optimizer = settings.build(weights)
+    start = restore(method, optimizer, checkpoint) if checkpoint else 0
+    stepper = _Stepper(optimizer, weights, settings, train)
     for epoch in range(start, epochs):
-        stepper.set_rate(settings.rate(epoch, epochs))
-        steps = stepper.run(method.losses(train, epoch), f"epoch {epoch + 1} of {epochs}")
-        for _ in tell.track(steps, f"Training, epoch {epoch + 1}/{epochs}", total=len(train)):
-            pass
-        if checkpoint:
-            _keep(method, optimizer, checkpoint, epoch + 1)
-    return method
+        if method.starts_afresh(epoch):
+            optimizer.state.clear()
+        method.train()
+        scale, where = method.rate_scale(epoch), f"epoch {epoch + 1} of {epochs}"
+        rates = _rates(settings, epoch, epochs, scale, len(train))
+        with _drawing(seed, epoch, train.device):
+            steps = stepper.run(method.losses(train, epoch), rates, where)
+            for _ in tell.track(steps, f"Training, epoch {epoch + 1}/{epochs}", total=len(train)):
+                pass
+        method.eval()
+        if checkpoint and train.processes.writes:
+            keep(method, optimizer, checkpoint, epoch + 1)
+        train.processes.wait()
+        yield epoch + 1
+
+
+def _rates(settings: Optimization, epoch: int, epochs: int, scale: float, steps: int) -> Iterator[float]:
+    """The learning rate of each step of an epoch; a method may take more steps than there are batches."""
+    step = 0
+    while True:
+        yield scale * settings.rate(epoch + min(step / max(steps, 1), 1 - 1e-9), epochs)
+        step += 1
+
+
+@contextlib.contextmanager
+def _drawing(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
+    """Random numbers that belong to one epoch; the caller's generators go on as if nothing had been drawn."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed * 1_000_003 + epoch)
+        yield
 
 
 class _Stepper:
@@ -137,94 +159,55 @@ class _Stepper:
         optimizer: torch.optim.Optimizer,
         weights: list[nn.Parameter],
         settings: Optimization,
-        device: torch.device,
+        train: Batches,
     ) -> None:
         self._optimizer = optimizer
         self._weights = weights
-        self._clip = settings.clip
-        self._device = device
-        self._dtype = resolve_precision(settings.precision, device)
-        self._scaler = torch.amp.GradScaler(device.type, enabled=self._dtype == torch.float16)
+        self._settings = settings
+        self._processes: Processes = train.processes
+        self._device = train.device
+        self._dtype = resolve_precision(settings.precision, train.device)
+        self._scaler = torch.amp.GradScaler(self._device.type, enabled=self._dtype == torch.float16)
 
-    def set_rate(self, rate: float) -> None:
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-
-    def run(self, losses: Iterator[Tensor], where: str) -> Iterator[None]:
-        """One step per loss."""
-        step = 0
-        while True:
+    def run(self, losses: Iterator[Tensor], rates: Iterator[float], where: str) -> Iterator[None]:
+        """One pause per loss; a step of the optimizer after every `accumulate` of them, and at the end."""
+        waiting = 0
+        for step, rate in enumerate(rates, start=1):
             with autocast(self._dtype, self._device):
                 loss = next(losses, None)
             if loss is None:
-                return
-            step += 1
-            # One number per step crosses from the device; a loss that is no number must not go unnoticed.
-            value = float(loss.detach())
-            if not math.isfinite(value):
-                raise ModelError(
-                    f"The loss became {value} in {where}, step {step}. "
-                    "A smaller learning rate or precision float32 usually mends this."
-                )
-            self._step(loss)
+                break
+            self._check(loss, where, step)
+            self._backward(loss)
+            waiting += 1
+            if waiting == self._settings.accumulate:
+                self._step(rate)
+                waiting = 0
             yield
+        if waiting:
+            self._step(rate)
 
-    def _step(self, loss: Tensor) -> None:
-        self._optimizer.zero_grad(set_to_none=True)
+    def _check(self, loss: Tensor, where: str, step: int) -> None:
+        # One number per step crosses from the device; a loss that is no number must not go unnoticed.
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise ModelError(
+                f"The loss became {value} in {where}, step {step}. "
+                "A smaller learning rate or precision float32 usually mends this."
+            )
+
+    def _backward(self, loss: Tensor) -> None:
         if loss.requires_grad:
-            self._scaler.scale(loss).backward()
-        if self._clip is not None:
-            self._scaler.unscale_(self._optimizer)
-            nn.utils.clip_grad_norm_(self._weights, self._clip)
-        self._scaler.step(self._optimizer)
-        self._scaler.update()
+            self._scaler.scale(loss / self._settings.accumulate).backward()
 
-
-def _keep(method: Method, optimizer: torch.optim.Optimizer, checkpoint: Checkpoint, epochs: int) -> None:
-    tensors = {f"method.{name}": value.contiguous() for name, value in method.state_dict().items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        for name, value in state.items():
-            if isinstance(value, Tensor):
-                tensors[f"optimizer.{index}.{name}"] = value.contiguous()
-    notes = {"epochs": str(epochs), "fingerprint": checkpoint.fingerprint}
-    with replace_file(checkpoint.path) as temporary:
-        save_file(tensors, temporary, metadata={"deft": json.dumps(notes)})
-
-
-def _restore(method: Method, optimizer: torch.optim.Optimizer, checkpoint: Checkpoint) -> int:
-    """Load a checkpoint into method and optimizer; returns the number of epochs it has behind it."""
-    if not checkpoint.resume or not checkpoint.path.is_file():
-        return 0
-    notes = checkpoint_notes(checkpoint.path)
-    if notes["fingerprint"] != checkpoint.fingerprint:
-        raise DataError(
-            f"{checkpoint.path} was written with other images, labels or settings, so this run can't go on from "
-            "it. Repeat the first command's options, or choose another output folder."
-        )
-    tensors = load_file(checkpoint.path)
-    own = {key.removeprefix("method."): value for key, value in tensors.items() if key.startswith("method.")}
-    method.load_state_dict(own)
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        if key.startswith("optimizer."):
-            _, index, name = key.split(".", 2)
-            state.setdefault(int(index), {})[name] = value
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
-    return int(notes["epochs"])
-
-
-def checkpoint_notes(path: Path) -> dict[str, str]:
-    """What a checkpoint says of itself: `epochs` done and the `fingerprint` of its run.
-
-    Raises:
-        DataError: The file is no checkpoint of deft.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            notes = json.loads((file.metadata() or {})["deft"])
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise DataError(f"{path} is no checkpoint of deft.") from error
-    return {str(key): str(value) for key, value in notes.items()}
+    def _step(self, rate: float) -> None:
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._processes.average_gradients(self._weights)
+        if any(weight.grad is not None for weight in self._weights):
+            if self._settings.clip is not None:
+                self._scaler.unscale_(self._optimizer)
+                nn.utils.clip_grad_norm_(self._weights, self._settings.clip)
+            self._scaler.step(self._optimizer)
+            self._scaler.update()
+        self._optimizer.zero_grad(set_to_none=True)

@@ -9,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from deft.data.batches import Batches, PixelLoader, crop_and_flip
+from deft.data.augment import crop_and_flip
+from deft.data.batches import Batches, PixelLoader
 from deft.data.load import load_images
 from deft.data.pixels import PixelStore
 from deft.data.spec import ImageSpec

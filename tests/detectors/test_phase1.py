@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from deft.data.batches import Batches, Loader, Rows
+from deft.data.batches import Batches, Loader, Rows, View
 from deft.detectors.phase1 import DualPromptTraining, Recipe, believed
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
@@ -26,7 +26,7 @@ class Pixels(Loader):
     def __init__(self) -> None:
         self.pixels = torch.randn(12, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
-    def load(self, rows: Rows, rng: np.random.Generator | None) -> Tensor:
+    def load(self, rows: Rows, rng: np.random.Generator | None, view: View = "weak") -> Tensor:
         return self.pixels[torch.from_numpy(rows)]
 
 

@@ -127,18 +127,19 @@ def build_detector(choice: Choice, encoder: DualEncoder) -> Detector:
 
 def _small_loss(choice: Choice, encoder: DualEncoder, settings: dict[str, Any]) -> Detector:
     from deft.detectors.small_loss import SmallLoss
-    from deft.fit import Optimization
+    from deft.optimization import Optimization
 
-    rate = {} if choice.learning_rate is None else {"learning_rate": choice.learning_rate}
     if choice.warmup is not None:
         settings["warmup"] = choice.warmup
-    optimization = Optimization(precision=choice.precision, **rate)
+    optimization = Optimization(precision=choice.precision)
+    if choice.learning_rate is not None:
+        optimization = replace(optimization, learning_rate=choice.learning_rate)
     return SmallLoss(encoder, noise_rate=choice.noise_rate, optimization=optimization, **settings)
 
 
 def _deft(choice: Choice, encoder: DualEncoder, settings: dict[str, Any]) -> Detector:
     from deft.detectors.deft import DeFT
-    from deft.fit import Optimization
+    from deft.optimization import Optimization
 
     if choice.context is not None:
         settings["context_length"] = choice.context

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deft.checkpoint import Checkpoint
 from deft.data.images import LabeledImages
 from deft.detectors.detection import Detection
 from deft.encoders.base import DualEncoder
 from deft.encoders.fingerprint import encoder_fingerprint
-from deft.fit import Checkpoint
 from deft.progress import Progress, Silent
 
 CHECKPOINT = "checkpoint.safetensors"

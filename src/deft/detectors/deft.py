@@ -15,7 +15,8 @@ from deft.detectors.trained import TrainedDeFT, build_method
 from deft.encoders.base import DualEncoder
 from deft.encoders.text import NamePosition
 from deft.errors import SettingsError
-from deft.fit import Optimization, fit
+from deft.fit import fit
+from deft.optimization import Optimization
 from deft.precision import Precision
 from deft.tuning import VPT, Tuning
 

@@ -18,8 +18,9 @@ from deft.detectors.inputs import Inputs, Reading, open_inputs
 from deft.detectors.run_info import Stopwatch
 from deft.encoders.base import DualEncoder
 from deft.errors import SettingsError
-from deft.fit import Method, Optimization, fit
+from deft.fit import Method, fit
 from deft.losses import cross_entropy, masked_mean
+from deft.optimization import Optimization
 from deft.precision import autocast, resolve_precision
 from deft.prompts.templates import class_features
 from deft.selection import estimate_noise_rate, small_loss_mask

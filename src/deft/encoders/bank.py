@@ -10,26 +10,36 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deft.data.batches import Batches, Loader, Rows
+from deft.data.batches import Batches, Loader, Rows, View
+from deft.errors import SettingsError
 from deft.precision import autocast
 from deft.progress import Progress
 
 
 class BankLoader(Loader):
-    """Reads kept outputs; view 0 is the plain one, the others are augmented.
+    """Reads kept outputs; view 0 is the plain one, then come the weak and the strong ones.
 
     Args:
         views: Memory-mapped outputs, (V, N, ...).
         device: Where the batches go.
+        strong: How many of the views, at the end, are strong ones.
     """
 
-    def __init__(self, views: np.ndarray, device: torch.device) -> None:
+    def __init__(self, views: np.ndarray, device: torch.device, *, strong: int = 0) -> None:
         self._views = views
         self._device = device
+        self._strong = strong
 
-    def load(self, rows: Rows, rng: np.random.Generator | None) -> Tensor:
-        view = np.zeros(len(rows), np.int64) if rng is None else rng.integers(len(self._views), size=len(rows))
-        return torch.from_numpy(self._views[view, rows]).to(self._device).float()
+    def load(self, rows: Rows, rng: np.random.Generator | None, view: View = "weak") -> Tensor:
+        chosen = np.zeros(len(rows), np.int64)
+        weak = len(self._views) - self._strong
+        if rng is not None and view == "weak":
+            chosen = rng.integers(weak, size=len(rows))
+        elif rng is not None and view == "strong":
+            if not self._strong:
+                raise SettingsError("This method needs strong views, but none were kept of the images.")
+            chosen = rng.integers(weak, weak + self._strong, size=len(rows))
+        return torch.from_numpy(self._views[chosen, rows]).to(self._device).float()
 
 
 def keep_outputs(
@@ -38,6 +48,7 @@ def keep_outputs(
     folder: Path,
     *,
     views: int,
+    strong: int = 0,
     precision: torch.dtype,
     progress: Progress,
 ) -> BankLoader:
@@ -47,7 +58,8 @@ def keep_outputs(
         encode: Gives one array per image, (B, ...), of pixels (B, 3, S, S).
         batches: The images.
         folder: Where the disk space is taken; it is given back when the loader is gone.
-        views: Number of views V; the first is plain, the others are cropped and flipped at random.
+        views: Number of weak views; the first is plain, the others are cropped and flipped at random.
+        strong: Number of strong views beside them.
         precision: Number format of the computation.
         progress: Told of every batch.
 
@@ -55,17 +67,19 @@ def keep_outputs(
         A loader for the same rows. Tokens are kept in float16, features (B, D) in float32.
     """
     bank: np.ndarray | None = None
-    for view in range(views):
+    total = views + strong
+    for view in range(total):
         rng = np.random.default_rng([batches.seed, view]) if view else None
-        task = "Encoding images" if views == 1 else f"Encoding images, view {view + 1}/{views}"
+        kind: View = "weak" if view < views else "strong"
+        task = "Encoding images" if total == 1 else f"Encoding images, view {view + 1}/{total}"
         for rows in progress.track(_chunks(batches), task, total=len(batches)):
             with torch.no_grad(), autocast(precision, batches.device):
-                outputs = encode(batches.loader.load(rows, rng))
+                outputs = encode(batches.loader.load(rows, rng, kind))
             if bank is None:
-                bank = _reserve(folder, (views, len(batches.labels), *outputs.shape[1:]))
+                bank = _reserve(folder, (total, len(batches.labels), *outputs.shape[1:]))
             bank[view, rows] = outputs.float().cpu().numpy()
     assert bank is not None
-    return BankLoader(bank, batches.device)
+    return BankLoader(bank, batches.device, strong=strong)
 
 
 def _chunks(batches: Batches) -> list[Rows]:
