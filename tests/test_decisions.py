@@ -80,6 +80,29 @@ def test_undo_goes_back_one_by_one_and_is_itself_in_the_log(tmp_path: Path) -> N
         assert len(log.history()) == 6
 
 
+def test_undoing_many_is_all_or_none(tmp_path: Path) -> None:
+    other = replace(BAD, sample_id="b")
+    with Decisions(tmp_path) as log:
+        log.record_all([(KEPT, 0), (other, 0)])
+        with pytest.raises(DataError, match="no decision about c"):
+            log.undo_all([("a", 1), ("c", 0)], "Ada", now())
+        assert log.latest() == {"a": KEPT, "b": other}
+        assert log.undo_all([("a", 1), ("b", 1)], "Ada", now()) == [2, 2]
+        assert log.latest() == {}
+
+
+def test_a_copy_holds_the_whole_log_and_goes_its_own_way(tmp_path: Path) -> None:
+    (tmp_path / "next").mkdir()
+    with Decisions(tmp_path) as log:
+        log.record(KEPT, expected=0)
+        log.copy_to(tmp_path / "next")
+        with Decisions(tmp_path / "next") as copy:
+            assert copy.history() == log.history()
+            copy.record(DOG, expected=1)
+        assert log.latest() == {"a": KEPT}
+    assert [path.name for path in (tmp_path / "next").iterdir()] == [FILE]
+
+
 def test_reading_on_gives_only_what_is_new(tmp_path: Path) -> None:
     with Decisions(tmp_path) as log, Decisions(tmp_path) as other:
         log.record(KEPT, expected=0)

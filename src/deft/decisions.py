@@ -11,13 +11,14 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, get_args
 
 from deft.errors import ConflictError, DataError
+from deft.files import replace_file
 
 FILE = "reviews.sqlite"
 FORMAT = 1  # PRAGMA user_version of the file
@@ -154,17 +155,7 @@ class Decisions:
         return self.record_all([(decision, expected)])[0]
 
     def record_all(self, decisions: Sequence[tuple[Decision, int | None]]) -> list[int]:
-        """Append several decisions together, all or none.
-
-        Args:
-            decisions: Each with the revision that it rests on, as in `record`.
-
-        Returns:
-            The new revision of each.
-
-        Raises:
-            ConflictError: One of the images has another revision by now; nothing was written.
-        """
+        """Append several decisions together, all or none; each as in `record`."""
         with self._writing():
             return [self._append(decision, "decide", expected) for decision, expected in decisions]
 
@@ -177,24 +168,29 @@ class Decisions:
             time: When, as in `Decision`.
             expected: Revision of the image that is on the screen, as in `record`.
 
-        Returns:
-            The image's new revision.
-
         Raises:
             ConflictError: The image has another revision by now.
             DataError: There is nothing to undo.
         """
+        return self.undo_all([(sample_id, expected)], reviewer, time)[0]
+
+    def undo_all(self, samples: Sequence[tuple[str, int | None]], reviewer: str, time: str) -> list[int]:
+        """Take back the last decision of several images together, all or none; as `undo` of each."""
         with self._writing():
-            standing = _standing(self.history(sample_id))
-            if sample_id not in standing:
-                raise DataError(f"There is no decision about {sample_id} to undo.")
-            last = standing[sample_id]
-            taken = Decision(sample_id, last.status, last.from_label, last.to_label, reviewer, time)
-            return self._append(taken, "undo", expected)
+            return [self._undo(sample_id, reviewer, time, expected) for sample_id, expected in samples]
 
     def latest(self) -> dict[str, Decision]:
         """The decision that stands for each image, by sample_id; images without one are not in it."""
-        return _standing(self.history())
+        return {sample: kept[-1] for sample, kept in standing(self.history()).items() if kept}
+
+    def copy_to(self, run: str | Path) -> None:
+        """Copy the log as it is now into another run's folder, in place of the log there, if any."""
+        with replace_file(Path(run) / FILE) as temporary, self._lock, _explained(self.path):
+            copy = sqlite3.connect(temporary)
+            try:
+                self._connection.backup(copy)
+            finally:
+                copy.close()
 
     def revision(self, sample_id: str) -> int:
         """The image's revision, 0 if nothing was ever decided about it."""
@@ -241,6 +237,12 @@ class Decisions:
                 raise
             self._connection.execute("COMMIT")
 
+    def _undo(self, sample_id: str, reviewer: str, time: str, expected: int | None) -> int:
+        last = standing(self.history(sample_id)).get(sample_id)
+        if not last:
+            raise DataError(f"There is no decision about {sample_id} to undo.")
+        return self._append(replace(last[-1], reviewer=reviewer, time=time), "undo", expected)
+
     def _append(self, decision: Decision, action: str, expected: int | None) -> int:
         found = self.revision(decision.sample_id)
         if expected is not None and expected != found:
@@ -258,14 +260,7 @@ class Decisions:
 
 
 def read_decisions(run: str | Path) -> Mapping[str, Decision]:
-    """The decisions that stand in a run folder, by sample_id; none if nobody has reviewed it.
-
-    Args:
-        run: Folder of the run; nothing is made in it.
-
-    Raises:
-        DataError: The file there isn't a log that this version can read.
-    """
+    """The decisions that stand in a run folder, by sample_id; none, and nothing made, if nobody reviewed it."""
     if not (Path(run) / FILE).is_file():
         return {}
     with Decisions(run) as log:
@@ -277,9 +272,14 @@ def now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
-def standing(entries: Sequence[Entry]) -> dict[str, list[Decision]]:
-    """Each image's decisions that were not taken back, oldest first, by sample_id."""
-    kept: dict[str, list[Decision]] = {}
+def standing(entries: Sequence[Entry], before: dict[str, list[Decision]] | None = None) -> dict[str, list[Decision]]:
+    """Each image's decisions that were not taken back, oldest first, by sample_id.
+
+    Args:
+        entries: Of the log, in its order.
+        before: What stood before them, which is changed; None for nothing.
+    """
+    kept: dict[str, list[Decision]] = {} if before is None else before
     for entry in entries:
         stack = kept.setdefault(entry.decision.sample_id, [])
         if entry.action == "decide":
@@ -287,10 +287,6 @@ def standing(entries: Sequence[Entry]) -> dict[str, list[Decision]]:
         elif stack:
             stack.pop()
     return kept
-
-
-def _standing(entries: Sequence[Entry]) -> dict[str, Decision]:
-    return {sample: stack[-1] for sample, stack in standing(entries).items() if stack}
 
 
 @contextlib.contextmanager
