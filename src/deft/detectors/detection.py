@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,13 +9,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from deft.data.hf_export import push_table
 from deft.data.images import LabeledImages
+from deft.detectors.sharing import cleanlab_issues
+from deft.detectors.stored import floats, most_probable, read_columns, write_files
 from deft.detectors.summary import summarize
-from deft.errors import DataError
-from deft.files import replace_file
 
 FORMAT = 1  # of the files that `save` writes
 
@@ -156,18 +154,14 @@ class Detection:
         Args:
             folder: Created if need be.
         """
-        folder = Path(folder)
-        table = self.table
-        with replace_file(folder / "labels.parquet") as temporary:
-            pq.write_table(self._to_arrow(table), temporary)
-        with replace_file(folder / "labels.csv") as temporary:
-            flat = table.assign(
-                topk_labels=table["topk_labels"].map(lambda names: json.dumps(names, ensure_ascii=False)),
-                topk_probs=table["topk_probs"].map(lambda probs: json.dumps([round(p, 6) for p in probs])),
-            )
-            flat.to_csv(temporary, index=False, float_format="%.6g")
-        with replace_file(folder / "summary.json") as temporary:
-            temporary.write_text(json.dumps(self.summary(), indent=2, ensure_ascii=False), encoding="utf-8")
+        notes = {
+            "format": FORMAT,
+            "label_score": "0..1, low means that the given label is likely wrong",
+            "classes": list(self.classes),
+            "settings": dict(self.settings),
+            "info": dict(self.info),
+        }
+        write_files(Path(folder), self.table, self.is_clean, self.summary(), notes)
 
     @classmethod
     def load(cls, folder: str | Path) -> Detection:
@@ -179,30 +173,37 @@ class Detection:
         Raises:
             DataError: The folder holds no detection.
         """
-        path = Path(folder) / "labels.parquet"
-        if not path.is_file():
-            raise DataError(f"{folder} holds no labels.parquet, so no detection was saved there.")
-        stored = pq.read_table(path)
-        notes = json.loads((stored.schema.metadata or {}).get(b"deft", b"{}"))
-        if "classes" not in notes:
-            raise DataError(f"{path} is a table, but not one that deft wrote.")
-        return _from_table(stored, notes)
+        return _from_columns(*read_columns(folder))
+
+    def to_cleanlab(self) -> pd.DataFrame:
+        """The verdicts as cleanlab's issue table: the columns of `Datalab.get_issues("label")`, one row per image.
+
+        `label_quality` is `label_score` again, under the name that `CleanLearning` gives it.
+        """
+        return cleanlab_issues(self.table)
+
+    def push_to_hub(self, repository: str, *, private: bool = False) -> str:
+        """Push the table of verdicts, without the images, to the Hugging Face Hub.
+
+        Args:
+            repository: `user/name` of the data set there.
+            private: Whether only its owner sees it.
+
+        Returns:
+            Its address.
+
+        Raises:
+            SettingsError: The name isn't one.
+            DataError: It can't be pushed: no network, no login, no right.
+
+        Example:
+            >>> found.push_to_hub("me/photos-verdicts", private=True)  # doctest: +SKIP
+            'https://huggingface.co/datasets/me/photos-verdicts'
+        """
+        return push_table(self.table, repository, private=private)
 
     def _names(self, ids: np.ndarray) -> list[str | None]:
         return [self.classes[index] if index >= 0 else None for index in ids.tolist()]
-
-    def _to_arrow(self, table: pd.DataFrame) -> pa.Table:
-        notes = {
-            "format": FORMAT,
-            "label_score": "0..1, low means that the given label is likely wrong",
-            "classes": list(self.classes),
-            "settings": dict(self.settings),
-            "info": dict(self.info),
-        }
-        stored = pa.Table.from_pandas(table, preserve_index=False, schema=_schema(table))
-        verdict_columns = pa.array(self.is_clean)
-        stored = stored.append_column("is_clean", verdict_columns)
-        return stored.replace_schema_metadata({"deft": json.dumps(notes, ensure_ascii=False)})
 
 
 def new_detection(
@@ -234,40 +235,19 @@ def new_detection(
     )
 
 
-def _schema(table: pd.DataFrame) -> pa.Schema:
-    kinds = {
-        "given_label_id": pa.int64(),
-        "predicted_label_id": pa.int64(),
-        "is_label_issue": pa.bool_(),
-        "label_score": pa.float64(),
-        "predicted_prob": pa.float64(),
-        "noise_threshold": pa.float64(),
-        "topk_labels": pa.list_(pa.string()),
-        "topk_probs": pa.list_(pa.float64()),
-    }
-    return pa.schema([(name, kinds.get(name, pa.string())) for name in table.columns])
-
-
-def _from_table(stored: pa.Table, notes: Mapping[str, Any]) -> Detection:
+def _from_columns(columns: Mapping[str, list[Any]], notes: Mapping[str, Any]) -> Detection:
     classes = tuple(notes["classes"])
     index = {name: number for number, name in enumerate(classes)}
-    count = stored.num_rows
-    columns = {name: stored[name].to_pylist() for name in stored.column_names}
-    width = max((len(row) for row in columns["topk_labels"]), default=1) or 1
-    topk = np.full((count, width), -1, np.int64)
-    probs = np.full((count, width), np.nan, np.float32)
-    for row, (names, values) in enumerate(zip(columns["topk_labels"], columns["topk_probs"], strict=True)):
-        topk[row, : len(names)] = [index[name] for name in names]
-        probs[row, : len(values)] = values
+    topk, probs = most_probable(columns, classes)
     threshold = columns.get("noise_threshold")
     truth = columns.get("clean_label")
     verdicts = Verdicts(
-        p_clean=_floats(columns["label_score"]),
+        p_clean=floats(columns["label_score"]),
         is_clean=np.array(columns["is_clean"], bool),
         predicted=np.array(columns["predicted_label_id"], np.int64),
         topk=topk,
         topk_probs=probs,
-        noise_threshold=None if threshold is None else _floats(threshold),
+        noise_threshold=None if threshold is None else floats(threshold),
     )
     return Detection(
         sample_id=tuple(columns["sample_id"]),
@@ -281,7 +261,3 @@ def _from_table(stored: pa.Table, notes: Mapping[str, Any]) -> Detection:
         info=notes["info"],
         clean_labels=None if truth is None else np.array([index.get(name, -1) for name in truth], np.int64),
     )
-
-
-def _floats(values: list[float | None]) -> np.ndarray:
-    return np.array([np.nan if value is None else value for value in values], np.float32)

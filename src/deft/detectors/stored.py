@@ -1,0 +1,90 @@
+"""The files of a detection: a table in Parquet and CSV, and a summary in JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from deft.errors import DataError
+from deft.files import replace_file
+
+TABLE = "labels.parquet"
+
+_KINDS = {
+    "given_label_id": pa.int64(),
+    "predicted_label_id": pa.int64(),
+    "is_label_issue": pa.bool_(),
+    "label_score": pa.float64(),
+    "predicted_prob": pa.float64(),
+    "noise_threshold": pa.float64(),
+    "topk_labels": pa.list_(pa.string()),
+    "topk_probs": pa.list_(pa.float64()),
+}
+
+
+def write_files(
+    folder: Path, table: pd.DataFrame, is_clean: np.ndarray, summary: Mapping[str, Any], notes: Mapping[str, Any]
+) -> None:
+    """Write `labels.parquet`, `labels.csv` and `summary.json`, each as a whole.
+
+    Args:
+        folder: Created if need be.
+        table: One row per image.
+        is_clean: What to train on, (N,); in the Parquet file only.
+        summary: What `summary.json` says.
+        notes: What the Parquet schema's metadata says.
+    """
+    with replace_file(folder / TABLE) as temporary:
+        schema = pa.schema([(name, _KINDS.get(name, pa.string())) for name in table.columns])
+        stored = pa.Table.from_pandas(table, preserve_index=False, schema=schema)
+        stored = stored.append_column("is_clean", pa.array(is_clean))
+        pq.write_table(stored.replace_schema_metadata({"deft": json.dumps(notes, ensure_ascii=False)}), temporary)
+    with replace_file(folder / "labels.csv") as temporary:
+        flat = table.assign(
+            topk_labels=table["topk_labels"].map(lambda names: json.dumps(names, ensure_ascii=False)),
+            topk_probs=table["topk_probs"].map(lambda probs: json.dumps([round(p, 6) for p in probs])),
+        )
+        flat.to_csv(temporary, index=False, float_format="%.6g")
+    with replace_file(folder / "summary.json") as temporary:
+        temporary.write_text(json.dumps(summary, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+def read_columns(folder: str | Path) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+    """Read the columns of `labels.parquet`, and the notes in its schema's metadata.
+
+    Raises:
+        DataError: The folder holds no detection.
+    """
+    path = Path(folder) / TABLE
+    if not path.is_file():
+        raise DataError(f"{folder} holds no {TABLE}, so no detection was saved there.")
+    stored = pq.read_table(path)
+    notes = json.loads((stored.schema.metadata or {}).get(b"deft", b"{}"))
+    if "classes" not in notes:
+        raise DataError(f"{path} is a table, but not one that deft wrote.")
+    return {name: stored[name].to_pylist() for name in stored.column_names}, notes
+
+
+def most_probable(columns: Mapping[str, Sequence[Any]], classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The most probable classes, (N, k) with −1 for none, and their probabilities, (N, k) with NaN."""
+    index = {name: number for number, name in enumerate(classes)}
+    labels, values = columns["topk_labels"], columns["topk_probs"]
+    width = max((len(row) for row in labels), default=1) or 1
+    topk = np.full((len(labels), width), -1, np.int64)
+    probs = np.full((len(labels), width), np.nan, np.float32)
+    for row, (names, shares) in enumerate(zip(labels, values, strict=True)):
+        topk[row, : len(names)] = [index[name] for name in names]
+        probs[row, : len(shares)] = shares
+    return topk, probs
+
+
+def floats(values: Sequence[float | None]) -> np.ndarray:
+    """Numbers with NaN for None, float32."""
+    return np.array([np.nan if value is None else value for value in values], np.float32)
