@@ -54,7 +54,7 @@ def judge(images: LabeledImages, wrong: dict[int, int], *, unreadable: tuple[int
         classes=images.classes,
         given=images.labels,
         verdicts=Verdicts(p_clean, p_clean > 0.5, predicted, topk, probs),
-        read_errors={**images.read_errors, **{row: "damaged" for row in unreadable}},
+        read_errors={**images.read_errors, **dict.fromkeys(unreadable, "damaged")},
         settings={"detector": "test"},
         info={},
     )

@@ -64,7 +64,7 @@ def test_a_review_wins_over_the_verdict(
     """Row 1 is flagged, row 0 isn't: the review is carried out on both, whatever becomes of verdicts."""
     reviews = {**_review(0, status, new), **_review(1, status, new)}
     for use in ("both", "reviews"):
-        outcomes = decide(found, reviews, use=use, fix=fix)  # type: ignore[arg-type]
+        outcomes = decide(found, reviews, use=use, fix=fix)
         assert outcomes[0] == outcomes[1] == expected
     assert decide(found, reviews, use="verdicts", fix="keep") == _as_given({})
 
