@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -79,3 +80,46 @@ def dual_prompt_loss(yes: Tensor, no: Tensor) -> Tensor:
         (N,).
     """
     return -F.logsigmoid(yes) - F.logsigmoid(-no)
+
+
+def generalized_cross_entropy(logits: Tensor, labels: Tensor, *, q: float = 0.7) -> Tensor:
+    """(1 − p_y^q)/q of each sample (Zhang & Sabuncu, NeurIPS 2018, Eq. 6).
+
+    By exp(q·log p): the power of a probability has an infinite slope at zero, this form has none.
+
+    Args:
+        logits: (N, K).
+        labels: (N,).
+        q: The exponent in (0, 1]; towards 0 it becomes cross-entropy, at 1 it is 1 − p_y.
+
+    Returns:
+        (N,).
+    """
+    return -torch.expm1(-q * cross_entropy(logits, labels)) / q
+
+
+def soft_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """−Σ_k t_k·log p_k of each sample.
+
+    Args:
+        logits: (N, K).
+        targets: Probabilities t, (N, K).
+
+    Returns:
+        (N,).
+    """
+    return -(targets.float() * F.log_softmax(logits.float(), dim=1)).sum(dim=1)
+
+
+def agreement_penalty(probs: Tensor, targets: Tensor) -> Tensor:
+    """log(1 − ⟨t, p⟩) of each sample: low where a prediction repeats its target (Liu et al., NeurIPS 2020, Eq. 6).
+
+    Args:
+        probs: Probabilities p, clipped away from one, (N, K).
+        targets: Probabilities t, (N, K); rows of zeros cost nothing.
+
+    Returns:
+        (N,), zero or negative.
+    """
+    # Both near one-hot would give log 0; the clip leaves a finite loss and no gradient beyond it.
+    return (1 - (probs.float() * targets.float()).sum(dim=1)).clamp(min=1e-8).log()

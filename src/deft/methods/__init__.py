@@ -1,0 +1,1 @@
+"""Ways to learn a classifier from noisy labels: one paper, one file."""

@@ -1,0 +1,79 @@
+"""What every way to learn is: settings in a frozen value, which builds the `Method` that a run trains.
+
+Shapes: N rows of the data set, K classes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, is_dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from deft.classifiers.base import Classifier
+from deft.data.batches import View
+from deft.errors import SettingsError
+from deft.fit import Method
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a method may know of a run; true labels are no part of it.
+
+    Args:
+        network: Gives a fresh network for a seed; networks of different seeds differ in what is drawn at random.
+        labels: Given labels of all rows, (N,).
+        rows: The rows that take part, (n,).
+        classes: Number of classes K.
+        epochs: Epochs of the run.
+        seed: Seed of the run.
+        device: Where the networks are.
+        noise_rate: Share of wrong labels as the user states it; None if nothing was stated.
+    """
+
+    network: Callable[[int], Classifier]
+    labels: np.ndarray
+    rows: np.ndarray
+    classes: int
+    epochs: int
+    seed: int
+    device: torch.device
+    noise_rate: float | None = None
+
+    def stated_rate(self, method: str) -> float:
+        """The noise rate, for a method that can't do without.
+
+        Raises:
+            SettingsError: None was stated.
+        """
+        if self.noise_rate is None:
+            raise SettingsError(f"{method} needs the share of wrong labels; state it as noise_rate (--noise-rate).")
+        return self.noise_rate
+
+
+class LearningMethod(ABC):
+    """How a classifier learns from noisy labels; a frozen value, chosen by its type.
+
+    Attributes:
+        citation: The paper it comes from.
+        views: Which views of each sample it draws, at most; tells what has to be kept of the images.
+    """
+
+    citation: ClassVar[str]
+    views: ClassVar[tuple[View, ...]] = ("weak",)
+
+    @abstractmethod
+    def build(self, setting: Setting) -> Method:
+        """The method of one run, with fresh networks.
+
+        Raises:
+            SettingsError: The run lacks something that the method needs.
+        """
+
+    def settings(self) -> dict[str, object]:
+        """The method as plain JSON values."""
+        assert is_dataclass(self)
+        return {"type": type(self).__name__, **asdict(self)}

@@ -1,0 +1,30 @@
+"""Cross-entropy on the given labels: the baseline, and DeFT's second phase when the wrong ones are dropped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from deft.fit import Method
+from deft.losses import cross_entropy
+from deft.methods.base import LearningMethod, Setting
+from deft.methods.per_sample import PerSampleTraining
+
+
+@dataclass(frozen=True)
+class CE(LearningMethod):
+    """Minimise −log p_y; it learns wrong labels by heart if it is given them.
+
+    On the kept part of a detection it is the second phase of DeFT (Wei et al. 2024, Algorithm 1, lines 12 to 15).
+
+    Example:
+        >>> deft.adapt("microsoft/resnet-50", images.keep(found.is_clean), method=CE())  # doctest: +SKIP
+    """
+
+    citation: ClassVar[str] = (
+        "T. Wei, H.-T. Li, C.-S. Li, J.-X. Shi, Y.-F. Li, M.-L. Zhang: Vision-Language Models are Strong "
+        "Noisy Label Detectors. NeurIPS 2024."
+    )
+
+    def build(self, setting: Setting) -> Method:
+        return PerSampleTraining(setting.network(setting.seed), cross_entropy)
