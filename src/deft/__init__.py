@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from deft.fit import fit as fit
     from deft.metrics import score_detection as score_detection
     from deft.optimization import Optimization as Optimization
+    from deft.report.build import build_report as build_report
     from deft.tuning import VPT as VPT
     from deft.tuning import Adapter as Adapter
     from deft.tuning import Bias as Bias
@@ -66,6 +67,7 @@ _HOMES = {
     "TrainedDeFT": "deft.detectors.trained",
     "VPT": "deft.tuning",
     "Workspace": "deft.detectors.base",
+    "build_report": "deft.report.build",
     "fit": "deft.fit",
     "load_encoder": "deft.encoders.load",
     "load_images": "deft.data.load",

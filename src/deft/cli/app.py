@@ -15,10 +15,13 @@ import click
 import typer
 from typer.core import TyperGroup
 
+from deft.cli.apply import apply
 from deft.cli.corrupt import corrupt
 from deft.cli.demo import demo
 from deft.cli.detect import detect
 from deft.cli.doctor import doctor
+from deft.cli.export import export
+from deft.cli.report import report
 from deft.cli.show import printable
 from deft.errors import DeftError
 
@@ -69,7 +72,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(detect)
+app.command()(report)
 app.command()(demo)
+app.command()(export)
+app.command()(apply)
 app.command()(corrupt)
 app.command()(doctor)
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deft.cli.report import REPORT, write_report
+
 if TYPE_CHECKING:
     from deft.detectors.base import Detector
     from deft.encoders.base import DualEncoder
@@ -45,6 +47,7 @@ def demo(
         if name == "deft":
             found.save(out)
             Source(DEMO).save(out)
+            write_report(images, found, out / REPORT, DEMO, progress=progress)
     _print(rows, len(images), out)
 
 
@@ -85,5 +88,6 @@ def _print(rows: list[tuple[str, DetectionScores]], images: int, out: Path) -> N
     columns = ["method", "flagged", "wrong ones found", "precision", "recall", "F1"]
     console.print(table(title, columns, cells))
     console.print()
+    console.print(plain(f"To look at, in a browser: {out / REPORT}"))
     console.print(plain(f"DeFT's verdict on every image: {out / 'labels.csv'}"))
     console.print(plain("On your own photos: deft detect PHOTOS -o RUN"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from deft.cli.methods import Choice, MethodName, PrecisionName, TuningName, build_detector, build_tuning
+from deft.cli.report import REPORT, write_report
 from deft.cli.run_folder import check_outside, check_run
 from deft.errors import SettingsError
 
@@ -141,7 +142,7 @@ def detect(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=OUTPUT)] = False,
 ) -> None:
-    """Judge the label of every image; write labels.parquet, labels.csv and summary.json into RUN."""
+    """Judge the label of every image; write labels.parquet, labels.csv, summary.json and report.html into RUN."""
     choice = Choice(
         method=method,
         tuning=tuning,
@@ -191,6 +192,7 @@ def detect(
         found = _judge(detector, device, images, space)
     found.save(out)
     Source(data, _text(labels), _text(classes), split, image_col, label_col, clean_col).save(out)
+    write_report(images, found, out / REPORT, data, progress=progress)
     _report(found, out, output_format)
     judged = int(found.judged.sum())
     if fail_on_issues is not None and int(found.is_label_issue.sum()) > fail_on_issues * judged:
@@ -243,7 +245,7 @@ def _report(found: Detection, out: Path, output_format: str) -> None:
     from deft.cli.show import plain, print_summary, printable, to_json
 
     scores = _scores(found)
-    files = {name: str(out / name) for name in ("labels.csv", "labels.parquet", "summary.json")}
+    files = {name: str(out / name) for name in ("labels.csv", "labels.parquet", "summary.json", REPORT)}
     if output_format == "json":
         extra = {} if scores is None else {"scores": asdict(scores)}
         typer.echo(to_json({**found.summary(), **extra, "files": files}))
@@ -251,6 +253,7 @@ def _report(found: Detection, out: Path, output_format: str) -> None:
     console = Console(soft_wrap=True)
     print_summary(console, found, scores)
     console.print()
+    console.print(plain("To look at, in a browser: " + printable(files[REPORT])))
     console.print(plain("Every image with its verdict: " + printable(files["labels.csv"])))
     kept = ", detector/ (for new images: deft detect NEW -o RUN2 --detector ...)" if (out / "detector").is_dir() else ""
     console.print(plain(f"Also written: labels.parquet, summary.json{kept}"))

@@ -87,14 +87,20 @@ def whole(data: bytes | Pixels, side: int) -> Pixels:
 
 def shorter_side(data: bytes | Pixels) -> int:
     """Return the length of an image's shorter side from its header alone; 0 where there is none."""
+    size = sides(data)
+    return 0 if size is None else min(size)
+
+
+def sides(data: bytes | Pixels) -> tuple[int, int] | None:
+    """Return an image's width and height from its header alone; None where there is none."""
     if isinstance(data, np.ndarray):
-        return int(min(data.shape[:2]))
+        return int(data.shape[1]), int(data.shape[0])
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return min(_open(data).size)
+            return _open(data).size
     except Exception:  # decode says why, when its turn comes
-        return 0
+        return None
 
 
 def upright(image: Image.Image) -> Pixels:

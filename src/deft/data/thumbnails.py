@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from deft.data.decode import whole
+from deft.data.decode import sides, whole
 from deft.data.images import LabeledImages
 from deft.data.readers import ImageError
 from deft.errors import DataError
@@ -41,6 +41,19 @@ def thumbnail(images: LabeledImages, row: int, *, side: int, format: Literal["WE
     except ImageError as error:
         raise DataError(f"{images.file_name[row]}: {error}") from error
     return _encode(pixels, format)
+
+
+def image_size(images: LabeledImages, row: int) -> tuple[int, int] | None:
+    """Return width and height of an image as its header has them; None where there is no image.
+
+    Args:
+        images: Where the image is.
+        row: Which one.
+    """
+    try:
+        return sides(images.reader.read(int(images.rows[row])))
+    except ImageError:
+        return None
 
 
 def _encode(pixels: np.ndarray, format: str) -> bytes:

@@ -1,0 +1,56 @@
+"""`deft report`: a run as one page to read and to send around."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deft.report import LIMIT
+
+if TYPE_CHECKING:
+    from deft.data.images import LabeledImages
+    from deft.detectors.detection import Detection
+    from deft.progress import Progress
+
+REPORT = "report.html"
+
+
+def report(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="What deft detect wrote.", show_default=False)],
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="FILE", help="The page; RUN/report.html if not given."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Suspects that are shown at the most.")] = LIMIT,
+    data: Annotated[
+        str | None, typer.Option(metavar="DATA", help="Where the images are now, if they were moved.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Write a run as one HTML page that needs no network: suspects, classes, confusions, and how far to look."""
+    from deft.cli.progress import choose_progress
+    from deft.cli.run_folder import check_outside
+    from deft.cli.show import printable
+    from deft.detectors.saved_run import Source, open_run
+    from deft.errors import DataError
+
+    source = Source.load(run).data if data is None else data
+    target = run / REPORT if out is None else out
+    check_outside(target, source)
+    if target.is_dir():
+        raise DataError(f"{target} is a folder; -o needs the name of a file.")
+    found, images = open_run(run, data=data)
+    write_report(images, found, target, source, limit=limit, progress=choose_progress(quiet=quiet))
+    typer.echo(printable(target))
+
+
+def write_report(
+    images: LabeledImages, found: Detection, target: Path, source: str, *, limit: int = LIMIT, progress: Progress
+) -> None:
+    """Write the page under the name that people know the data by."""
+    from deft.report.build import build_report
+
+    name = Path(source).name or source
+    build_report(images, found, limit=limit, name=name, progress=progress).write(target)

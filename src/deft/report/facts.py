@@ -1,0 +1,136 @@
+"""The numbers at the top and bottom of the page: counts, scores, sizes, and how the labels were judged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from deft.data.images import LabeledImages
+from deft.data.thumbnails import image_size
+from deft.detectors.detection import Detection
+from deft.metrics import DetectionScores
+from deft.report.page import Fact, Table
+from deft.report.words import count, percent, plural, shown
+
+SIZED = 500  # images whose size is looked up
+ERRORS = 200  # rows of the table
+
+
+def tiles(found: Detection, summary: Mapping[str, Any]) -> tuple[Fact, ...]:
+    """The few numbers that matter.
+
+    Args:
+        found: The verdicts.
+        summary: What its `summary` gives.
+    """
+    low, high = summary["noise_rate_interval"]
+    return (
+        Fact("images", count(len(found))),
+        Fact("classes", count(len(found.classes))),
+        Fact("labels flagged as wrong", count(summary["flagged"])),
+        Fact(
+            "estimated share of wrong labels",
+            percent(summary["estimated_noise_rate"]),
+            f"{percent(low)} to {percent(high)} by chance (95\u00a0%)",
+        ),
+        Fact("not judged", count(summary["unreadable"]), "unreadable image or no label" if found.read_errors else ""),
+    )
+
+
+def truth_facts(scores: DetectionScores) -> tuple[Fact, ...]:
+    """How good the verdicts are against the known truth."""
+    return (
+        Fact("precision", percent(scores.precision), "of the flagged labels are wrong"),
+        Fact("recall", percent(scores.recall), f"of the {count(scores.wrong)} wrong labels are flagged"),
+        Fact("F1", percent(scores.f1), "harmonic mean of the two"),
+        Fact("right suggestions", percent(scores.suggestion_accuracy), "of the wrong labels that are flagged"),
+        Fact("true share of wrong labels", percent(scores.true_noise_rate), "of the labels judged"),
+    )
+
+
+def how(found: Detection) -> tuple[Fact, ...]:
+    """Model, tuning, seed, versions, time and memory.
+
+    Args:
+        found: The verdicts.
+    """
+    settings, info = dict(found.settings), dict(found.info)
+    flat = dict(_flat(settings))
+    seed = next((value for name, value in flat.items() if name in ("seed", "reading.seed")), "")
+    seconds, memory = info.get("wall_seconds"), info.get("peak_memory_mb")
+    versions = info.get("versions", {})
+    lines = [
+        Fact("detector", shown(settings.get("detector", ""))),
+        Fact("model", shown(settings.get("model", ""))),
+        Fact("tuning", _tuning(settings.get("tuning"))),
+        Fact("epochs", shown(settings.get("epochs", ""))),
+        Fact("seed", shown(seed)),
+        Fact("device", shown(info.get("device", ""))),
+        Fact("time", "" if seconds is None else _duration(float(seconds))),
+        Fact("peak memory", "" if memory is None else f"{count(float(memory))} MB"),
+        Fact("versions", ", ".join(f"{shown(name)} {shown(number)}" for name, number in versions.items())),
+        Fact("fingerprint of the images", shown(info.get("data_fingerprint", ""))),
+        Fact("fingerprint of the labels", shown(info.get("label_fingerprint", ""))),
+    ]
+    return tuple(line for line in lines if line.value)
+
+
+def all_settings(found: Detection) -> tuple[Fact, ...]:
+    """Every setting, one a line."""
+    return tuple(Fact(shown(name), shown(value)) for name, value in _flat(found.settings))
+
+
+def sizes(images: LabeledImages) -> tuple[Fact, ...]:
+    """Sizes of the images, of so many drawn evenly where there are many.
+
+    Args:
+        images: Only headers are read.
+    """
+    rows = np.unique(np.linspace(0, len(images) - 1, min(SIZED, len(images))).round().astype(np.int64))
+    known = [size for size in (image_size(images, row) for row in rows.tolist()) if size is not None]
+    if not known:
+        return ()
+    shorter = np.array([min(size) for size in known])
+    common = Counter(known).most_common(4)
+    return (
+        Fact("looked at", plural(len(known), "image", "images"), "drawn evenly" if len(rows) < len(images) else ""),
+        Fact("shorter side", f"{shorter.min()} to {shorter.max()} pixels, {np.median(shorter):.0f} in the middle"),
+        Fact("most common", ", ".join(f"{wide} × {high} ({percent(n / len(known), 0)})" for (wide, high), n in common)),
+    )
+
+
+def errors(found: Detection) -> Table:
+    """Images that couldn't be judged, and why.
+
+    Args:
+        found: The verdicts.
+    """
+    every = sorted(found.read_errors.items())
+    rows = tuple((shown(found.file_name[row]), shown(reason)) for row, reason in every[:ERRORS])
+    left = len(every) - len(rows)
+    return Table(("File", "Reason"), rows, words=2, note=f"{count(left)} more stand in labels.csv." if left else "")
+
+
+def _flat(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value
+
+
+def _tuning(tuning: Any) -> str:
+    if not isinstance(tuning, Mapping):
+        return shown(tuning or "")
+    rest = ", ".join(f"{name} {value}" for name, value in tuning.items() if name != "type")
+    return shown(f"{tuning.get('type', '')}{f' ({rest})' if rest else ''}")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,99 @@
+"""The suspects, worst first, with a thumbnail of each that is shown."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+
+import numpy as np
+import numpy.typing as npt
+
+from deft.data.images import LabeledImages
+from deft.data.thumbnails import image_size, thumbnail
+from deft.detectors.detection import Detection
+from deft.errors import DataError
+from deft.progress import Progress
+from deft.report.page import Bar, Card, Gallery, Group
+from deft.report.words import score, shown
+
+BARS = 3
+SIDES = (144, 96)  # pixels: the smaller where the larger would make the page too heavy
+BYTES = 3_300_000  # of all thumbnails in base64, so that the page stays under 5 MB
+SMALL = 64  # pixels: an image as small as this is shown enlarged, with its pixels sharp
+
+
+def build_gallery(images: LabeledImages, found: Detection, limit: int, progress: Progress) -> Gallery:
+    """Cards of the worst suspects.
+
+    Args:
+        images: Where the pictures are.
+        found: The verdicts on them.
+        limit: How many cards at the most.
+        progress: Told of every thumbnail.
+    """
+    suspects = np.flatnonzero(found.is_label_issue)
+    rows = suspects[np.argsort(found.p_clean[suspects], kind="stable")][:limit]
+    groups = _groups(found, rows)
+    places = {group.class_id: group.place for group in groups}
+    pictures = _pictures(images, rows, progress)
+    cards = []
+    for rank, row in enumerate(rows.tolist(), start=1):
+        places[int(found.given[row])] += 1
+        cards.append(_card(found, row, rank, places[int(found.given[row])], *pictures[row]))
+    return Gallery(tuple(cards), tuple(groups), len(suspects))
+
+
+def _groups(found: Detection, rows: npt.NDArray[np.int64]) -> list[Group]:
+    shown_of = Counter(found.given[rows].tolist())
+    flagged = np.bincount(found.given[found.is_label_issue], minlength=len(found.classes))
+    place, groups = 0, []
+    for class_id, number in sorted(shown_of.items(), key=lambda item: (-item[1], item[0])):
+        groups.append(Group(class_id, place, shown(found.classes[class_id]), number, int(flagged[class_id])))
+        place += number + 1  # its heading and its cards
+    return groups
+
+
+def _card(found: Detection, row: int, rank: int, place: int, picture: str, small: bool) -> Card:
+    given, verdicts = int(found.given[row]), found.verdicts
+    suggested = int(found.predicted[row])
+    truth = -1 if found.clean_labels is None else int(found.clean_labels[row])
+    bars = tuple(
+        Bar(shown(found.classes[index]), round(100 * float(share), 1), index == given)
+        for index, share in zip(verdicts.topk[row][:BARS].tolist(), verdicts.topk_probs[row][:BARS], strict=True)
+        if index >= 0
+    )
+    return Card(
+        rank=rank,
+        place=place,
+        class_id=given,
+        file_name=shown(found.file_name[row]),
+        sample_id=shown(found.sample_id[row]),
+        picture=picture,
+        small=small,
+        given=shown(found.classes[given]),
+        suggested=shown(found.classes[suggested]) if suggested not in (given, -1) else "",
+        score=score(float(found.p_clean[row])),
+        bars=bars,
+        truth=shown(found.classes[truth]) if truth >= 0 else "",
+    )
+
+
+def _pictures(images: LabeledImages, rows: npt.NDArray[np.int64], progress: Progress) -> dict[int, tuple[str, bool]]:
+    """Thumbnails in base64 by row, and whether each image is small; smaller ones where all would be too heavy."""
+    made: dict[int, tuple[str, bool]] = {}
+    for side in SIDES:
+        # In the order of the data, which is how tables are read fast.
+        ordered = progress.track(np.sort(rows).tolist(), "Making thumbnails", total=len(rows))
+        made = {row: _picture(images, row, side) for row in ordered}
+        if sum(len(text) for text, _ in made.values()) <= BYTES:
+            break
+    return made
+
+
+def _picture(images: LabeledImages, row: int, side: int) -> tuple[str, bool]:
+    try:
+        data = thumbnail(images, row, side=side)
+    except DataError:  # it was there when it was judged
+        return "", False
+    size = image_size(images, row)
+    return base64.b64encode(data).decode("ascii"), size is not None and max(size) <= SMALL

@@ -1,0 +1,116 @@
+"""What is odd about class names: a vision-language model reads them, so they must be words it can tell apart."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from deft.detectors.detection import Detection
+from deft.report.page import NameNote
+from deft.report.words import percent, plural, shown
+
+MOST = 30  # notes of a kind
+ALIKE = 0.85  # of difflib's ratio: "apple tree" and "maple tree" reach it, "cat" and "car" don't
+COMPARED = 2000  # names at the most, for spelling
+MUTUAL = 0.05  # share of each of two classes that is taken for the other
+FEWEST = 3  # images, for such a pair to be more than chance
+
+_CODE = re.compile(
+    r"""
+    [\W\d_]+                                      # 176
+    | .                                           # x
+    | (?:class|label|category|cat|cls|type|group|id|c)[\W_]*\d+   # class_3
+    | n\d{8}                                      # WordNet: n01440764
+    | [a-z]{1,3}[\W_]*\d+[a-z]?                   # ab12
+    | (?=[0-9a-f-]*\d)[0-9a-f-]{8,}               # 3f2a9c01
+    """,
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+
+
+def check_names(found: Detection) -> tuple[NameNote, ...]:
+    """Names that are codes, that nearly are the same, or that the model takes for each other.
+
+    Args:
+        found: The verdicts.
+    """
+    classes = found.classes
+    codes = [name for name in classes if _is_code(name)]
+    notes = []
+    if codes:
+        says = plural(len(codes), "name says", "names say")
+        notes.append(_note(codes[:MOST], f"{says} nothing to a model that reads words; give words with --classes."))
+    words = [name for name in classes if not _is_code(name)]
+    notes += [_note(pair, "the same but for case, plural or punctuation.") for pair in _same(words)[:MOST]]
+    notes += [_note(pair, "spelt almost alike: one class or two?") for pair in _alike(words)[:MOST]]
+    notes += list(_mutual(found))[:MOST]
+    return tuple(notes)
+
+
+def _note(names: Sequence[str], text: str) -> NameNote:
+    return NameNote(tuple(shown(name) for name in names), text)
+
+
+def _is_code(name: str) -> bool:
+    # A single letter of a script that writes words with one is a word: 犬.
+    one = len(name) == 1 and unicodedata.category(name) == "Lo"
+    return not one and bool(_CODE.fullmatch(name.strip()))
+
+
+def _plain(name: str) -> str:
+    letters = re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", name).casefold())
+    return letters[:-1] if len(letters) > 3 and letters.endswith("s") else letters
+
+
+def _same(names: Sequence[str]) -> list[tuple[str, ...]]:
+    groups = defaultdict(list)
+    for name in names:
+        groups[_plain(name)].append(name)
+    return [tuple(group) for plain, group in groups.items() if len(group) > 1 and plain]
+
+
+def _alike(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs of names with nearly the same letters; pairs of letters choose whom to compare."""
+    plain = [_plain(name) for name in names[:COMPARED]]
+    found = []
+    for one, other in _candidates(plain):
+        if plain[one] != plain[other]:
+            ratio = difflib.SequenceMatcher(None, plain[one], plain[other], autojunk=False).ratio()
+            if ratio >= ALIKE:
+                found.append((names[one], names[other]))
+    return found
+
+
+def _candidates(plain: Sequence[str]) -> Iterator[tuple[int, int]]:
+    index: dict[str, int] = {}
+    rows = [[index.setdefault(text[at : at + 2], len(index)) for at in range(len(text) - 1)] for text in plain]
+    table = np.zeros((len(plain), max(len(index), 1)), np.float32)
+    for number, row in enumerate(rows):
+        np.add.at(table[number], row, 1)
+    table /= np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-6)
+    near = np.triu(table @ table.T > 0.55, k=1)
+    yield from zip(*(axis.tolist() for axis in np.nonzero(near)), strict=True)
+
+
+def _mutual(found: Detection) -> Iterator[NameNote]:
+    """Classes that are taken for each other, both ways: the model doesn't tell them apart, or people don't."""
+    moved = found.is_label_issue & (found.predicted != found.given)
+    pairs, times = np.unique(np.stack([found.given[moved], found.predicted[moved]], axis=1), axis=0, return_counts=True)
+    counts = {(a, b): n for (a, b), n in zip(pairs.tolist(), times.tolist(), strict=True)}
+    sizes = np.bincount(found.given[found.judged], minlength=len(found.classes))
+    both = []
+    for (a, b), there in counts.items():
+        back = counts.get((b, a), 0)
+        share = min(there / sizes[a], back / sizes[b]) if a < b and back else 0.0
+        if share >= MUTUAL and min(there, back) >= FEWEST:
+            both.append((share, a, b))
+    for share, a, b in sorted(both, reverse=True):
+        why = "the model doesn't tell them apart, or people didn't."
+        yield _note(
+            (found.classes[a], found.classes[b]), f"taken for each other, at least {percent(share)} of each: {why}"
+        )

@@ -1,0 +1,53 @@
+"""Numbers and untrusted text as a person reads them."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+
+CONTROL = ("Cc", "Cs", "Zl", "Zp")  # control characters, lone surrogates, line and paragraph separators
+
+
+def shown(text: object) -> str:
+    """Text on one line that any file can hold: control characters and lone surrogates as escapes.
+
+    Marks of direction stay; the page puts names into isolates of their own instead.
+
+    Example:
+        >>> shown("a\\x00b")
+        'a\\\\x00b'
+    """
+    return "".join(
+        char.encode("unicode_escape").decode("ascii") if unicodedata.category(char) in CONTROL else char
+        for char in str(text)
+    )
+
+
+def short(text: str, length: int) -> str:
+    """Text of at most so many characters, the end given up for an ellipsis."""
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def count(number: float) -> str:
+    """A count with a thin gap between thousands.
+
+    Example:
+        >>> count(12345)
+        '12\\u202f345'
+    """
+    return f"{round(number):,}".replace(",", "\u202f")
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share; a dash where it is undefined."""
+    return "–" if math.isnan(share) else f"{100 * share:.{digits}f}\u00a0%"
+
+
+def score(value: float) -> str:
+    """A score from 0 to 1, small ones no longer than others."""
+    return "< 0.0001" if 0 < value < 0.0001 else f"{value:.{4 if value < 0.01 else 3}f}"
+
+
+def plural(number: int, one: str, many: str) -> str:
+    """A count with its noun."""
+    return f"{count(number)} {one if number == 1 else many}"
