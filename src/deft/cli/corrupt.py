@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,9 +17,7 @@ if TYPE_CHECKING:
     from deft.progress import Progress
 
 NoiseName = Literal["symmetric", "pair-flip", "asymmetric", "instance-dependent"]
-HEADER = ("file_name", "label", "true_label")
 SIDE = 16  # pixels to which images are shrunk as features of instance-dependent noise
-CHUNK = 256
 
 
 def corrupt(
@@ -143,73 +140,13 @@ def _small_pixels(images: LabeledImages, progress: Progress) -> Any:
 
 def _write(out: Path, images: LabeledImages, given: Labels) -> None:
     """Write the table under a temporary name and rename it."""
-    from deft.data.readers import FileReader
+    from deft.data.label_tables import write_label_table
     from deft.files import replace_file
 
     names = [*images.classes, None]  # the last is for rows without a label
-    shown = [names[label] for label in given.tolist()]
-    truth = [names[label] for label in images.labels.tolist()]
-    if isinstance(images.reader, FileReader):
-        paths = [images.reader.paths[row] for row in images.rows.tolist()]
-        files = [_path_from(path, out.expanduser().resolve().parent) for path in paths]
-        with replace_file(out) as temporary:
-            _write_files(temporary, out.suffix.lower(), [files, shown, truth])
-    elif out.suffix.lower() == ".parquet":
-        with replace_file(out) as temporary:
-            _write_bytes(temporary, images, shown, truth)
-    else:
-        raise SettingsError("These images are not files but lie inside a table, so -o must end in .parquet.")
-
-
-def _path_from(path: str, folder: Path) -> str:
-    """The path relative to the folder of the new table where it lies below it, else absolute."""
-    try:
-        path.encode("utf-8")
-    except UnicodeEncodeError as error:
-        shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-        raise DataError(f"The name of {shown} is not UTF-8, so no table can hold it. Rename the file.") from error
-    place = Path(path).absolute()
-    resolved = place.parent.resolve() / place.name
-    return str(resolved.relative_to(folder)) if folder in resolved.parents else str(place)
-
-
-def _write_files(path: Path, ending: str, columns: list[list[Any]]) -> None:
-    if ending == ".parquet":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        strings = [pa.array(column, pa.string()) for column in columns]
-        pq.write_table(pa.table(dict(zip(HEADER, strings, strict=True))), path)
-        return
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(HEADER)
-        writer.writerows(zip(*columns, strict=True))
-
-
-def _write_bytes(path: Path, images: LabeledImages, shown: list[Any], truth: list[Any]) -> None:
-    """Copy the images' bytes into a Parquet file as Hugging Face writes them, some rows at a time."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    schema = pa.schema([("image", kind), ("label", pa.string()), ("true_label", pa.string())])
-    with pq.ParquetWriter(path, schema) as writer:
-        for start in range(0, len(images), CHUNK):
-            part = slice(start, start + CHUNK)
-            chunk = list(_images(images, range(len(images))[part]))
-            table = pa.table([pa.array(chunk, kind), shown[part], truth[part]], schema=schema)
-            writer.write_table(table)
-
-
-def _images(images: LabeledImages, rows: range) -> Iterator[dict[str, Any]]:
-    from deft.data.readers import ImageError
-
-    for row in rows:
-        try:
-            content = images.reader.read(int(images.rows[row]))
-        except ImageError:
-            content = b""
-        if not isinstance(content, bytes):
-            raise DataError("Images that are bare pixels can't be copied; save them as files first.")
-        yield {"bytes": content, "path": images.file_name[row]}
+    columns = {
+        "label": [names[label] for label in given.tolist()],
+        "true_label": [names[label] for label in images.labels.tolist()],
+    }
+    with replace_file(out) as temporary:
+        write_label_table(temporary, out, images, columns)

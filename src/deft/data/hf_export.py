@@ -43,7 +43,7 @@ def save_dataset(
     scratch = folder / ".arrow"
     scratch.mkdir()
     with _quiet():
-        parts = {}
+        parts: dict[str | None, Any] = {}
         for split, rows in _splits(images).items():
             path = scratch / f"{len(parts)}.arrow"
             _write_arrow(path, features, progress.track(rows, "Writing images"), (images, labels, notes, failures))

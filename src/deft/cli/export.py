@@ -1,0 +1,100 @@
+"""`deft export`: corrected data from a run, in the form that is needed next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from deft.cli.run_folder import check_outside
+from deft.errors import DataError, SettingsError
+
+if TYPE_CHECKING:
+    from deft.export.plan import Plan, Written
+
+FormatName = Literal["imagefolder", "csv", "parquet", "hf", "cleanlab", "fiftyone", "labelstudio", "patch"]
+UseName = Literal["verdicts", "reviews", "both"]
+FixName = Literal["drop", "relabel", "keep"]
+LinkName = Literal["copy", "hard", "symlink"]
+
+
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that deft detect left.", show_default=False)],
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="New folder for the result.", show_default=False)],
+    as_: Annotated[FormatName, typer.Option("--as", help="What to write.")] = "imagefolder",
+    use: Annotated[UseName, typer.Option(help="Whose word counts; under both, a review wins over a verdict.")] = "both",
+    fix: Annotated[
+        FixName, typer.Option(help="What becomes of labels that the detector flagged and nobody reviewed.")
+    ] = "drop",
+    link: Annotated[LinkName, typer.Option(help="How files get into an imagefolder.")] = "copy",
+    data: Annotated[
+        str | None, typer.Option(metavar="DATA", help="Where the images are now, if they were moved.")
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Label Studio's document root; the folder above the images if not given."),
+    ] = None,
+    push: Annotated[
+        str | None, typer.Option(metavar="USER/NAME", help="Push the hf data set to the Hugging Face Hub as well.")
+    ] = None,
+    private: Annotated[bool, typer.Option("--private", help="Push so that only you see it.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Write the images of RUN with corrected labels into DIR; the data itself is never touched."""
+    _check(as_, link, root, push, private)
+
+    from deft.cli.progress import choose_progress
+    from deft.data.hf_export import check_repository, push_folder
+    from deft.export.write import write_export
+
+    if push is not None:
+        check_repository(push)
+    progress = choose_progress(quiet=quiet)
+    plan = _plan(run, to, data, use, fix)
+    written = write_export(plan, to, as_, link=link, root=root, progress=progress)
+    _report(plan, written, to, as_)
+    if push is not None:
+        progress.note(f"Pushing to {push}")
+        typer.echo(f"Pushed to {push_folder(to, push, private=private)}")
+
+
+def _check(as_: str, link: str, root: Path | None, push: str | None, private: bool) -> None:
+    if link != "copy" and as_ != "imagefolder":
+        raise SettingsError(f"--link belongs to --as imagefolder; {as_} has no use for it.")
+    if root is not None and as_ != "labelstudio":
+        raise SettingsError(f"--root belongs to --as labelstudio; {as_} has no use for it.")
+    if push is not None and as_ != "hf":
+        raise SettingsError(f"--push belongs to --as hf; {as_} can't be pushed.")
+    if private and push is None:
+        raise SettingsError("--private belongs to --push.")
+
+
+def _plan(run: Path, to: Path, data: str | None, use: UseName, fix: FixName) -> Plan:
+    """Open the run and decide what becomes of every image."""
+    from deft.decisions import read_decisions
+    from deft.detectors.saved_run import Source, open_run
+    from deft.export.outcomes import decide
+    from deft.export.plan import Plan
+
+    if not run.is_dir():
+        raise DataError(f"There is no run folder {run}; deft detect DATA -o RUN makes one.")
+    found, images = open_run(run, data=data)
+    check_outside(to, Source.load(run).data if data is None else data)
+    return Plan(images, found, decide(found, read_decisions(run), use=use, fix=fix))
+
+
+def _report(plan: Plan, written: Written, to: Path, as_: str) -> None:
+    from rich.console import Console
+
+    from deft.cli.show import plain
+    from deft.export.outcomes import count_outcomes
+
+    console = Console(soft_wrap=True)
+    counts = ", ".join(f"{name} {count}" for name, count in count_outcomes(plan.outcomes).items())
+    console.print(plain(f"{len(plan.outcomes)} images in the run: {counts}"))
+    what = "changes" if as_ == "patch" else "images"
+    files = ", ".join(str(to / name) for name in written.files)
+    console.print(plain(f"{written.images} {what} written as {as_}: {files}"))
+    for note in written.notes:
+        console.print(plain(note))

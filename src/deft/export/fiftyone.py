@@ -1,0 +1,97 @@
+"""FiftyOne's JSON: all that is known of every image, and its final label, each in a format of its own.
+
+`samples.json` with `metadata.json` is what `fiftyone.types.LegacyFiftyOneDataset` imports: it can be written without
+FiftyOne, which `FiftyOneDataset` (a dump of its database) can't. `labels.json` with `data.json` is a
+`FiftyOneImageClassificationDataset`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deft.export.media import Media, find_media, told_of
+from deft.export.plan import Plan, Written
+from deft.progress import Progress
+
+ISSUE = "label_issue"
+"""The tag of images whose label is judged wrong."""
+
+
+def write_fiftyone(plan: Plan, folder: Path, target: Path, progress: Progress) -> Written:
+    """Write every readable image with given label, suggestion, mistakenness and outcome.
+
+    `mistakenness` is 1 − label_score: high where the label is likely wrong, as FiftyOne's own.
+
+    Args:
+        plan: What to write.
+        folder: Where to write now; empty.
+        target: Where the folder will lie.
+        progress: Told of every image that is written.
+
+    Raises:
+        DataError: A file's name is not UTF-8.
+    """
+    media = find_media(plan, folder, target, progress)
+    samples = [_sample(plan, row, path) for row, path in zip(media.rows, media.paths, strict=True)]
+    _write(folder / "metadata.json", {"media_type": "image", "info": {"classes": list(plan.classes)}})
+    _write(folder / "samples.json", {"samples": samples})
+    _write(folder / "data.json", dict(zip(_keys(plan, media), media.paths, strict=True)))
+    _write(folder / "labels.json", {"classes": list(plan.classes), "labels": _labels(plan, media)})
+    return Written(("samples.json", "labels.json"), len(samples), told_of(media))
+
+
+def mistakenness(plan: Plan, row: int) -> float | None:
+    """How likely the given label of a row is wrong, 0..1; None where the image was not judged."""
+    score = float(plan.found.p_clean[row])
+    return round(1 - score, 6) if np.isfinite(score) else None
+
+
+def _sample(plan: Plan, row: int, path: str) -> dict[str, Any]:
+    found, outcome = plan.found, plan.outcomes[row]
+    split = [] if found.split is None else [found.split[row]]
+    sample: dict[str, Any] = {
+        "filepath": path,
+        "tags": [*split, *([ISSUE] if found.is_label_issue[row] else [])],
+        "metadata": None,
+        "ground_truth": _classification(plan.given(row), None),
+        "prediction": None,
+        "final": _classification(outcome.label, None),
+        "mistakenness": mistakenness(plan, row),
+        "outcome": outcome.action,
+        "reason": outcome.reason or None,
+        "by": outcome.by,
+        "deft_sample_id": found.sample_id[row],
+    }
+    if found.judged[row]:
+        suggested = found.classes[int(found.predicted[row])]
+        sample["prediction"] = _classification(suggested, round(float(found.verdicts.topk_probs[row, 0]), 6))
+    return sample
+
+
+def _classification(label: str | None, confidence: float | None) -> dict[str, Any] | None:
+    if label is None:
+        return None
+    return {"_cls": "Classification", "tags": [], "label": label, "confidence": confidence, "logits": None}
+
+
+def _keys(plan: Plan, media: Media) -> list[str]:
+    """Names that join labels to files; sample ids, because a file may be there twice."""
+    return [plan.found.sample_id[row] for row in media.rows]
+
+
+def _labels(plan: Plan, media: Media) -> dict[str, dict[str, Any]]:
+    labels = {}
+    for row, key in zip(media.rows, _keys(plan, media), strict=True):
+        outcome = plan.outcomes[row]
+        if outcome.label is not None:
+            about = {"given_label": plan.given(row), "mistakenness": mistakenness(plan, row), "outcome": outcome.action}
+            labels[key] = {"label": outcome.label, "attributes": about}
+    return labels
+
+
+def _write(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=True, indent=1), encoding="utf-8")

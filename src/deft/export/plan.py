@@ -1,0 +1,169 @@
+"""What every format writes from: the images, the verdicts about them, and what becomes of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from deft.data.images import NO_LABEL, LabeledImages
+from deft.detectors.detection import Detection
+from deft.errors import DataError
+from deft.export.outcomes import Outcome, final_classes
+
+UNREADABLE = "unreadable"
+LEFT_OUT = "left_out.csv"
+_CHANGE = {"keep": "kept", "relabel": "relabelled", "drop": "dropped"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Images, verdicts and outcomes, row by row.
+
+    Args:
+        images: The images of the run, in its order.
+        found: The verdicts.
+        outcomes: What becomes of each image.
+
+    Raises:
+        DataError: They are not about the same images.
+    """
+
+    images: LabeledImages
+    found: Detection
+    outcomes: tuple[Outcome, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.images) == len(self.found) == len(self.outcomes):
+            raise DataError(
+                f"There are {len(self.images)} images, {len(self.found)} verdicts and {len(self.outcomes)} outcomes."
+            )
+        if self.images.sample_id != self.found.sample_id:
+            raise DataError("The images are not those of the verdicts, or not in their order.")
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The run's classes, then those that only reviewers named."""
+        return final_classes(self.found, self.outcomes)
+
+    @property
+    def unreadable(self) -> Mapping[int, str]:
+        """Row to reason, of the images that are known not to be readable; for want of a label is no such reason."""
+        seen = {row: why for row, why in self.found.read_errors.items() if self.found.given[row] >= 0}
+        return {**seen, **{row: why for row, why in self.images.read_errors.items() if why != NO_LABEL}}
+
+    def usable(self) -> list[int]:
+        """The rows that have a label in the end and can be read.
+
+        Raises:
+            DataError: There is none.
+        """
+        lost = self.unreadable
+        rows = [row for row, one in enumerate(self.outcomes) if one.label is not None and row not in lost]
+        if not rows:
+            raise DataError(f"Nothing is left to export: {self.why_left_out([])}.")
+        return rows
+
+    def part(self, rows: list[int]) -> tuple[LabeledImages, list[str]]:
+        """Some of the images with their final labels."""
+        labels = [self.outcomes[row].label or "" for row in rows]
+        return self.images.keep(np.array(rows, np.int64)), labels
+
+    def reason(self, row: int, failures: Mapping[int, str]) -> str:
+        """Why a row is left out."""
+        if row in failures:
+            return f"{UNREADABLE}: {failures[row]}"
+        if self.outcomes[row].action == "drop":
+            return self.outcomes[row].reason
+        if row in self.unreadable:
+            return f"{UNREADABLE}: {self.unreadable[row]}"
+        return NO_LABEL
+
+    def why_left_out(self, rows: Iterable[int], failures: Mapping[int, str] | None = None) -> str:
+        """Count the reasons why rows other than these are left out, for people."""
+        reasons = Counter(self.reason(row, failures or {}).partition(": ")[::2] for row in self._others(rows))
+        words = Counter({_in_words(*reason): 0 for reason in reasons})
+        for reason, count in reasons.items():
+            words[_in_words(*reason)] += count
+        return ", ".join(f"{count} {name}" for name, count in words.most_common()) or "no images"
+
+    def left_out(self, rows: Iterable[int], failures: Mapping[int, str]) -> pd.DataFrame:
+        """One line for each row other than these, with its reason."""
+        others = self._others(rows)
+        return pd.DataFrame(
+            {
+                "sample_id": [self.found.sample_id[row] for row in others],
+                "file_name": [self.found.file_name[row] for row in others],
+                "given_label": [self.given(row) for row in others],
+                "reason": [self.reason(row, failures) for row in others],
+                "by": [self.outcomes[row].by for row in others],
+            }
+        )
+
+    def given(self, row: int) -> str | None:
+        """The label that a row came with."""
+        number = int(self.found.given[row])
+        return self.found.classes[number] if number >= 0 else None
+
+    def notes(self, rows: list[int]) -> dict[str, list[Any]]:
+        """What a corrected table says of rows besides image and label.
+
+        The given label is called `label_before`: a table with two columns of labels could not be read again without
+        being told which one counts.
+        """
+        scores = self.found.p_clean
+        columns: dict[str, list[Any]] = {
+            "label_before": [self.given(row) for row in rows],
+            "change": [_CHANGE[self.outcomes[row].action] for row in rows],
+            "reason": [self.outcomes[row].reason or None for row in rows],
+            "by": [self.outcomes[row].by for row in rows],
+            "label_score": [round(float(scores[row]), 6) if np.isfinite(scores[row]) else None for row in rows],
+            "sample_id": [self.found.sample_id[row] for row in rows],
+        }
+        if self.found.split is not None:
+            columns = {"split": [self.found.split[row] for row in rows], **columns}
+        return columns
+
+    def _others(self, rows: Iterable[int]) -> list[int]:
+        kept = set(rows)
+        return [row for row in range(len(self.found)) if row not in kept]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What an export left.
+
+    Args:
+        files: Names of what to look at, within the folder.
+        images: Number of images in it.
+        notes: What a person should know, a sentence each.
+    """
+
+    files: tuple[str, ...]
+    images: int
+    notes: tuple[str, ...] = field(default=())
+
+
+def write_left_out(plan: Plan, folder: Path, rows: Iterable[int], failures: Mapping[int, str]) -> tuple[str, ...]:
+    """List the rows that an export leaves out; the sentences to tell of it, none where all rows are in."""
+    rows = list(rows)
+    table = plan.left_out(rows, failures)
+    if not len(table):
+        return ()
+    table.to_csv(folder / LEFT_OUT, index=False)
+    return (f"{len(table)} images left out ({plan.why_left_out(rows, failures)}), listed in {LEFT_OUT}.",)
+
+
+def _in_words(kind: str, rest: str) -> str:
+    if kind == UNREADABLE:
+        return "unreadable"
+    if kind == NO_LABEL:
+        return "without a label"
+    if kind == "review":
+        return {"none_of_these": "reviewed as none of the classes", "bad_image": "reviewed as bad images"}[rest]
+    return "with a wrong label by the verdict" + (" and no better one" if rest else "")

@@ -1,0 +1,78 @@
+"""The folder an export becomes: new, outside of the data, complete or not there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from deft.data.images import LabeledImages
+from deft.data.names import clean_name
+from deft.data.readers import FileReader
+from deft.errors import DataError
+
+
+def check_target(target: Path, images: LabeledImages) -> None:
+    """Refuse a folder that holds something, or lies among the images.
+
+    Args:
+        target: Where the export is to go.
+        images: What is exported.
+
+    Raises:
+        DataError: It is a file, isn't empty, or lies inside a folder of the images.
+    """
+    if target.exists() and not target.is_dir():
+        raise DataError(f"{target} is a file; an export needs a folder.")
+    if target.exists() and any(target.iterdir()):
+        raise DataError(f"{target} is not empty. Choose a new folder, or delete this one first.")
+    place = target.expanduser().resolve()
+    inside = _image_folders(images) & {place, *place.parents}
+    if inside:
+        raise DataError(
+            f"{target} lies inside the images' own folder, {sorted(inside)[0]}, where deft never writes. "
+            "Choose another folder."
+        )
+
+
+@contextlib.contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Give a temporary folder beside `target` to fill, and rename it once all is written.
+
+    Example:
+        >>> with new_folder(Path("cleaned")) as folder:  # doctest: +SKIP
+        ...     (folder / "labels.csv").write_text("...")
+    """
+    target = target.expanduser()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part"))
+    try:
+        yield temporary
+        # mkdtemp makes folders that only their owner can enter; an export is an ordinary folder.
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o777 & ~mask)
+        if target.is_dir():
+            target.rmdir()  # empty, or this fails
+        os.rename(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _image_folders(images: LabeledImages) -> set[Path]:
+    """The folders with images in them, and the folders of class folders."""
+    if not isinstance(images.reader, FileReader):
+        return set()
+    paths = images.reader.paths
+    names = [images.classes[label] if label >= 0 else None for label in images.labels.tolist()]
+    pairs = {(os.path.dirname(paths[row]), name) for row, name in zip(images.rows.tolist(), names, strict=True)}
+    found = set()
+    for folder, name in pairs:
+        here = Path(folder or ".").resolve()
+        found.add(here)
+        if clean_name(here.name) == name:  # a folder of its class: the one above it is the data set
+            found.add(here.parent)
+    return found
