@@ -22,6 +22,7 @@ from deft.cli.detect import detect
 from deft.cli.doctor import doctor
 from deft.cli.export import export
 from deft.cli.report import report
+from deft.cli.review import review
 from deft.cli.show import printable
 from deft.errors import DeftError
 
@@ -72,6 +73,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(detect)
+app.command()(review)
 app.command()(report)
 app.command()(demo)
 app.command()(export)

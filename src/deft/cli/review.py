@@ -1,0 +1,62 @@
+"""`deft review`: a local page on which people decide about labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deft.errors import SettingsError
+
+
+def review(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that deft detect wrote.", show_default=False)],
+    data: Annotated[
+        str | None, typer.Option(metavar="DATA", help="Where the images are now, if they were moved.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 for any that is free.")] = 0,
+    reviewer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who decides; your user name if not given.")
+    ] = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
+) -> None:
+    """Look at suspects and decide, by keyboard, on a web page of this machine; decisions go to RUN/reviews.sqlite."""
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise SettingsError("deft review needs two more packages: pip install 'deft-labels[review]'.") from error
+
+    import threading
+    import webbrowser
+
+    from deft.detectors.saved_run import open_run
+    from deft.review.serve import serve
+
+    name = (_user() if reviewer is None else reviewer).strip()
+    if not name:
+        raise SettingsError("--reviewer needs a name.")
+    found, images = open_run(run, data=data)
+    opened: list[str] = []
+
+    def announce(address: str) -> None:
+        typer.echo(f"{'For another browser' if opened else 'Review page'}: {address}")
+        if not opened and not no_browser:
+            # In a thread of its own: some browsers only return when they are closed.
+            threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
+        opened.append(address)
+
+    typer.echo(f"{len(found)} images, {int(found.is_label_issue.sum())} flagged. Stop with Ctrl-C; nothing is lost.")
+    serve(run, found, images, reviewer=name, port=port, announce=announce)
+    typer.echo(f"Stopped. The decisions are in {run}; use them with: deft detect {run} --with-reviews -o NEW")
+
+
+def _user() -> str:
+    """Name of who runs this; some systems know none."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "somebody"

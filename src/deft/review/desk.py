@@ -1,0 +1,257 @@
+"""What the review page shows: the verdicts, what people decided, and what changed since the run before."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from deft.decisions import Decision, Decisions, Entry, Status, now, standing
+from deft.detectors.detection import Detection
+from deft.errors import DataError, SettingsError
+from deft.review.changes import Changes
+from deft.review.query import Query
+
+Action = Literal["keep", "suggest", "label", "none_of_these", "bad_image", "skip"]
+
+UNDECIDED = -1
+CODES = {status: code for code, status in enumerate(get_args(Status))}
+LARGEST_PAGE = 200
+MOST_PAIRS = 200
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of the images that a query finds, in its order.
+
+    Args:
+        items: What is shown of each, as plain JSON values.
+        matching: How many the query finds in all.
+        scope: How many there are whatever people said of them.
+        decided: How many of those are decided.
+    """
+
+    items: list[dict[str, Any]]
+    matching: int
+    scope: int
+    decided: int
+
+
+class Desk:
+    """A run under review. Safe to use from several threads, and from several processes on the same log.
+
+    Args:
+        found: The verdicts.
+        log: What people decided.
+        reviewer: Whose decisions are made here.
+        before: The run before, if this one was made from reviews of it.
+
+    Example:
+        >>> desk = Desk(found, log, "Ada")  # doctest: +SKIP
+        >>> desk.page(Query(), after=-1, limit=10).matching  # doctest: +SKIP
+    """
+
+    def __init__(self, found: Detection, log: Decisions, reviewer: str, before: Detection | None = None) -> None:
+        self.found = found
+        self.reviewer = reviewer
+        self.row_of = {name: row for row, name in enumerate(found.sample_id)}
+        self.changes = None if before is None else Changes.between(before, found)
+        self._log = log
+        self._lock = threading.RLock()
+        self._names = [name.casefold() for name in found.file_name]
+        self._class_of = {name: number for number, name in enumerate(found.classes)}
+        self._orders = _orders(found)
+        self._standing: dict[str, list[Decision]] = {}
+        self._revisions: dict[str, int] = {}
+        self._status = np.full(len(found), UNDECIDED, np.int8)
+        self._last = 0
+
+    def about(self) -> dict[str, Any]:
+        """What the page needs to know once: classes, the pairs most often confused, what changed, who reviews."""
+        found = self.found
+        flagged = found.is_label_issue & (found.given >= 0)
+        pairs = Counter(zip(found.given[flagged].tolist(), found.predicted[flagged].tolist(), strict=True))
+        named = [[found.classes[a], found.classes[b], n] for (a, b), n in pairs.most_common(MOST_PAIRS) if a != b]
+        return {
+            "images": len(found),
+            "flagged": int(found.is_label_issue.sum()),
+            "unread": int((~found.judged).sum()),
+            "classes": list(found.classes),
+            "pairs": named,
+            "reviewer": self.reviewer,
+            "changes": None if self.changes is None else self.changes.counts(),
+        }
+
+    def page(self, query: Query, *, after: int, limit: int) -> Page:
+        """The images that a query finds, from a place in its order on.
+
+        Places don't move when something is decided, so that nothing is left out or shown twice.
+
+        Args:
+            query: Which images.
+            after: Place of the last image that is known already; −1 to begin.
+            limit: How many images at the most.
+        """
+        with self._lock:
+            self._read_on()
+            scope = self._scope(query)
+            mask = scope & self._shown(query)
+            decided = scope & self._shown(Query(show="decided"))
+            order = self._orders[query.order]
+            places = np.flatnonzero(mask[order])
+            places = places[places > after][: min(limit, LARGEST_PAGE)]
+            items = [{**self._item(int(order[place])), "place": int(place)} for place in places.tolist()]
+        return Page(items, int(mask.sum()), int(scope.sum()), int(decided.sum()))
+
+    def items(self, samples: Sequence[str]) -> list[dict[str, Any]]:
+        """Images by sample_id, as they are now."""
+        with self._lock:
+            self._read_on()
+            return [self._item(self._row(sample)) for sample in samples]
+
+    def decide(self, action: str, samples: Sequence[tuple[str, int]], label: str = "") -> list[dict[str, Any]]:
+        """Record the same decision about several images, all or none.
+
+        Args:
+            action: What to do with each, one of `Action`.
+            samples: sample_id of each, and the revision that was on the screen.
+            label: The right class, where the action is "label".
+
+        Returns:
+            The images, as they are now.
+
+        Raises:
+            ConflictError: Somebody else decided about one of them in the meantime.
+            DataError: There is no such image, or it has no label to keep or no suggestion to take.
+            SettingsError: There is no such action.
+        """
+        if action not in get_args(Action):
+            raise SettingsError(f"There is no action {action!r}; there are {', '.join(get_args(Action))}.")
+        time = now()
+        made = [(self._decision(action, self._row(sample), label, time), seen) for sample, seen in samples]
+        self._log.record_all(made)
+        return self.items([sample for sample, _ in samples])
+
+    def undo(self, samples: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
+        """Take back the last decision about several images, all or none; as `decide`."""
+        self._log.undo_all(samples, self.reviewer, now())
+        return self.items([sample for sample, _ in samples])
+
+    def recent(self, count: int) -> list[list[Any]]:
+        """The reviewer's last decisions that still stand and that nobody changed since, oldest first.
+
+        Returns:
+            A pair of sample_id and revision for each.
+        """
+        with self._lock:
+            self._read_on()
+            own = [entry for entry in self._log.history() if self._is_last_own(entry)]
+            return [[entry.decision.sample_id, entry.revision] for entry in own[-count:]]
+
+    def _is_last_own(self, entry: Entry) -> bool:
+        sample = entry.decision.sample_id
+        known = sample in self.row_of and entry.revision == self._revisions.get(sample)
+        return known and entry.action == "decide" and entry.decision.reviewer == self.reviewer
+
+    def _decision(self, action: str, row: int, label: str, time: str) -> Decision:
+        given = self._label(self.found.given[row])
+        suggested = self._label(self.found.predicted[row])
+        wanted = {"keep": given, "suggest": suggested, "label": label}.get(action)
+        sample = self.found.sample_id[row]
+        status: Status
+        if wanted is None:
+            status = "skipped" if action == "skip" else action  # type: ignore[assignment]
+            return Decision(sample, status, given, None, self.reviewer, time)
+        if wanted not in self._class_of:
+            what = {"keep": "a given label", "suggest": "a suggestion"}.get(action, f"a class called {wanted!r}")
+            raise DataError(f"{self.found.file_name[row]}: there isn't {what}.")
+        status = "kept" if wanted == given else "corrected"
+        return Decision(sample, status, given, wanted, self.reviewer, time)
+
+    def _scope(self, query: Query) -> np.ndarray:
+        """What a query finds whatever people said, (N,)."""
+        found = self.found
+        verdicts = {"flagged": found.is_label_issue, "believed": found.is_clean, "unread": ~found.judged}
+        mask = verdicts[query.verdict].copy() if query.verdict in verdicts else np.ones(len(found), bool)
+        for name, labels in ((query.given, found.given), (query.suggested, found.predicted)):
+            if name:
+                mask &= labels == self._class_id(name)
+        if query.low > 0 or query.high < 1:
+            mask &= found.judged & (found.p_clean >= query.low) & (found.p_clean <= query.high)
+        if query.search:
+            part = query.search.casefold()
+            mask &= np.fromiter((part in name for name in self._names), bool, len(self._names))
+        if query.change:
+            mask &= self.changes.mask(query.change) if self.changes is not None else False
+        return mask
+
+    def _shown(self, query: Query) -> np.ndarray:
+        """What people said of it, (N,)."""
+        kinds = {
+            "all": range(UNDECIDED, len(CODES)),
+            "todo": [UNDECIDED],
+            "decided": [code for status, code in CODES.items() if status != "skipped"],
+        }
+        return np.isin(self._status, list(kinds.get(query.show) or [CODES[query.show]]))
+
+    def _item(self, row: int) -> dict[str, Any]:
+        found, sample = self.found, self.found.sample_id[row]
+        stack = self._standing.get(sample)
+        last = stack[-1] if stack else None
+        judged = bool(found.judged[row])
+        top = zip(found.verdicts.topk[row].tolist(), found.verdicts.topk_probs[row].tolist(), strict=True)
+        return {
+            "id": sample,
+            "name": found.file_name[row],
+            "given": self._label(found.given[row]),
+            "suggested": self._label(found.predicted[row]),
+            "score": round(float(found.p_clean[row]), 4) if judged else None,
+            "flagged": bool(found.is_label_issue[row]),
+            "top": [[found.classes[index], round(prob, 4)] for index, prob in top if index >= 0] if judged else [],
+            "error": found.read_errors.get(row),
+            "revision": self._revisions.get(sample, 0),
+            "status": None if last is None else last.status,
+            "label": None if last is None else last.to_label,
+            "reviewer": None if last is None else last.reviewer,
+            "time": None if last is None else last.time,
+            "before": None if self.changes is None else self.changes.item(row),
+        }
+
+    def _read_on(self) -> None:
+        """Take in what was decided since, here or in another process."""
+        entries = self._log.history(after=self._last)
+        standing(entries, self._standing)
+        for entry in entries:
+            sample = entry.decision.sample_id
+            self._last = entry.number
+            self._revisions[sample] = entry.revision
+            if sample in self.row_of:
+                stack = self._standing[sample]
+                self._status[self.row_of[sample]] = CODES[stack[-1].status] if stack else UNDECIDED
+
+    def _row(self, sample: str) -> int:
+        if sample not in self.row_of:
+            raise DataError(f"This run has no image {sample!r}.")
+        return self.row_of[sample]
+
+    def _label(self, index: np.integer[Any]) -> str:
+        return self.found.classes[int(index)] if index >= 0 else ""
+
+    def _class_id(self, name: str) -> int:
+        if name not in self._class_of:
+            raise SettingsError(f"This run has no class {name!r}.")
+        return self._class_of[name]
+
+
+def _orders(found: Detection) -> Mapping[str, np.ndarray]:
+    """Rows in every order that can be asked for, (N,) each; rows without a score come last."""
+    score = found.p_clean
+    return {
+        "worst": np.argsort(score, kind="stable"),
+        "best": np.argsort(np.where(np.isnan(score), np.inf, -score), kind="stable"),
+        "name": np.array(sorted(range(len(found)), key=found.file_name.__getitem__), np.int64),
+    }

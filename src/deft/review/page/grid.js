@@ -1,0 +1,120 @@
+// Many images at once: select those that are alike, decide about all of them.
+
+import { button, decided, el, name, picture } from "./dom.js";
+
+export const TILES = 24;
+
+/** The grid over a queue. `act` takes an action; which images it is about is asked of `chosen()`. */
+export class Grid {
+  constructor(sides, act) {
+    this.sides = sides;
+    this.act = act;
+    this.start = 0;
+    this.tiles = [];
+    this.selected = new Set();
+    this.at = 0;
+    this.root = el("section", { class: "grid-view", "aria-label": "Grid" });
+  }
+
+  /** Show the queue from the grid's start on; what was decided here is gone. */
+  show(queue) {
+    this.tiles = queue.items.slice(this.start).filter((item) => !item.gone).slice(0, TILES);
+    this.at = Math.min(this.at, Math.max(this.tiles.length - 1, 0));
+    const ids = new Set(this.tiles.map((item) => item.id));
+    this.selected = new Set([...this.selected].filter((id) => ids.has(id)));
+    this.list = el("div", { class: "grid", role: "listbox", "aria-multiselectable": "true", "aria-label": "Images" },
+      ...this.tiles.map((item, place) => this.tile(item, place)));
+    this.bar = el("div", { class: "actions", role: "group", "aria-label": "Decide about the selected images" });
+    this.root.replaceChildren(this.list, this.bar);
+    this.mark();
+  }
+
+  tile(item, place) {
+    return el("div", {
+      role: "option", class: "tile", "data-id": item.id, tabindex: "-1",
+      onclick: (event) => this.click(place, event.shiftKey),
+      onfocus: () => { this.at = place; this.mark(); },
+    }, picture(item, this.sides[0]),
+    el("span", { class: "given" }, name(item.given || "no label")),
+    el("span", { class: "suggested" }, "→ ", name(item.suggested || "none")),
+    el("span", { class: "score" }, item.score === null ? "–" : item.score.toFixed(3),
+      item.status ? `, ${decided(item)}` : ""),
+    el("span", { class: "file" }, name(item.name)));
+  }
+
+  /** The images that a decision is about: the selected ones, else the one in focus. */
+  chosen() {
+    if (this.selected.size) return this.tiles.filter((item) => this.selected.has(item.id));
+    return this.tiles.slice(this.at, this.at + 1);
+  }
+
+  click(place, range) {
+    const [from, to] = range ? [Math.min(place, this.at), Math.max(place, this.at)] : [place, place];
+    const on = range || !this.selected.has(this.tiles[place].id);
+    for (const item of this.tiles.slice(from, to + 1)) {
+      if (on) this.selected.add(item.id);
+      else this.selected.delete(item.id);
+    }
+    this.focus(place);
+  }
+
+  all() {
+    const none = this.selected.size === this.tiles.length;
+    this.selected = new Set(none ? [] : this.tiles.map((item) => item.id));
+    this.focus(this.at);
+  }
+
+  toggle() {
+    if (this.tiles.length) this.click(this.at, false);
+  }
+
+  /** Move the focus by a key; true if the key was one of the grid's. */
+  move(key) {
+    const across = this.columns();
+    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -across, ArrowDown: across };
+    if (!(key in steps)) return false;
+    this.focus(Math.max(0, Math.min(this.tiles.length - 1, this.at + steps[key])));
+    return true;
+  }
+
+  focus(place) {
+    this.at = place;
+    this.mark();
+    this.list.children[place]?.focus();
+  }
+
+  columns() {
+    const tiles = [...this.list.children];
+    const below = tiles.findIndex((tile) => tile.offsetTop > tiles[0].offsetTop);
+    return below === -1 ? Math.max(tiles.length, 1) : below;
+  }
+
+  mark() {
+    [...this.list.children].forEach((tile, place) => {
+      tile.setAttribute("aria-selected", String(this.selected.has(this.tiles[place].id)));
+      tile.tabIndex = place === this.at ? 0 : -1;
+    });
+    this.bar.replaceChildren(...this.buttons());
+  }
+
+  buttons() {
+    const chosen = this.chosen();
+    const count = chosen.length === 1 ? "1 image" : `${chosen.length} images`;
+    const same = (key) => new Set(chosen.map((item) => item[key])).size === 1;
+    const given = same("given") ? ["Keep ", name(chosen[0].given)] : ["Keep labels"];
+    const suggested = same("suggested") ? ["Change to ", name(chosen[0].suggested)] : ["Take suggestions"];
+    const can = (key) => chosen.length > 0 && chosen.every((item) => item[key]);
+    return [
+      el("p", { class: "selected" }, el("strong", {}, count), this.selected.size ? " selected" : " in focus"),
+      button("Select all", "A", () => this.all()),
+      button(given, "K", () => this.act("keep"), { class: "keep", disabled: !can("given") }),
+      button(suggested, "S", () => this.act("suggest"), { class: "suggest", disabled: !can("suggested") }),
+      button("Other class …", "C", () => this.act("choose")),
+      button("None of these", "N", () => this.act("none_of_these")),
+      button("Bad image", "B", () => this.act("bad_image")),
+      button("Skip", "X", () => this.act("skip")),
+      button("Page back", "PgUp", () => this.act("back"), { "aria-keyshortcuts": "PageUp" }),
+      button("Page on", "PgDn", () => this.act("next"), { "aria-keyshortcuts": "PageDown" }),
+    ];
+  }
+}

@@ -1,0 +1,288 @@
+// The review page: puts queue, views, filters and keys together.
+
+import { chooseClass, showHelp } from "./dialogs.js";
+import { byId, decided, el, imageAddress, name } from "./dom.js";
+import { fillFilters, readFilters, setFilters } from "./filters.js";
+import { Grid, TILES } from "./grid.js";
+import { single } from "./single.js";
+import { call, Pace, Queue } from "./state.js";
+
+const AHEAD = 3; // images loaded before they are asked for
+const LETTERS = { k: "keep", s: "suggest", c: "choose", n: "none_of_these", b: "bad_image", x: "skip" };
+
+const keys = { on: true };
+const pace = new Pace();
+const preloaded = new Map();
+let about;
+let queue = new Queue({});
+let at = 0; // place of the single view in the queue
+let grid = null; // null while one image is shown
+let undoable = []; // of each decision made here, its images
+let busy = false;
+
+async function start() {
+  history.replaceState(null, "", "/"); // the token is used up
+  about = await call("/api/about");
+  undoable = about.recent.map(([id]) => [id]);
+  fillFilters(byId("filters"), about, () => restart());
+  showChanges();
+  byId("open-filters").addEventListener("click", toggleFilters);
+  byId("mode").addEventListener("click", () => setMode(grid === null));
+  byId("undo").addEventListener("click", undo);
+  byId("open-help").addEventListener("click", () => showHelp(keys));
+  document.addEventListener("keydown", onKey);
+  await restart();
+}
+
+/** Begin anew with the filters as they are. */
+async function restart() {
+  const mine = new Queue(readFilters(byId("filters")));
+  queue = mine;
+  at = 0;
+  if (grid) grid = new Grid(about.sides, act);
+  tell(null);
+  await queue.fill(TILES * 2);
+  if (queue === mine) draw();
+}
+
+function setMode(toGrid) {
+  if (!toGrid && grid.tiles.length) at = queue.items.indexOf(grid.tiles[grid.at]);
+  grid = toGrid ? new Grid(about.sides, act) : null;
+  if (grid) grid.start = at;
+  byId("mode").setAttribute("aria-pressed", String(toGrid));
+  draw();
+  if (grid?.tiles.length) grid.focus(0);
+}
+
+function draw() {
+  const main = byId("main");
+  if (grid) {
+    grid.show(queue);
+    main.replaceChildren(grid.tiles.length ? grid.root : nothing());
+  } else {
+    const item = queue.items[at];
+    const key = main.contains(document.activeElement) && document.activeElement.getAttribute("aria-keyshortcuts");
+    main.replaceChildren(item ? single(item, about.sides, act) : nothing());
+    if (key) (main.querySelector(`[aria-keyshortcuts="${key}"]`) ?? main).focus();
+    preload(queue.items.slice(at + 1, at + 1 + AHEAD));
+  }
+  byId("undo").disabled = undoable.length === 0;
+  const { matching, scope, decided: done } = queue.counts;
+  const left = Math.max(scope - done, 0);
+  byId("bar").max = Math.max(scope, 1);
+  byId("bar").value = done;
+  byId("count").textContent = [`${done} of ${scope} decided`, pace.left(Math.min(left, matching))].filter(Boolean).join(", ");
+}
+
+function nothing() {
+  const { scope } = queue.counts;
+  return el("section", { class: "nothing" },
+    el("h2", {}, scope ? "Nothing left to do here" : "No image fits the filter"),
+    el("p", {}, scope ? `All ${scope} images of this filter were seen. ` : "",
+      "Change the filter to see others, or close this page: every decision is kept."));
+}
+
+function preload(items) {
+  for (const item of items) {
+    if (preloaded.has(item.id)) continue;
+    const image = new Image();
+    image.src = imageAddress(item.id, about.sides[1]);
+    preloaded.set(item.id, image);
+    if (preloaded.size > 4 * AHEAD) preloaded.delete(preloaded.keys().next().value);
+  }
+}
+
+/** Do what a button or a key says. */
+async function act(action, label) {
+  if (action === "next" || action === "back") return step(action === "next" ? 1 : -1);
+  const items = grid ? grid.chosen() : queue.items.slice(at, at + 1);
+  if (!items.length) return undefined;
+  if (action === "alike") return alike(items[0]);
+  if (action === "choose") {
+    const chosen = await chooseClass(about.classes, items.length === 1 ? items[0].top.map(([top]) => top) : []);
+    return chosen === null ? undefined : decide("label", items, chosen);
+  }
+  return decide(action, items, label);
+}
+
+async function decide(action, items, label) {
+  if (busy) return; // a second key before the answer would be about an image that nobody has seen
+  busy = true;
+  try {
+    const samples = items.map((item) => [item.id, item.revision]);
+    const answer = await call("/api/decide", { action, samples, label: label ?? "" });
+    queue.update(answer.items);
+    undoable.push(items.map((item) => item.id));
+    pace.note(items.length);
+    tell(null);
+    say(items.length === 1 ? `${items[0].name}: ${decided(answer.items[0])}` : `${items.length} images decided`);
+    for (const item of items) item.gone = true;
+    if (grid) grid.selected.clear();
+    else do at += 1; while (queue.items[at]?.gone);
+    await more();
+    draw();
+    if (grid?.tiles.length) grid.focus(grid.at);
+  } catch (error) {
+    await explain(error, items);
+  } finally {
+    busy = false;
+  }
+}
+
+async function undo() {
+  const ids = undoable[undoable.length - 1];
+  if (busy || !ids) return;
+  busy = true;
+  try {
+    const now = await itemsOf(ids);
+    const answer = await call("/api/undo", { samples: now.map((item) => [item.id, item.revision]) });
+    undoable.pop();
+    queue.update(answer.items);
+    for (const item of queue.items) if (ids.includes(item.id)) item.gone = false;
+    const known = new Set(queue.items.map((item) => item.id));
+    queue.items.splice(grid ? grid.start : at, 0, ...answer.items.filter((item) => !known.has(item.id)));
+    const place = queue.items.findIndex((item) => item.id === ids[0]);
+    if (grid) grid.start = Math.min(grid.start, place);
+    else at = place;
+    tell(null);
+    say(`Taken back: ${answer.items.map((item) => item.name).join(", ")}`);
+    draw();
+  } catch (error) {
+    undoable.pop();
+    await explain(error, []);
+  } finally {
+    busy = false;
+  }
+}
+
+async function itemsOf(ids) {
+  const query = new URLSearchParams(ids.map((id) => ["id", id]));
+  return (await call(`/api/items?${query}`)).items;
+}
+
+/** Say why something wasn't done; after a conflict, show what the others decided. */
+async function explain(error, items) {
+  if (!error.conflict || !items.length) {
+    tell(error.message);
+    draw();
+    return;
+  }
+  const seen = new Map(items.map((item) => [item.id, item.revision]));
+  const now = await itemsOf(items.map((item) => item.id));
+  const changed = now.filter((item) => item.revision !== seen.get(item.id));
+  queue.update(now);
+  const what = changed.map((item) => `${item.name}: ${decided(item)}${item.reviewer ? ` by ${item.reviewer}` : ""}`);
+  draw();
+  tell(`Somebody decided elsewhere in the meantime, so nothing was saved. ${what.join("; ")}. `
+    + "Decide again to replace it, or go on with →.");
+}
+
+async function step(by) {
+  if (grid) {
+    const last = grid.tiles[grid.tiles.length - 1];
+    grid.start = by > 0 && last ? queue.items.indexOf(last) + 1 : Math.max(0, grid.start - TILES);
+    grid.at = 0;
+    await more();
+    if (!queue.items.slice(grid.start).some((item) => !item.gone)) grid.start = Math.max(0, grid.start - TILES);
+  } else {
+    at = Math.max(0, Math.min(at + by, queue.items.length));
+    await more();
+  }
+  draw();
+  if (grid?.tiles.length) grid.focus(0);
+}
+
+/** Fetch what comes next before it is needed. */
+async function more() {
+  if (grid) {
+    const open = queue.items.slice(grid.start).filter((item) => !item.gone).length;
+    if (open < TILES) await queue.fill(queue.items.length + TILES);
+  } else if (at >= queue.items.length) {
+    await queue.fill(at + AHEAD);
+  } else if (at + 10 > queue.items.length) {
+    queue.fill(at + 40).catch((error) => tell(error.message));
+  }
+}
+
+async function alike(item) {
+  setFilters(byId("filters"), { given: item.given, suggested: item.suggested });
+  grid = new Grid(about.sides, act);
+  byId("mode").setAttribute("aria-pressed", "true");
+  await restart();
+  if (grid.tiles.length) grid.focus(0);
+}
+
+function showChanges() {
+  const counts = about.changes;
+  if (!counts) return;
+  byId("change-field").hidden = false;
+  const links = [["label", "labels changed"], ["flagged", "newly flagged"], ["cleared", "no longer flagged"],
+    ["set_aside", "set aside"]];
+  byId("changes").hidden = false;
+  byId("changes").replaceChildren(
+    el("span", {}, `Since the run before (${counts.before} flagged, now ${about.flagged}):`),
+    ...links.map(([kind, text]) => el("button", { type: "button", disabled: !counts[kind], onclick: () => {
+      setFilters(byId("filters"), { change: kind, verdict: "all", show: "all" });
+      restart();
+    } }, `${counts[kind]} ${text}`)));
+}
+
+function toggleFilters() {
+  const form = byId("filters");
+  form.hidden = !form.hidden;
+  byId("open-filters").setAttribute("aria-expanded", String(!form.hidden));
+  if (!form.hidden) form.elements.verdict.focus();
+}
+
+function onKey(event) {
+  const field = event.target.closest("input, select, textarea");
+  if (document.querySelector("dialog[open]")) return;
+  if (field) {
+    if (event.key === "Escape") byId("main").focus();
+    return;
+  }
+  const undoing = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z";
+  if (!undoing && (event.ctrlKey || event.metaKey || event.altKey)) return;
+  if (undoing || pressed(event)) {
+    event.preventDefault();
+    if (undoing) undo();
+  }
+}
+
+/** Act on a key; true if it is one of the page's. */
+function pressed(event) {
+  const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  if (event.key.length === 1 && key !== " " && !keys.on) return false;
+  if (grid && grid.tiles.length && grid.move(event.key)) return true;
+  const anywhere = { g: () => setMode(grid === null), u: undo, f: toggleFilters, "/": search, "?": () => showHelp(keys) };
+  const here = grid
+    ? { a: () => grid.all(), PageDown: () => step(1), PageUp: () => step(-1) }
+    : { a: () => act("alike"), ArrowRight: () => step(1), ArrowLeft: () => step(-1), j: () => step(1) };
+  const todo = anywhere[key] ?? here[key] ?? (key in LETTERS ? () => act(LETTERS[key]) : null) ?? digit(key);
+  if (key === " " && grid && !event.target.closest("button")) grid.toggle();
+  else if (!todo) return false;
+  else if (!event.repeat || key.startsWith("Arrow")) todo();
+  return true;
+}
+
+function digit(key) {
+  const place = Number(key);
+  const label = place >= 1 && !grid ? queue.items[at]?.top[place - 1]?.[0] : undefined;
+  return label === undefined ? null : () => act("label", label);
+}
+
+function search() {
+  if (byId("filters").hidden) toggleFilters();
+  byId("filters").elements.search.focus();
+}
+
+function tell(text) {
+  byId("alert").hidden = !text;
+  byId("alert").replaceChildren(...(text ? [name(text)] : []));
+}
+
+function say(text) {
+  byId("said").textContent = text;
+}
+
+start().catch((error) => tell(error.message));

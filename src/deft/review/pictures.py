@@ -1,0 +1,55 @@
+"""The images of a run as small files, for the page."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import OrderedDict
+
+from deft.data.images import LabeledImages
+from deft.data.readers import FileReader
+from deft.data.thumbnails import thumbnail
+
+SIDES = (160, 640)  # of a tile and of the single view, in pixels; no other size is made
+KEPT_BYTES = 64 << 20
+
+
+class Pictures:
+    """Makes small files and keeps the latest ones; safe to use from several threads.
+
+    Args:
+        images: Where they come from; nothing else can be read through this.
+    """
+
+    def __init__(self, images: LabeledImages) -> None:
+        self._images = images
+        self._kept: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+        self._size = 0
+        self._lock = threading.Lock()
+        # Files can be decoded side by side; a table's reader stands at one place of it at a time.
+        files = isinstance(images.reader, FileReader)
+        self._reading = contextlib.nullcontext() if files else threading.Lock()
+
+    def get(self, row: int, side: int) -> bytes:
+        """An image as WebP.
+
+        Args:
+            row: Which one.
+            side: One of `SIDES`.
+
+        Raises:
+            DataError: It can't be read.
+        """
+        key = (row, side)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        with self._reading:
+            made = thumbnail(self._images, row, side=side)
+        with self._lock:
+            self._size += len(made) - len(self._kept.get(key, b""))
+            self._kept[key] = made
+            while self._size > KEPT_BYTES:
+                self._size -= len(self._kept.popitem(last=False)[1])
+        return made

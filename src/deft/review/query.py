@@ -1,0 +1,72 @@
+"""Which images of a run somebody wants to see, and in what order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
+from deft.errors import SettingsError
+
+Verdict = Literal["flagged", "believed", "unread", "all"]
+Show = Literal["todo", "decided", "kept", "corrected", "none_of_these", "bad_image", "skipped", "all"]
+Order = Literal["worst", "best", "name"]
+Change = Literal["", "any", "label", "flagged", "cleared", "set_aside"]
+
+_CHOICES = {"verdict": Verdict, "show": Show, "order": Order, "change": Change}
+
+
+@dataclass(frozen=True)
+class Query:
+    """A choice of images; the values that are not given leave nothing out but what is decided or not flagged.
+
+    Args:
+        verdict: What the detector says: flagged as wrong, believed, or not judged at all.
+        show: What people said: nothing yet ("todo"), anything but skipping ("decided"), or one kind of decision.
+        given: Name of the given label; empty for any.
+        suggested: Name of the suggested label; empty for any.
+        low: Smallest score.
+        high: Largest score.
+        search: Part of the file name, in any case.
+        change: How the image differs from the run before, if there was one.
+        order: Lowest score first, highest first, or by file name.
+    """
+
+    verdict: Verdict = "flagged"
+    show: Show = "todo"
+    given: str = ""
+    suggested: str = ""
+    low: float = 0.0
+    high: float = 1.0
+    search: str = ""
+    change: Change = ""
+    order: Order = "worst"
+
+    @classmethod
+    def read(cls, values: Mapping[str, str]) -> Query:
+        """The query of a web address.
+
+        Args:
+            values: Its parameters; those that no query has are left alone.
+
+        Raises:
+            SettingsError: A value makes no sense.
+        """
+        given: dict[str, Any] = {one.name: values[one.name] for one in fields(cls) if one.name in values}
+        for name, choices in _CHOICES.items():
+            if name in given and given[name] not in get_args(choices):
+                raise SettingsError(f"{name}={given[name]} is none of {', '.join(filter(None, get_args(choices)))}.")
+        for name in ("low", "high"):
+            if name in given:
+                given[name] = _share(name, given[name])
+        return cls(**given)
+
+
+def _share(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 <= value <= 1:
+        raise SettingsError(f"{name}={text} is no score; scores lie in 0..1.")
+    return value

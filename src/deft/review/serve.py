@@ -1,0 +1,70 @@
+"""Runs the review page on this machine until somebody stops it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+
+from deft.data.images import LabeledImages
+from deft.decisions import Decisions
+from deft.detectors.detection import Detection
+from deft.errors import SettingsError
+from deft.review.access import Access
+from deft.review.desk import Desk
+from deft.review.next_run import load_before
+from deft.review.pictures import Pictures
+from deft.review.server import create_app
+
+HOST = "127.0.0.1"  # never another: the page is for who sits at this machine
+GRACE_SECONDS = 2
+
+
+def serve(
+    run: Path, found: Detection, images: LabeledImages, *, reviewer: str, port: int, announce: Callable[[str], None]
+) -> None:
+    """Serve the page of a run; returns when the process is interrupted.
+
+    Args:
+        run: Folder of the run, where the decisions go.
+        found: Its verdicts.
+        images: Its images, row by row.
+        reviewer: Whose decisions are made here.
+        port: Where to listen; 0 for any free port.
+        announce: Told the address to open, and the next one whenever that was used.
+
+    Raises:
+        SettingsError: The port is taken.
+    """
+    with Decisions(run) as log, contextlib.closing(_listen(port)) as listening:
+        desk = Desk(found, log, reviewer, load_before(run))
+        access = Access(listening.getsockname()[1], announce)
+        config = uvicorn.Config(
+            create_app(desk, Pictures(images), access),
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+        with contextlib.suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(port: int) -> socket.socket:
+    """A socket that listens, so that a browser that is quicker than the server waits instead of failing."""
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((HOST, port))
+        made.listen(128)
+    except OSError as error:
+        made.close()
+        raise SettingsError(
+            f"Port {port} can't be used ({error.strerror}); leave out --port for a free one."
+        ) from error
+    return made

@@ -1,0 +1,157 @@
+"""The review page over HTTP: a handful of JSON endpoints, images by sample_id, and four static files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from importlib.resources import files
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from deft.errors import ConflictError, DeftError
+from deft.review.access import Access, Guard
+from deft.review.desk import LARGEST_PAGE, Desk
+from deft.review.pictures import SIDES, Pictures
+from deft.review.query import Query
+
+FILES = {
+    "": ("index.html", "text/html"),
+    "review.css": ("review.css", "text/css"),
+    "main.js": ("main.js", "text/javascript"),
+    "state.js": ("state.js", "text/javascript"),
+    "single.js": ("single.js", "text/javascript"),
+    "grid.js": ("grid.js", "text/javascript"),
+    "dialogs.js": ("dialogs.js", "text/javascript"),
+    "dom.js": ("dom.js", "text/javascript"),
+    "filters.js": ("filters.js", "text/javascript"),
+    "icon.svg": ("icon.svg", "image/svg+xml"),
+}
+"""Every file that can be asked for, by its address: no address is ever made into a path."""
+
+LARGEST_BODY = 1 << 20
+Body = Mapping[str, Any]
+
+
+def create_app(desk: Desk, pictures: Pictures, access: Access) -> Starlette:
+    """The application.
+
+    Args:
+        desk: What is reviewed.
+        pictures: Its images.
+        access: Who may come in.
+
+    Example:
+        >>> app = create_app(desk, Pictures(images), Access(8000, print))  # doctest: +SKIP
+    """
+
+    def about(request: Request) -> Response:
+        return JSONResponse({**desk.about(), "recent": desk.recent(LARGEST_PAGE), "sides": SIDES})
+
+    def page(request: Request) -> Response:
+        values = request.query_params
+        after, limit = _number(values.get("after", "-1")), _number(values.get("limit", "50"))
+        return JSONResponse(asdict(desk.page(Query.read(values), after=after, limit=max(limit, 0))))
+
+    def items(request: Request) -> Response:
+        return JSONResponse({"items": desk.items(request.query_params.getlist("id")[:LARGEST_PAGE])})
+
+    def decide(body: Body) -> Response:
+        action, label = str(body.get("action")), str(body.get("label", ""))
+        return JSONResponse({"items": desk.decide(action, _samples(body), label)})
+
+    def undo(body: Body) -> Response:
+        return JSONResponse({"items": desk.undo(_samples(body))})
+
+    def image(request: Request) -> Response:
+        row = desk.row_of.get(request.query_params.get("id", ""))
+        side = _number(request.query_params.get("side", str(SIDES[0])))
+        if row is None or side not in SIDES:
+            raise HTTPException(404, "There is no such image.")
+        picture = pictures.get(row, side)
+        return Response(picture, media_type="image/webp", headers={"Cache-Control": "private, max-age=3600"})
+
+    routes = [
+        *(Route(f"/{address}", _static(*file)) for address, file in FILES.items()),
+        Route("/api/about", about),
+        Route("/api/page", page),
+        Route("/api/items", items),
+        Route("/api/decide", _posted(decide), methods=["POST"]),
+        Route("/api/undo", _posted(undo), methods=["POST"]),
+        Route("/image", image),
+    ]
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Guard, access=access)],
+        exception_handlers={ConflictError: _conflict, DeftError: _mendable, HTTPException: _refused},
+    )
+
+
+def _static(name: str, kind: str) -> Callable[[Request], Response]:
+    content = files("deft.review").joinpath("page", name).read_bytes()
+
+    def send(request: Request) -> Response:
+        return Response(content, media_type=kind, headers={"Cache-Control": "no-cache"})
+
+    return send
+
+
+def _posted(answer: Callable[[Body], Response]) -> Callable[[Request], Any]:
+    """An endpoint that takes a JSON object."""
+
+    async def receive(request: Request) -> Response:
+        if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
+            raise HTTPException(415, "Decisions come as application/json.")
+        body = b""
+        async for piece in request.stream():
+            body += piece
+            if len(body) > LARGEST_BODY:
+                raise HTTPException(413, "That is more than a page of decisions.")
+        try:
+            content = json.loads(body)
+        except ValueError as error:
+            raise HTTPException(400, "That isn't JSON.") from error
+        if not isinstance(content, dict):
+            raise HTTPException(400, "That isn't a JSON object.")
+        return await run_in_threadpool(answer, content)
+
+    return receive
+
+
+def _samples(body: Body) -> list[tuple[str, int]]:
+    """Pairs of sample_id and revision."""
+    found = body.get("samples")
+    if not isinstance(found, list) or not 0 < len(found) <= LARGEST_PAGE:
+        raise HTTPException(400, f"A decision is about 1 to {LARGEST_PAGE} images.")
+    for pair in found:
+        fits = isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) and type(pair[1]) is int
+        if not fits:
+            raise HTTPException(400, "Each image needs its sample_id and the revision that was seen.")
+    return [(sample, revision) for sample, revision in found]
+
+
+def _number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise HTTPException(400, f"{text!r} is no whole number.") from error
+
+
+def _conflict(request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": str(error), "conflict": True}, status_code=409)
+
+
+def _mendable(request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": str(error)}, status_code=400)
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": error.detail}, status_code=error.status_code)
