@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deft.errors import DataError, SettingsError
-from deft.selection import estimate_noise_rate, small_loss_mask, two_component_posterior
+from deft.selection import (
+    class_quota_mask,
+    estimate_noise_rate,
+    small_loss_mask,
+    two_component_posterior,
+    unit_range,
+)
 
 LOSSES = st.lists(st.floats(0, 1e6) | st.just(float("nan")) | st.just(float("inf")), max_size=40)
 
@@ -93,3 +99,64 @@ def test_small_losses_are_chosen_ties_by_order_nan_never() -> None:
 def test_a_share_outside_0_to_1_is_refused(keep: float) -> None:
     with pytest.raises(SettingsError):
         small_loss_mask([0.1], keep)
+
+
+def test_scores_that_are_high_where_right_go_in_as_negatives() -> None:
+    posterior = two_component_posterior(-(5 - _two_groups()), seed=0)
+    np.testing.assert_allclose(posterior, two_component_posterior(_two_groups(), seed=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("settings", [{}, {"max_iter": 100, "tol": 1e-3, "reg_covar": 1e-6}])
+def test_per_class_one_outlier_at_1e4_spoils_no_class(settings: dict[str, float]) -> None:
+    losses = np.concatenate([_two_groups(60, 40), [1e4], _two_groups(60, 40), [np.nan]])
+    labels = np.repeat([0, 2, 3], [101, 100, 1])
+    posterior = two_component_posterior(losses, seed=0, labels=labels, **settings)  # type: ignore[arg-type]
+    assert (posterior[:60] > 0.5).all()
+    assert (posterior[60:101] < 0.5).all()
+    assert (posterior[101:161] > 0.5).all()
+    assert (posterior[161:201] < 0.5).all()
+    assert np.isnan(posterior[201])
+
+
+def test_per_class_a_constant_class_is_kept_whole_and_two_samples_are_told_apart() -> None:
+    posterior = two_component_posterior([0.7, 0.7, 0.7, 0.1, 3.0], seed=0, labels=[1, 1, 1, 5, 5])
+    np.testing.assert_array_equal(posterior, [1, 1, 1, 1, 0])
+
+
+def test_a_quota_takes_the_smallest_losses_of_each_class() -> None:
+    losses = [0.3, 0.1, 0.2, 0.9, float("nan"), 0.4]
+    labels = [0, 0, 0, 1, 1, 3]
+    np.testing.assert_array_equal(class_quota_mask(losses, labels, 2), [0, 1, 1, 1, 0, 1])
+    np.testing.assert_array_equal(class_quota_mask(losses, labels, [1, 5, 7, 0]), [0, 1, 0, 1, 0, 0])
+    assert not class_quota_mask(losses, labels, 0).any()
+    assert class_quota_mask([], [], 3).shape == (0,)
+
+
+def test_of_equal_losses_a_quota_takes_the_earlier() -> None:
+    np.testing.assert_array_equal(class_quota_mask([1.0] * 4, [7, 2, 7, 7], 2), [1, 1, 1, 0])
+
+
+@settings(max_examples=50, deadline=None)
+@given(losses=LOSSES, quota=st.integers(0, 9), data=st.data())
+def test_a_quota_is_met_or_the_class_is_used_up(losses: list[float], quota: int, data: st.DataObject) -> None:
+    labels = np.array(data.draw(st.lists(st.integers(0, 4), min_size=len(losses), max_size=len(losses))), dtype=int)
+    values = np.array(losses, dtype=np.float64)
+    mask = class_quota_mask(values, labels, quota)
+    for label in range(5):
+        members = values[(labels == label) & ~np.isnan(values)]
+        chosen = values[(labels == label) & mask]
+        np.testing.assert_array_equal(np.sort(chosen), np.sort(members)[:quota])
+
+
+def test_a_quota_refuses_labels_that_do_not_fit() -> None:
+    with pytest.raises(DataError, match="2 losses"):
+        class_quota_mask([0.1, 0.2], [0], 1)
+
+
+def test_the_unit_range_leaves_gaps_and_levels_outliers() -> None:
+    losses = np.concatenate([np.linspace(2.0, 4.0, 300), [1e4, np.nan]])
+    scaled = unit_range(losses)
+    assert scaled[0] == 0
+    assert scaled[298:301].tolist() == [1.0, 1.0, 1.0]
+    assert scaled[150] == pytest.approx(0.5, abs=0.01)
+    assert np.isnan(scaled[301])

@@ -1,4 +1,4 @@
-"""From per-sample losses to the samples that are probably clean: mixtures and small losses."""
+"""From per-sample losses to the samples that are probably clean: mixtures, small losses, class quotas."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def two_component_posterior(
     loss; losses that are all the same are all clean.
 
     Args:
-        losses: One loss per sample, (N,); NaN where there is none.
+        losses: One loss per sample, (N,); NaN where there is none. For scores that are high where a label is
+            right, give their negatives.
         seed: Seed of the k-means start.
         labels: Classes, (N,) integers, to fit one mixture per class; one mixture for all if None.
         max_iter: Most rounds of expectation maximisation.
@@ -100,6 +101,88 @@ def small_loss_mask(losses: npt.ArrayLike, keep_fraction: float) -> npt.NDArray[
     mask = np.zeros(len(values), dtype=np.bool_)
     mask[np.argsort(values, kind="stable")[:kept]] = True  # NaN sorts last
     return mask
+
+
+def smallest_per_class(scores: npt.ArrayLike, labels: npt.ArrayLike, quota: int) -> npt.NDArray[np.bool_]:
+    """Choose the same number of samples in every class, those with the smallest scores.
+
+    A class that is smaller than its quota gives all it has, each sample once.
+
+    Args:
+        scores: One value per sample, (N,); NaN, which is never chosen, where there is none.
+        labels: Classes, (N,) integers.
+        quota: Samples per class.
+
+    Returns:
+        Whether each sample is chosen, (N,) bool; of equal scores the earlier come first.
+
+    Raises:
+        SettingsError: The quota is negative.
+        DataError: The scores or labels aren't one value per sample.
+    """
+    if quota < 0:
+        raise SettingsError(f"A quota is a number of samples per class, not {quota}.")
+    values, groups = _losses(scores), np.asarray(labels)
+    if groups.shape != values.shape:
+        raise DataError(f"There are {len(values)} scores, but the labels have the shape {groups.shape}.")
+    mask = np.zeros(len(values), dtype=np.bool_)
+    known = ~np.isnan(values)
+    for group in np.unique(groups[known]):
+        rows = np.flatnonzero(known & (groups == group))
+        mask[rows[np.argsort(values[rows], kind="stable")[:quota]]] = True
+    return mask
+
+
+def class_quota_mask(losses: npt.ArrayLike, labels: npt.ArrayLike, quota: int | npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Choose the samples of each class with the smallest losses, the same number everywhere or a number for each.
+
+    A class with fewer samples gives all it has, and none of them twice. Random numbers in place of the losses draw
+    at random. Source: the class-balanced choices of UNICON (Karim et al., CVPR 2022), ProMix (Xiao et al., IJCAI
+    2023) and TURN (Ahn et al., IJCAI 2024).
+
+    Args:
+        losses: One loss per sample, (N,); NaN, which is never chosen, where there is none.
+        labels: Classes, (N,) integers.
+        quota: Samples to choose per class: one number, or one for each class, (K,).
+
+    Returns:
+        Whether each sample is chosen, (N,) bool; of equal losses the earlier come first.
+
+    Raises:
+        DataError: Losses and labels aren't one value per sample.
+
+    Example:
+        >>> class_quota_mask([0.3, 0.1, 0.2, 0.9], [0, 0, 0, 1], 2)
+        array([False,  True,  True,  True])
+    """
+    values, classes = _losses(losses), np.asarray(labels)
+    if classes.shape != values.shape:
+        raise DataError(f"There are {len(values)} losses, but the labels have the shape {classes.shape}.")
+    order = np.lexsort((values, classes))  # by class, then by loss; NaN sorts last
+    order = order[~np.isnan(values[order])]
+    ranked, wanted = classes[order], np.asarray(quota)
+    rank = np.arange(len(order)) - np.searchsorted(ranked, ranked)
+    mask = np.zeros(len(values), dtype=np.bool_)
+    mask[order[rank < (wanted[ranked] if wanted.ndim else wanted)]] = True
+    return mask
+
+
+def unit_range(losses: npt.ArrayLike) -> Floats:
+    """Losses scaled to 0..1 as the mixture does it, so that those of several epochs can be averaged.
+
+    Args:
+        losses: One loss per sample, (N,); NaN where there is none.
+
+    Returns:
+        (N,), NaN where the loss is.
+
+    Raises:
+        DataError: The losses aren't one value per sample.
+    """
+    values = _losses(losses).copy()
+    known = ~np.isnan(values)
+    values[known] = _unit_range(values[known])
+    return values
 
 
 def _losses(losses: npt.ArrayLike) -> Floats:
