@@ -18,6 +18,7 @@ from deft.export.outcomes import Outcome, final_classes
 
 UNREADABLE = "unreadable"
 LEFT_OUT = "left_out.csv"
+AS_GIVEN, NOBODY = "as given", "-"
 _CHANGE = {"keep": "kept", "relabel": "relabelled", "drop": "dropped"}
 
 
@@ -120,8 +121,9 @@ class Plan:
         columns: dict[str, list[Any]] = {
             "label_before": [self.given(row) for row in rows],
             "change": [_CHANGE[self.outcomes[row].action] for row in rows],
-            "reason": [self.outcomes[row].reason or None for row in rows],
-            "by": [self.outcomes[row].by for row in rows],
+            # Never blank: readers of CSV take a blank column for numbers, and refuse splits whose columns differ.
+            "reason": [self.outcomes[row].reason or AS_GIVEN for row in rows],
+            "by": [self.outcomes[row].by or NOBODY for row in rows],
             "label_score": [round(float(scores[row]), 6) if np.isfinite(scores[row]) else None for row in rows],
             "sample_id": [self.found.sample_id[row] for row in rows],
         }
