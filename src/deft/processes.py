@@ -22,11 +22,15 @@ class Processes:
     rank: int = 0
 
     @classmethod
-    def current(cls) -> Processes:
-        """Those that `accelerate launch` or `torchrun` started."""
+    def current(cls, device: torch.device) -> Processes:
+        """Those that `accelerate launch` or `torchrun` started.
+
+        Args:
+            device: Where this one computes.
+        """
         from accelerate import PartialState
 
-        state = PartialState()
+        state = PartialState(cpu=device.type == "cpu")
         return cls(count=int(state.num_processes), rank=int(state.process_index))
 
     @property

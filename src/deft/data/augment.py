@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deft.data.photometric import COLOUR_OPERATIONS
+from deft.data.photometric import COLOUR_OPERATIONS, Operation
 from deft.errors import SettingsError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 LEVELS = 30  # RandAugment's magnitudes run from 0 to 30
 
@@ -160,6 +157,8 @@ def warp(pixels: Tensor, matrix: np.ndarray) -> Tensor:
         pixels: uint8, (B, 3, S, S).
         matrix: From places of the result to places of the image, in -1..1, (B, 2, 3).
     """
+    if not len(pixels):
+        return pixels  # PyTorch has no grid for no image
     moves = torch.from_numpy(matrix).to(pixels.device)
     grid = F.affine_grid(moves, list(pixels.shape), align_corners=False)
     moved = F.grid_sample(pixels.float(), grid, padding_mode="reflection", align_corners=False)
@@ -183,10 +182,10 @@ def cutout(pixels: Tensor, share: float, rng: np.random.Generator) -> Tensor:
     return pixels.masked_fill(square, 128)
 
 
-def _geometric() -> list[Callable[[Tensor, Tensor], Tensor]]:
+def _geometric() -> list[Operation]:
     """Shears, translations and the rotation, each a map of (b, 3, S, S) and strengths (b,) in -1..1."""
 
-    def affine(fill: Callable[[np.ndarray, np.ndarray], None]) -> Callable[[Tensor, Tensor], Tensor]:
+    def affine(fill: Callable[[np.ndarray, np.ndarray], None]) -> Operation:
         def operation(pixels: Tensor, strength: Tensor) -> Tensor:
             values = strength.cpu().numpy()
             matrix = np.tile(np.eye(2, 3, dtype=np.float32), (len(values), 1, 1))

@@ -6,9 +6,13 @@ scale are those of Cubuk et al. (NeurIPS 2020), as in AutoAugment's table.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+Operation = Callable[[Tensor, Tensor], Tensor]
 
 GREY = (0.299, 0.587, 0.114)  # of red, green and blue in luminance, as Pillow weighs them
 
@@ -75,7 +79,7 @@ def sharpness(pixels: Tensor, strength: Tensor) -> Tensor:
     return _blend(F.conv2d(padded, weight, groups=3), pixels, strength)
 
 
-COLOUR_OPERATIONS = (
+COLOUR_OPERATIONS: tuple[Operation, ...] = (
     identity,
     auto_contrast,
     equalize,

@@ -26,20 +26,20 @@ class BankLoader(Loader):
     """
 
     def __init__(self, views: np.ndarray, device: torch.device, *, strong: int = 0) -> None:
-        self._views = views
+        self.views = views
         self._device = device
         self._strong = strong
 
     def load(self, rows: Rows, rng: np.random.Generator | None, view: View = "weak") -> Tensor:
         chosen = np.zeros(len(rows), np.int64)
-        weak = len(self._views) - self._strong
+        weak = len(self.views) - self._strong
         if rng is not None and view == "weak":
             chosen = rng.integers(weak, size=len(rows))
         elif rng is not None and view == "strong":
             if not self._strong:
                 raise SettingsError("This method needs strong views, but none were kept of the images.")
             chosen = rng.integers(weak, weak + self._strong, size=len(rows))
-        return torch.from_numpy(self._views[chosen, rows]).to(self._device).float()
+        return torch.from_numpy(self.views[chosen, rows]).to(self._device).float()
 
 
 def keep_outputs(
