@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deft.data.spec import ImageSpec
 from deft.encoders.clip import ClipEncoder
 from deft.encoders.plan import PromptPlan
 from deft.prompts.dual import DualPrompts
 from deft.tuning import VPT
+
+PROMPTS = 20
 
 
 def plain_prompts(encoder: ClipEncoder, plan: PromptPlan, context: Tensor) -> Tensor:
@@ -38,17 +39,34 @@ def plain_prompts(encoder: ClipEncoder, plan: PromptPlan, context: Tensor) -> Te
     return F.normalize(model.text_projection(pooled), dim=-1)
 
 
-class PlainStep:
-    """One step of phase 1 as the authors' code takes it, in float32."""
+def plain_images(model: Any, pixels: Tensor, prompts: Tensor) -> Tensor:
+    """Unit features (B, D): whole layers of Hugging Face's CLIP over image and prompt tokens, (layers, n, W)."""
+    vision = model.vision_model
+    tokens = vision.pre_layrnorm(vision.embeddings(pixels))
+    image = tokens.shape[1]
+    for layer, own in zip(vision.encoder.layers, prompts, strict=True):
+        tokens = layer(torch.cat([tokens[:, :image], own.expand(len(tokens), -1, -1)], dim=1), None)
+    return F.normalize(model.visual_projection(vision.post_layernorm(tokens[:, 0])), dim=-1)
 
-    def __init__(
-        self, encoder: ClipEncoder, names: list[str], pixels: np.ndarray, labels: Tensor, spec: ImageSpec
-    ) -> None:
-        self.encoder, self.labels, self.spec = encoder, labels, spec
+
+class PlainStep:
+    """One step of phase 1 as the authors' code takes it, in float32.
+
+    Args:
+        encoder: Its text tower is used.
+        model: A `transformers.CLIPModel` of the same weights, as it comes; its image tower is used.
+        names: Class names.
+        pixels: Photos, uint8 (B, H, W, 3).
+        labels: Their classes, (B,).
+    """
+
+    def __init__(self, encoder: ClipEncoder, model: Any, names: list[str], pixels: np.ndarray, labels: Tensor) -> None:
+        self.encoder, self.model, self.labels, self.spec = encoder, model, labels, encoder.spec
         self.photos = [Image.fromarray(photo) for photo in pixels]
         self.prompts = DualPrompts(encoder.text, names, length=16)
-        self.attachment = VPT(length=20).attach(encoder, seed=0)
-        weights = [*self.prompts.parameters(), *self.attachment.parameters()]
+        with VPT(length=PROMPTS).attach(encoder, seed=0) as attachment:
+            self.visual = nn.Parameter(attachment.weights["prompts"].detach().clone())
+        weights = [*self.prompts.parameters(), self.visual]
         self.optimizer = torch.optim.SGD(weights, lr=0.03, momentum=0.9)
 
     def _transform(self, photo: Image.Image) -> Tensor:
@@ -59,7 +77,7 @@ class PlainStep:
 
     def run(self) -> None:
         images = torch.stack([self._transform(photo) for photo in self.photos])
-        features = self.encoder.encode_images(images)
+        features = plain_images(self.model, images, self.visual)
         scale = self.encoder.logit_scale
         positive = scale * features @ plain_prompts(self.encoder, self.prompts.plan, self.prompts.positive).T
         negative = scale * features.detach() @ plain_prompts(self.encoder, self.prompts.plan, self.prompts.negative).T

@@ -97,7 +97,7 @@ def start_images(encoder: HybridEncoder, words: Words, tree: Tree, photos: Photo
         batch = draw_batch(photos, vision.trunk.head, 448, 64, generator, 0.5)
         tokens = vision.embed(batch.grid.float())
         for layer in vision.layers:
-            tokens = layer(tokens, None)
+            tokens = layer(tokens)
         inputs.append(vision.norm(tokens[:, 0]))
         outputs.append(F.normalize(batch.target @ wanted, dim=-1))
     x, y = torch.cat(inputs), torch.cat(outputs)

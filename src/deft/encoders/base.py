@@ -16,10 +16,10 @@ from deft.encoders.text import TextTower
 class DualEncoder(nn.Module, ABC):
     """An image tower and a text tower in one space; frozen and in evaluation mode unless a tuning says otherwise.
 
-    The image tower is a stem (pixels to tokens) and a stack of transformer `layers`, each a module that maps
+    The image tower is a stem (pixels to tokens) and a stack of transformer `layers`, each a `Block` that maps
     (B, L, W) to (B, L, W). Tunings hook themselves onto the layers and need to know nothing else, so tokens
     that they append must pass through: `tower` hands whatever sequence it gets to the layers and reads its
-    result only from the tokens that it knows.
+    result only from the tokens that it knows. Of the last layer it may ask for these alone.
 
     Attributes:
         name: What the model is called in tables and saved settings: a hub id, "tiny" or a folder.
@@ -34,7 +34,7 @@ class DualEncoder(nn.Module, ABC):
     @property
     @abstractmethod
     def layers(self) -> nn.ModuleList:
-        """Transformer layers of the image tower, in order."""
+        """Transformer layers of the image tower, in order; each a `deft.encoders.block.Block`."""
 
     @property
     @abstractmethod

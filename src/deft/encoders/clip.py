@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from deft.data.spec import ImageSpec
 from deft.encoders.base import DualEncoder
+from deft.encoders.block import as_blocks, class_token
 from deft.encoders.text import CausalTextTower
 
 
@@ -38,6 +39,7 @@ class ClipEncoder(DualEncoder):
         self.name = name
         self.spec = spec
         self.text = CausalTextTower(_TextHalf(model.text_model, model.text_projection), tokenizer)
+        as_blocks(model.vision_model.encoder.layers)
         self._visual = nn.ModuleDict({"model": model.vision_model, "projection": model.visual_projection})
         self.register_buffer("_logit_scale", model.logit_scale.detach().float().exp().reshape(()))
 
@@ -70,9 +72,7 @@ class ClipEncoder(DualEncoder):
 
     def pool(self, tokens: Tensor) -> Tensor:
         model: Any = self._visual["model"]
-        for layer in self.layers:
-            tokens = layer(tokens, None)
-        pooled: Tensor = model.post_layernorm(tokens[:, 0])
+        pooled: Tensor = model.post_layernorm(class_token(self.layers, tokens))
         return pooled
 
     @property

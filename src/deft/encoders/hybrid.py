@@ -21,6 +21,7 @@ from transformers.models.clip.modeling_clip import CLIPEncoderLayer
 
 from deft.data.spec import RGB, ImageSpec
 from deft.encoders.base import DualEncoder
+from deft.encoders.block import Block, class_token
 from deft.encoders.text import CausalTextTower
 from deft.encoders.trunk import TRUNK_CHANNELS, TRUNK_STRIDE, Trunk
 from deft.errors import ModelError
@@ -122,7 +123,7 @@ class HybridVision(nn.Module):
             hidden_act="gelu",
             attn_implementation="sdpa",
         )
-        self.layers = nn.ModuleList([CLIPEncoderLayer(layer) for _ in range(config.depth)])
+        self.layers = nn.ModuleList([Block(CLIPEncoderLayer(layer)) for _ in range(config.depth)])
         self.norm = nn.LayerNorm(config.width)
         self.head = nn.Linear(config.width, config.dim, bias=False)
 
@@ -137,9 +138,7 @@ class HybridVision(nn.Module):
 
     def pool(self, tokens: Tensor) -> Tensor:
         """The class token after the last norm, (B, W), of the tokens that enter the first layer, (B, L, W)."""
-        for layer in self.layers:
-            tokens = layer(tokens, None)
-        pooled: Tensor = self.norm(tokens[:, 0])
+        pooled: Tensor = self.norm(class_token(self.layers, tokens))
         return pooled
 
     def features(self, tokens: Tensor) -> Tensor:

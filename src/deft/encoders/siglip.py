@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from deft.data.spec import ImageSpec
 from deft.encoders.base import DualEncoder
+from deft.encoders.block import as_blocks
 from deft.encoders.siglip_text import BidirectionalTextTower
 
 
@@ -30,6 +31,7 @@ class SiglipEncoder(DualEncoder):
         self.name = name
         self.spec = spec
         self.text = BidirectionalTextTower(model.text_model, tokenizer)
+        as_blocks(model.vision_model.encoder.layers)
         self._visual = model.vision_model
         self.register_buffer("_logit_scale", model.logit_scale.detach().float().exp().reshape(()))
 
@@ -65,7 +67,7 @@ class SiglipEncoder(DualEncoder):
 
     def pool(self, tokens: Tensor) -> Tensor:
         for layer in self.layers:
-            tokens = layer(tokens, None)
+            tokens = layer(tokens)
         pooled: Tensor = self._visual.head(self._visual.post_layernorm(tokens))
         return pooled
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from deft.encoders.base import DualEncoder
 from deft.errors import SettingsError
@@ -54,10 +54,10 @@ class VPT(Tuning):
         values = (torch.rand(shape, generator=generator) * 2 - 1) * bound
         prompts = nn.Parameter(values.to(encoder.device))
 
-        handles = [layers[0].register_forward_pre_hook(self._append(prompts, 0))]
-        for depth in range(1, len(prompted)):
-            handles.append(prompted[depth].register_forward_pre_hook(self._replace(prompts, depth)))
-        handles.append(layers[-1].register_forward_hook(self._drop))
+        handles = [
+            layer.register_forward_pre_hook(hook, with_kwargs=True)
+            for layer, hook in zip(layers, self._hooks(prompts, len(layers)), strict=True)
+        ]
 
         def undo() -> None:
             for handle in handles:
@@ -65,25 +65,34 @@ class VPT(Tuning):
 
         return Attachment({"prompts": prompts}, undo)
 
-    def _append(self, prompts: nn.Parameter, depth: int) -> Any:
-        def hook(layer: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-            tokens, *rest = inputs
-            return (torch.cat([tokens, _spread(prompts[depth], tokens)], dim=1), *rest)
+    def _hooks(self, prompts: nn.Parameter, layers: int) -> list[Any]:
+        """What happens before each layer; prompts of which no later layer reads anything are guests of this one."""
+        if self.depth == "deep" or layers == 1:
+            return [_invite(prompts, depth) for depth in range(layers)]
+        # Shallow prompts pass through all layers but the last, where only their keys and values are read.
+        return [_append(prompts), *[_leave] * (layers - 2), self._turn_into_guests]
 
-        return hook
-
-    def _replace(self, prompts: nn.Parameter, depth: int) -> Any:
-        def hook(layer: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-            tokens, *rest = inputs
-            kept = tokens[:, : -self.length]
-            return (torch.cat([kept, _spread(prompts[depth], tokens)], dim=1), *rest)
-
-        return hook
-
-    def _drop(self, layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> Tensor:
-        return output[:, : -self.length]
+    def _turn_into_guests(self, layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        tokens, *rest = args
+        image, prompts = tokens[:, : -self.length], tokens[:, -self.length :]
+        return (image, *rest), {**kwargs, "prompts": prompts}
 
 
-def _spread(prompts: Tensor, tokens: Tensor) -> Tensor:
-    """The same prompts (n, W) for every image of the batch, (B, n, W)."""
-    return prompts.to(tokens.dtype).expand(len(tokens), -1, -1)
+def _invite(prompts: nn.Parameter, depth: int) -> Any:
+    def hook(layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return args, {**kwargs, "prompts": prompts[depth]}
+
+    return hook
+
+
+def _append(prompts: nn.Parameter) -> Any:
+    def hook(layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        tokens, *rest = args
+        spread = prompts[0].to(tokens.dtype).expand(len(tokens), -1, -1)
+        return (torch.cat([tokens, spread], dim=1), *rest), kwargs
+
+    return hook
+
+
+def _leave(layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return args, kwargs
