@@ -24,6 +24,7 @@ OPTIONS = {
         "--method", "--model", "--noise-rate", "--out", "--precision", "--quiet", "--resume", "--seed", "--split",
         "--tuning", "--warmup", "--workers",
     },
+    "report": {"--data", "--limit", "--out", "--quiet"},
     "demo": {"--out", "--quiet"},
     "corrupt": {
         "--classes", "--image-col", "--include-self", "--label-col", "--labels", "--map", "--noise", "--out",

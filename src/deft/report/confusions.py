@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from deft.detectors.detection import Detection
 from deft.report.page import Cell, HeatMap, Table
-from deft.report.words import count, percent, plural, short, shown
+from deft.report.words import count, isolated, percent, plural, short, shown
 
 LARGEST_MAP = 20  # classes; more would be too small to read
 CLASS_ROWS = 400  # of the table per class
@@ -72,7 +72,7 @@ def _cells(counts: Ints, names: Sequence[str], columns: Sequence[str]) -> list[C
     for row, column in zip(*(axis.tolist() for axis in np.nonzero(counts)), strict=True):
         share = float(counts[row, column] / totals[row])
         says = (
-            f"{names[row]}, labelled {columns[column]}: {percent(share)} "
+            f"{isolated(names[row])}, labelled {isolated(columns[column])}: {percent(share)} "
             f"({count(int(counts[row, column]))} of {count(int(totals[row]))})"
         )
         text = f"{100 * share:.0f}" if share >= 0.005 else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -80,7 +81,7 @@ def how(found: Detection) -> tuple[Fact, ...]:
 
 def all_settings(found: Detection) -> tuple[Fact, ...]:
     """Every setting, one a line."""
-    return tuple(Fact(shown(name), shown(value)) for name, value in _flat(found.settings))
+    return tuple(Fact(shown(name), _written(value)) for name, value in _flat(found.settings))
 
 
 def sizes(images: LabeledImages) -> tuple[Fact, ...]:
@@ -120,6 +121,11 @@ def _flat(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, 
             yield from _flat(value, f"{before}{name}.")
         else:
             yield f"{before}{name}", value
+
+
+def _written(value: Any) -> str:
+    """A setting as JSON has it, so that it reads the same before and after it was stored."""
+    return shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
 
 
 def _tuning(tuning: Any) -> str:

@@ -80,12 +80,16 @@ def _card(found: Detection, row: int, rank: int, place: int, picture: str, small
 
 def _pictures(images: LabeledImages, rows: npt.NDArray[np.int64], progress: Progress) -> dict[int, tuple[str, bool]]:
     """Thumbnails in base64 by row, and whether each image is small; smaller ones where all would be too heavy."""
-    made: dict[int, tuple[str, bool]] = {}
+    ordered = np.sort(rows).tolist()  # the order of the data, in which tables are read fast
     for side in SIDES:
-        # In the order of the data, which is how tables are read fast.
-        ordered = progress.track(np.sort(rows).tolist(), "Making thumbnails", total=len(rows))
-        made = {row: _picture(images, row, side) for row in ordered}
-        if sum(len(text) for text, _ in made.values()) <= BYTES:
+        made: dict[int, tuple[str, bool]] = {}
+        weight = 0
+        for row in progress.track(ordered, "Making thumbnails", total=len(ordered)):
+            made[row] = _picture(images, row, side)
+            weight += len(made[row][0])
+            if weight > BYTES and side != SIDES[-1]:
+                break
+        else:
             break
     return made
 

@@ -47,6 +47,7 @@ def check_names(found: Detection) -> tuple[NameNote, ...]:
         notes.append(_note(codes[:MOST], f"{says} nothing to a model that reads words; give words with --classes."))
     words = [name for name in classes if not _is_code(name)]
     notes += [_note(pair, "the same but for case, plural or punctuation.") for pair in _same(words)[:MOST]]
+    notes += [_note(group[:MOST], "differ only in a number.") for group in _numbered(words)[:MOST]]
     notes += [_note(pair, "spelt almost alike: one class or two?") for pair in _alike(words)[:MOST]]
     notes += list(_mutual(found))[:MOST]
     return tuple(notes)
@@ -74,16 +75,24 @@ def _same(names: Sequence[str]) -> list[tuple[str, ...]]:
     return [tuple(group) for plain, group in groups.items() if len(group) > 1 and plain]
 
 
+def _numbered(names: Sequence[str]) -> list[tuple[str, ...]]:
+    groups = defaultdict(list)
+    for name in names:
+        if re.search(r"\d", name):
+            groups[re.sub(r"\d+", "#", _plain(name))].append(name)
+    return [tuple(group) for group in groups.values() if len(group) > 1]
+
+
 def _alike(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Pairs of names with nearly the same letters; pairs of letters choose whom to compare."""
-    plain = [_plain(name) for name in names[:COMPARED]]
+    """Pairs of names with nearly the same letters, closest first; pairs of letters choose whom to compare."""
+    plain = [re.sub(r"\d+", "", _plain(name)) for name in names[:COMPARED]]
     found = []
     for one, other in _candidates(plain):
         if plain[one] != plain[other]:
             ratio = difflib.SequenceMatcher(None, plain[one], plain[other], autojunk=False).ratio()
             if ratio >= ALIKE:
-                found.append((names[one], names[other]))
-    return found
+                found.append((ratio, names[one], names[other]))
+    return [(one, other) for _, one, other in sorted(found, key=lambda pair: -pair[0])]
 
 
 def _candidates(plain: Sequence[str]) -> Iterator[tuple[int, int]]:

@@ -81,7 +81,7 @@ def threshold(p_clean: Floats, flagged: npt.NDArray[np.bool_]) -> float | None:
     """
     low = float(p_clean[flagged].max()) if flagged.any() else 0.0
     high = float(p_clean[~flagged].min()) if (~flagged).any() else 1.0
-    if low > high:
+    if low >= high:
         return None
     return 0.5 if low <= 0.5 <= high else (low + high) / 2
 

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from deft.report.page import Page
 from deft.report.plots import HEIGHT, WIDTH
+from deft.report.words import count
 
 
 def render(page: Page) -> str:
@@ -24,6 +25,7 @@ def render(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    templates.filters["thousands"] = count
     script = templates.get_template("copy.js").render()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return templates.get_template("report.html").render(

@@ -23,6 +23,11 @@ def shown(text: object) -> str:
     )
 
 
+def isolated(text: str) -> str:
+    """Text whose marks of direction reach no further, for places that hold no elements (titles, alt texts)."""
+    return f"\u2068{text}\u2069"
+
+
 def short(text: str, length: int) -> str:
     """Text of at most so many characters, the end given up for an ellipsis."""
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pytest
 
 from deft.data.images import LabeledImages
 from deft.data.readers import ArrayReader
 from deft.detectors.detection import Detection, Verdicts, new_detection
 
 Made = tuple[LabeledImages, Detection]
-Make = Callable[..., Made]
 
 
 def make(count: int = 40, classes: Sequence[str] = ("cat", "dog", "bird"), **changes: Any) -> Made:
@@ -47,9 +45,3 @@ def make(count: int = 40, classes: Sequence[str] = ("cat", "dog", "bird"), **cha
     info = {"wall_seconds": 61.0, "peak_memory_mb": 1234, "versions": {"torch": "2"}, **changes.pop("info", {})}
     assert not changes
     return images, new_detection(images, verdicts, read_errors=errors, settings=settings, info=info)
-
-
-@pytest.fixture
-def a_run() -> Make:
-    """Makes images and the verdicts on them."""
-    return make
