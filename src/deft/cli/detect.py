@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from deft.cli.again import open_again
 from deft.cli.methods import Choice, MethodName, PrecisionName, TuningName, build_detector, build_tuning
 from deft.cli.report import REPORT, write_report
 from deft.cli.run_folder import check_outside, check_run
@@ -25,11 +26,12 @@ DATA, TRAINING, OUTPUT = "What is read", "How it learns", "What comes out"
 
 
 def detect(
+    context_of_command: typer.Context,
     data: Annotated[
         str,
         typer.Argument(
             metavar="DATA",
-            help="Folder of class folders, CSV, TSV, JSONL or Parquet table, or Hugging Face data set id.",
+            help="Folder of class folders, CSV, TSV, JSONL or Parquet table, Hugging Face data set id; or a RUN.",
             show_default=False,
         ),
     ],
@@ -59,6 +61,14 @@ def detect(
         typer.Option(metavar="FILE", help="Class names, one a line, for integer labels.", rich_help_panel=DATA),
     ] = None,
     split: Annotated[str | None, typer.Option(help="Only this split.", rich_help_panel=DATA)] = None,
+    with_reviews: Annotated[
+        bool,
+        typer.Option(
+            "--with-reviews",
+            help="DATA is a run: judge it again as before, with what was decided in deft review as true.",
+            rich_help_panel=DATA,
+        ),
+    ] = False,
     limit: Annotated[
         int | None,
         typer.Option(min=2, help="Only this many images, drawn by the seed.", rich_help_panel=DATA),
@@ -166,33 +176,29 @@ def detect(
         raise SettingsError(f"--fail-on-issues must lie in 0..1, not {fail_on_issues}.")
 
     from deft.cli.progress import choose_progress
-    from deft.data.load import load_images
     from deft.detectors.base import Workspace
     from deft.detectors.saved_run import Source
     from deft.encoders.load import load_encoder
 
     progress = choose_progress(quiet=quiet)
     build_tuning(choice)  # says what is wrong with it before anything is read
-    images = load_images(
-        data,
-        labels=labels,
-        classes=classes,
-        split=split,
-        image_column=image_col,
-        label_column=label_col,
-        clean_column=clean_col,
-        progress=progress,
-    )
-    if limit is not None and limit < len(images):
-        images = _sample(images, limit, seed)
-    space = Workspace(out, resume, workers, progress)
-    if detector is None:
-        found = _learn(build_detector(choice, load_encoder(model, device=device)), images, space, out)
+    again = open_again(Path(data), context_of_command) if with_reviews else None
+    if again is not None:
+        source, images = again.source, again.images
     else:
+        source = Source(data, _text(labels), _text(classes), split, image_col, label_col, clean_col)
+        images = _sample(source.open(progress), limit, seed)
+    space = Workspace(out, resume, workers, progress)
+    if detector is not None:
         found = _judge(detector, device, images, space)
+    else:
+        learner = again.detector(device) if again else build_detector(choice, load_encoder(model, device=device))
+        found = _learn(learner, images, space, out)
+    if again is not None:
+        found = again.finish(found, out)
     found.save(out)
-    Source(data, _text(labels), _text(classes), split, image_col, label_col, clean_col).save(out)
-    write_report(images, found, out / REPORT, data, progress=progress)
+    source.save(out)
+    write_report(images, found, out / REPORT, source.data, progress=progress)
     _report(found, out, output_format)
     judged = int(found.judged.sum())
     if fail_on_issues is not None and int(found.is_label_issue.sum()) > fail_on_issues * judged:
@@ -221,10 +227,12 @@ def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
 
-def _sample(images: LabeledImages, limit: int, seed: int) -> LabeledImages:
-    """Some of the images, drawn at random, in their order."""
+def _sample(images: LabeledImages, limit: int | None, seed: int) -> LabeledImages:
+    """Some of the images, drawn at random, in their order; all without a limit."""
     import numpy as np
 
+    if limit is None or limit >= len(images):
+        return images
     drawn = np.random.default_rng(seed).choice(len(images), size=limit, replace=False)
     return images.keep(np.sort(drawn))
 
@@ -257,3 +265,7 @@ def _report(found: Detection, out: Path, output_format: str) -> None:
     console.print(plain("Every image with its verdict: " + printable(files["labels.csv"])))
     kept = ", detector/ (for new images: deft detect NEW -o RUN2 --detector ...)" if (out / "detector").is_dir() else ""
     console.print(plain(f"Also written: labels.parquet, summary.json{kept}"))
+    reviews = found.info.get("reviews")
+    if reviews is not None:
+        told = "{kept} labels confirmed, {corrected} corrected, {set_aside} images set aside".format(**reviews)
+        console.print(plain(f"With reviews: {told}. See what changed: deft review {out}"))

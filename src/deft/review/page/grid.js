@@ -31,7 +31,7 @@ export class Grid {
 
   tile(item, place) {
     return el("div", {
-      role: "option", class: "tile", "data-id": item.id, tabindex: "-1",
+      role: "option", class: item.flagged ? "tile doubted" : "tile", "data-id": item.id, tabindex: "-1",
       onclick: (event) => this.click(place, event.shiftKey),
       onfocus: () => { this.at = place; this.mark(); },
     }, picture(item, this.sides[0]),

@@ -6,7 +6,7 @@ const SHOWN = 5;
 
 /** The view of one image. `act` takes an action and, for "label", the class. */
 export function single(item, sides, act) {
-  return el("article", { class: "single", "aria-label": `Image ${item.name}` },
+  return el("article", { class: item.flagged ? "single doubted" : "single", "aria-label": `Image ${item.name}` },
     el("figure", {}, picture(item, sides[1]),
       el("figcaption", {}, name(item.name))),
     el("div", { class: "facts" },
