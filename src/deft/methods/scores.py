@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from deft.data.batches import Batches
+from deft.errors import ModelError
 from deft.losses import cross_entropy
 
 
@@ -24,6 +25,9 @@ def score_pass(network: nn.Module, train: Batches, score: Callable[[Tensor, Tens
 
     Returns:
         float32, (N,) or (N, ...), NaN in rows that don't take part.
+
+    Raises:
+        ModelError: A value is not finite.
     """
     mode = network.training
     network.eval()
@@ -36,6 +40,11 @@ def score_pass(network: nn.Module, train: Batches, score: Callable[[Tensor, Tens
                 shape = (len(train.labels), *values.shape[1:])
                 table = torch.full(shape, float("nan"), device=values.device)
             table[index] = values
+            # A choice made from such values would be empty, and the run would go on learning nothing.
+            if not values.isfinite().all():
+                raise ModelError(
+                    "The network's scores of the training samples became infinite or NaN; try a smaller rate."
+                )
     network.train(mode)
     return torch.full((len(train.labels),), float("nan"), device=train.device) if table is None else table
 

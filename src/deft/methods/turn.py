@@ -1,0 +1,131 @@
+"""Clean with a linear probe, then tune everything (Ahn et al., IJCAI 2024; TURN)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deft.classifiers.base import Classifier
+from deft.data.batches import Batches
+from deft.errors import SettingsError
+from deft.fit import Method
+from deft.losses import cross_entropy, generalized_cross_entropy
+from deft.methods.base import LearningMethod, Setting
+from deft.methods.scores import score_losses
+from deft.selection import class_quota_mask, two_component_posterior
+
+DRAW = 41  # tells this draw's generator from the others of an epoch
+
+
+@dataclass(frozen=True)
+class TURN(LearningMethod):
+    """Train only the head with GCE, clean the data by its losses, then tune everything on as many of each class.
+
+    Noisy labels spoil good features when everything is tuned from the start; a head alone can't spoil them
+    (Algorithm 1 of the paper). The authors published no code, and this follows their abstract and a reader's notes
+    of the algorithm: the threshold, the lengths of the stages and cleaning before every epoch are assumptions.
+    The quota is the smallest number of clean labels that any class has; since a single poor class would throw away
+    the rest, it is kept at a share of the mean number, and a class with fewer gives what it has.
+
+    Args:
+        probing: Share of the epochs in which only the head learns.
+        probe_rate: What the learning rate is multiplied by in them: 200 makes 0.1 of the usual 5e-4 of SGD; with
+            Adam about 1 is right.
+        q: Exponent of GCE.
+        threshold: A label is clean if its posterior probability, in its class's mixture, is above it.
+        floor: Least quota, as a share of the mean number of clean labels of the classes that have any.
+        reclean_every: Epochs between two cleanings, once everything is tuned.
+    """
+
+    probing: float = 0.5
+    probe_rate: float = 200.0
+    q: float = 0.7
+    threshold: float = 0.5
+    floor: float = 0.5
+    reclean_every: int = 1
+    citation: ClassVar[str] = (
+        "S. Ahn, S. Kim, J. Ko, S.-Y. Yun: Fine-tuning Pre-trained Models for Robustness under Noisy Labels. "
+        "IJCAI 2024."
+    )
+
+    def __post_init__(self) -> None:
+        for name, value in (("probing", self.probing), ("floor", self.floor)):
+            if not 0 <= value <= 1:
+                raise SettingsError(f"{name} is a share in 0..1, not {value}.")
+        if not self.probe_rate > 0:
+            raise SettingsError(f"The factor of the learning rate must be positive, not {self.probe_rate}.")
+        if not 0 < self.q <= 1:
+            raise SettingsError(f"The exponent q lies between 0 and 1, not {self.q}.")
+        if not 0 <= self.threshold < 1:
+            raise SettingsError(f"The threshold is a probability in 0..1, below 1, not {self.threshold}.")
+        if self.reclean_every < 1:
+            raise SettingsError(f"At least 1 epoch lies between two cleanings, not {self.reclean_every}.")
+
+    def build(self, setting: Setting) -> Method:
+        return _TURNTraining(setting.network(setting.seed), self, setting)
+
+
+class _TURNTraining(Method):
+    clean: Tensor
+
+    def __init__(self, network: Classifier, settings: TURN, setting: Setting) -> None:
+        super().__init__()
+        self.network = network
+        self._settings = settings
+        self._seed = setting.seed
+        self._begin = max(1, round(settings.probing * setting.epochs)) if settings.probing else 0
+        self.register_buffer("clean", torch.zeros(len(setting.labels), dtype=torch.bool))
+
+    def rate_scale(self, epoch: int) -> float:
+        return self._settings.probe_rate if epoch < self._begin else 1.0
+
+    def losses(self, train: Batches, epoch: int) -> Iterator[Tensor]:
+        return self._probe(train, epoch) if epoch < self._begin else self._tune(train, epoch)
+
+    def _probe(self, train: Batches, epoch: int) -> Iterator[Tensor]:
+        """Only the head learns; below it not even the statistics of a batch normalisation move."""
+        self.network.eval()
+        for batch in train.epoch(epoch):
+            with torch.no_grad():
+                features = self.network.features(batch.inputs)
+            scores = self.network.classify(features)
+            values = generalized_cross_entropy(scores, batch.labels, q=self._settings.q)
+            yield values.sum() / max(len(batch), 1)
+
+    def _tune(self, train: Batches, epoch: int) -> Iterator[Tensor]:
+        if (epoch - self._begin) % self._settings.reclean_every == 0:
+            losses = score_losses(self.network, train).cpu()
+            posterior = two_component_posterior(losses, seed=self._seed, labels=train.labels)
+            self.clean = torch.from_numpy(posterior > self._settings.threshold)
+        for batch in train.subset(self._draw(train, epoch)).epoch(epoch):
+            values = cross_entropy(self.network(batch.inputs), batch.labels)
+            yield values.sum() / max(len(batch), 1)
+
+    def _draw(self, train: Batches, epoch: int) -> np.ndarray:
+        """Rows of the epoch: the same number of clean ones of each class, drawn anew."""
+        clean = self.clean.cpu().numpy()
+        rng = np.random.default_rng([train.seed, epoch, DRAW])
+        lots = np.where(clean, rng.random(len(clean)), np.nan)
+        quota = balanced_quota(train.labels[clean], floor=self._settings.floor)
+        return np.flatnonzero(class_quota_mask(lots, train.labels, quota))
+
+    def predict(self, inputs: Tensor) -> Tensor:
+        scores: Tensor = self.network(inputs)
+        return scores
+
+
+def balanced_quota(labels: np.ndarray, *, floor: float) -> int:
+    """Samples to take per class: as many as the smallest class has, but no less than a share of the mean.
+
+    Args:
+        labels: Of the clean samples, (n,); a class that isn't there doesn't count.
+        floor: The share.
+    """
+    counts = np.unique(labels, return_counts=True)[1]
+    return max(int(counts.min()), math.ceil(floor * counts.mean())) if len(counts) else 0
