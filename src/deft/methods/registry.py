@@ -1,0 +1,48 @@
+"""The methods by the names that the command line and saved settings use; each is loaded when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
+
+from deft.errors import SettingsError
+from deft.methods.base import LearningMethod
+
+METHODS: Mapping[str, str] = MappingProxyType(
+    {
+        "ce": "deft.methods.cross_entropy:CE",
+        "gce": "deft.methods.gce:GCE",
+        "truncated-gce": "deft.methods.gce:TruncatedGCE",
+        "sce": "deft.methods.sce:SCE",
+        "elr": "deft.methods.elr:ELR",
+        "gmm": "deft.methods.gmm:GMM",
+        "co-teaching": "deft.methods.co_teaching:CoTeaching",
+        "rolt": "deft.methods.rolt:RoLT",
+        "unicon": "deft.methods.unicon:UNICON",
+        "longremix": "deft.methods.longremix:LongReMix",
+        "promix": "deft.methods.promix:ProMix",
+        "turn": "deft.methods.turn:TURN",
+    }
+)
+"""Name to `module:class`, in the order of `methods.md`."""
+
+
+def method_class(name: str) -> type[LearningMethod]:
+    """The settings class of a method.
+
+    Args:
+        name: A key of `METHODS`.
+
+    Raises:
+        SettingsError: There is no method of that name.
+
+    Example:
+        >>> method_class("gce")(q=0.5)
+        GCE(q=0.5, warmup=0)
+    """
+    if name not in METHODS:
+        raise SettingsError(f"Unknown method {name!r}. Known: {', '.join(METHODS)}.")
+    module, attribute = METHODS[name].split(":")
+    found: type[LearningMethod] = getattr(import_module(module), attribute)
+    return found
