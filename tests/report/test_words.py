@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from deft.report.words import count, percent, score, short, shown
+from deft.data.shown import shown
+from deft.report.words import count, percent, score, short
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pandas as pd
 
 from deft.data.hf_export import push_table
 from deft.data.images import LabeledImages
+from deft.detectors.notebook import SHOWN, notebook_table
 from deft.detectors.sharing import cleanlab_issues
 from deft.detectors.stored import floats, most_probable, read_columns, write_files
 from deft.detectors.summary import summarize
@@ -40,7 +41,7 @@ class Verdicts:
     noise_threshold: np.ndarray | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Detection:
     """A verdict on every image of a data set, in its order.
 
@@ -55,6 +56,7 @@ class Detection:
         settings: All that determined the verdicts.
         info: How the run went: versions, wall seconds, peak memory, fingerprints.
         clean_labels: The truth where it is known, (N,).
+        images: What was judged, where it is at hand: notebooks show thumbnails of it. It is not saved.
 
     Example:
         >>> found = DeFT(load_encoder("tiny")).detect(images)  # doctest: +SKIP
@@ -71,9 +73,16 @@ class Detection:
     settings: Mapping[str, Any]
     info: Mapping[str, Any] = field(default_factory=dict)
     clean_labels: np.ndarray | None = None
+    images: LabeledImages | None = field(default=None, compare=False)
 
     def __len__(self) -> int:
         return len(self.sample_id)
+
+    def __repr__(self) -> str:
+        return f"Detection({len(self)} images, {len(self.classes)} classes, {int(self.is_label_issue.sum())} flagged)"
+
+    def _repr_html_(self) -> str:
+        return notebook_table(self.suspects(SHOWN), repr(self), self.sample_id, self.images)
 
     @property
     def p_clean(self) -> np.ndarray:
@@ -232,6 +241,7 @@ def new_detection(
         settings=settings,
         info=info,
         clean_labels=images.clean_labels,
+        images=images,
     )
 
 

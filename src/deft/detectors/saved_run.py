@@ -113,7 +113,8 @@ def open_run(folder: str | Path, *, data: str | None = None) -> tuple[Detection,
     found = Detection.load(folder)
     source = Source.load(folder)
     images = (source if data is None else replace(source, data=data)).open()
-    return found, _same_rows(images, found, source.data if data is None else data)
+    images = _same_rows(images, found, source.data if data is None else data)
+    return replace(found, images=images), images
 
 
 def _same_rows(images: LabeledImages, found: Detection, data: str) -> LabeledImages:

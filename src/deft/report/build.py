@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deft.data.images import LabeledImages
+from deft.data.shown import shown
 from deft.detectors.detection import Detection
 from deft.errors import DataError, SettingsError
 from deft.files import replace_file
@@ -19,7 +20,7 @@ from deft.report.gallery import build_gallery
 from deft.report.names import check_names
 from deft.report.page import Fact, Page, Plot, Table
 from deft.report.render import render
-from deft.report.words import count, percent, shown
+from deft.report.words import count, percent
 
 
 @dataclass(frozen=True)

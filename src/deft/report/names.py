@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from deft.data.shown import shown
 from deft.detectors.detection import Detection
 from deft.report.page import NameNote
-from deft.report.words import percent, plural, shown
+from deft.report.words import percent, plural
 
 MOST = 30  # notes of a kind
 ALIKE = 0.85  # of difflib's ratio: "apple tree" and "maple tree" reach it, "cat" and "car" don't

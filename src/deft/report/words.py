@@ -1,31 +1,8 @@
-"""Numbers and untrusted text as a person reads them."""
+"""Numbers and long names as a person reads them."""
 
 from __future__ import annotations
 
 import math
-import unicodedata
-
-CONTROL = ("Cc", "Cs", "Zl", "Zp")  # control characters, lone surrogates, line and paragraph separators
-
-
-def shown(text: object) -> str:
-    """Text on one line that any file can hold: control characters and lone surrogates as escapes.
-
-    Marks of direction stay; the page puts names into isolates of their own instead.
-
-    Example:
-        >>> shown("a\\x00b")
-        'a\\\\x00b'
-    """
-    return "".join(
-        char.encode("unicode_escape").decode("ascii") if unicodedata.category(char) in CONTROL else char
-        for char in str(text)
-    )
-
-
-def isolated(text: str) -> str:
-    """Text whose marks of direction reach no further, for places that hold no elements (titles, alt texts)."""
-    return f"\u2068{text}\u2069"
 
 
 def short(text: str, length: int) -> str:
