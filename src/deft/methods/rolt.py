@@ -75,6 +75,8 @@ class _RoLTTraining(Method):
         self._begin = max(1, round(settings.start * setting.epochs)) if settings.start else 0
 
     def losses(self, train: Batches, epoch: int) -> Iterator[Tensor]:
+        if not len(train.rows):
+            return
         clean = self._look(train)
         for batch in train.epoch(epoch):
             certain = F.one_hot(batch.labels, self.network.classes).float()

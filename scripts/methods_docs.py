@@ -1,0 +1,67 @@
+"""Writes docs/methods.md from the methods' own docstrings, defaults and citations; a test fails when it is stale.
+
+python scripts/methods_docs.py
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+from deft.methods.base import LearningMethod
+from deft.methods.registry import METHODS, method_class
+
+PAGE = Path(__file__).parent.parent / "docs" / "methods.md"
+HEAD = """\
+# Methods that learn from noisy labels
+
+Made from the methods' own docstrings by `python scripts/methods_docs.py`. Each is a frozen value that goes into
+`deft.adapt(backbone, images, method=...)`, or a name for `deft adapt --method`; all run through one loop
+(`deft.fit`), with every tuning and every backbone. None of them ever sees true labels; only those that say so read
+a stated noise rate. How they compare on real photos: [benchmarks](benchmarks.md).
+"""
+
+
+def page() -> str:
+    """The page's text."""
+    parts = [HEAD]
+    for name in METHODS:
+        parts += _section(name, method_class(name))
+    return "\n".join(parts)
+
+
+def _section(name: str, kind: type[LearningMethod]) -> list[str]:
+    text, _, arguments = inspect.cleandoc(kind.__doc__ or "").partition("Args:")
+    text = text.partition("Example:")[0]
+    lines = [f"## {kind.__name__} (`{name}`)", "", text.strip(), "", f"*{kind.citation}*", ""]
+    meanings = _meanings(arguments.partition("Example:")[0])
+    rows = []
+    for field in fields(kind):  # type: ignore[arg-type]
+        default = "" if field.default is MISSING else f"`{field.default!r}`"
+        rows.append(f"| `{field.name}` | {default} | {meanings.get(field.name, '')} |")
+    if rows:
+        lines += ["| setting | default | meaning |", "|---|---|---|", *rows, ""]
+    presets = [
+        f"- `{kind.__name__}.{preset}()`: {inspect.getdoc(function) or ''}".split("\n")[0]
+        for preset, function in inspect.getmembers(kind, inspect.ismethod)
+        if not preset.startswith("_")
+    ]
+    return [*lines, *presets, ""] if presets else lines
+
+
+def _meanings(arguments: str) -> dict[str, str]:
+    """Setting to its meaning, from the Args section of a docstring."""
+    found: dict[str, str] = {}
+    name = ""
+    for line in inspect.cleandoc(arguments).splitlines():
+        if line and not line.startswith(" ") and ": " in line:
+            name, _, meaning = line.partition(": ")
+            found[name] = meaning
+        elif name and line.strip():
+            found[name] += " " + line.strip()
+    return {key: value.replace("|", "/") for key, value in found.items()}
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
