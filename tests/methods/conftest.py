@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from deft.classifiers.base import Classifier
 from deft.classifiers.linear import seeded_linear
@@ -25,14 +25,16 @@ JITTER = {"plain": 0.0, "weak": 0.1, "strong": 0.5}
 class Table(Loader):
     """Rows of a table; a view adds noise, the strong one more of it."""
 
-    def __init__(self, values: Tensor) -> None:
+    def __init__(self, values: Tensor, *, jitter: float = 1.0) -> None:
         self.values = values
+        self.jitter = jitter
 
     def load(self, rows: Rows, rng: np.random.Generator | None, view: View = "weak") -> Tensor:
         plain = self.values[torch.from_numpy(rows)]
         if rng is None:
             return plain
-        return plain + JITTER[view] * torch.from_numpy(rng.normal(size=tuple(plain.shape)).astype(np.float32))
+        noise = torch.from_numpy(rng.normal(size=tuple(plain.shape)).astype(np.float32))
+        return plain + self.jitter * JITTER[view] * noise
 
 
 class Perceptron(Classifier):
@@ -50,6 +52,22 @@ class Perceptron(Classifier):
 
     def classify(self, features: Tensor) -> Tensor:
         scores: Tensor = self.head(features)
+        return scores
+
+
+class Shift(Classifier):
+    """Says of each sample the scores that it is given, plus a trainable shift that starts at zero."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.width = self.classes = classes
+        self.shift = nn.Parameter(torch.zeros(classes))
+
+    def features(self, inputs: Tensor) -> Tensor:
+        return inputs
+
+    def classify(self, features: Tensor) -> Tensor:
+        scores: Tensor = features + self.shift
         return scores
 
 
@@ -147,5 +165,42 @@ def table_setting() -> TableSetting:
         loader = Table(torch.from_numpy(values))
         train = Batches(loader, given, taking_part, batch_size=batch_size, seed=seed, device=CPU)
         return Problem(setting, train, truth, torch.from_numpy(test), test_truth)
+
+    return make
+
+
+ScoreSetting = Callable[..., Problem]
+
+
+@pytest.fixture
+def score_setting() -> ScoreSetting:
+    """Make a problem whose samples are the scores themselves: `score_setting(scores, labels, batch_size=..., ...)`."""
+
+    def make(
+        scores: object,
+        labels: Sequence[int],
+        *,
+        batch_size: int = 100,
+        epochs: int = 10,
+        noise_rate: float | None = None,
+        rows: Sequence[int] | None = None,
+    ) -> Problem:
+        values = torch.as_tensor(scores, dtype=torch.float32)
+        given = np.asarray(labels, np.int64)
+        classes = values.shape[1]
+        taking_part = np.arange(len(given)) if rows is None else np.asarray(rows, np.int64)
+        setting = Setting(
+            network=lambda _: Shift(classes),
+            labels=given,
+            rows=taking_part,
+            classes=classes,
+            epochs=epochs,
+            seed=0,
+            device=CPU,
+            noise_rate=noise_rate,
+        )
+        loader = Table(values, jitter=0.0)
+        train = Batches(loader, given, taking_part, batch_size=batch_size, seed=0, device=CPU)
+        return Problem(setting, train, given, values, given)
 
     return make
