@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from deft.export.media import Media, find_media, told_of
+from deft.export.names import distinct, safe_name
 from deft.export.plan import Plan, Written
 from deft.progress import Progress
 
@@ -36,18 +37,26 @@ def write_fiftyone(plan: Plan, folder: Path, target: Path, progress: Progress) -
         DataError: A file's name is not UTF-8.
     """
     media = find_media(plan, folder, target, progress)
-    samples = [_sample(plan, row, path) for row, path in zip(media.rows, media.paths, strict=True)]
+    paths = [_from_folder(path, target.expanduser().resolve()) for path in media.paths]
+    samples = [_sample(plan, row, path) for row, path in zip(media.rows, paths, strict=True)]
     _write(folder / "metadata.json", {"media_type": "image", "info": {"classes": list(plan.classes)}})
     _write(folder / "samples.json", {"samples": samples})
-    _write(folder / "data.json", dict(zip(_keys(plan, media), media.paths, strict=True)))
+    _write(folder / "data.json", dict(zip(_keys(plan, media), paths, strict=True)))
     _write(folder / "labels.json", {"classes": list(plan.classes), "labels": _labels(plan, media)})
-    return Written(("samples.json", "labels.json"), len(samples), told_of(media))
+    how = f'Open it with: fiftyone.Dataset.from_dir("{target}", fiftyone.types.LegacyFiftyOneDataset)'
+    return Written(("samples.json", "labels.json"), len(samples), (*told_of(media), how))
 
 
 def mistakenness(plan: Plan, row: int) -> float | None:
     """How likely the given label of a row is wrong, 0..1; None where the image was not judged."""
     score = float(plan.found.p_clean[row])
     return round(1 - score, 6) if np.isfinite(score) else None
+
+
+def _from_folder(path: str, folder: Path) -> str:
+    """Relative where the image lies in the export itself, which may then be moved."""
+    place = Path(path)
+    return place.relative_to(folder).as_posix() if folder in place.parents else path
 
 
 def _sample(plan: Plan, row: int, path: str) -> dict[str, Any]:
@@ -79,8 +88,9 @@ def _classification(label: str | None, confidence: float | None) -> dict[str, An
 
 
 def _keys(plan: Plan, media: Media) -> list[str]:
-    """Names that join labels to files; sample ids, because a file may be there twice."""
-    return [plan.found.sample_id[row] for row in media.rows]
+    """Names that join labels to files: sample ids without dots and slashes, at which the importer cuts names."""
+    ids = (plan.found.sample_id[row] for row in media.rows)
+    return distinct(safe_name(name.replace("/", "-").replace(".", "_")) for name in ids)
 
 
 def _labels(plan: Plan, media: Media) -> dict[str, dict[str, Any]]:

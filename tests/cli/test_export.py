@@ -1,0 +1,165 @@
+"""`deft export` and `deft apply` from a run folder, and what they refuse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from deft.cli.app import app
+from deft.data.load import load_images
+from deft.decisions import Decision, Decisions, now
+from deft.detectors.detection import Detection, Verdicts
+from deft.detectors.saved_run import Source
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    root = tmp_path / "photos"
+    for number, name in enumerate(("cat", "dog")):
+        (root / name).mkdir(parents=True)
+        for index in range(3):
+            Image.new("RGB", (6, 5), (40 * index, 100 * number, 10)).save(root / name / f"{index}.png")
+    return root
+
+
+@pytest.fixture
+def run(photos: Path, tmp_path: Path) -> Path:
+    """A run that flags cat/1, and suggests a dog."""
+    images = load_images(photos)
+    p_clean = np.array([0.9, 0.1, 0.9, 0.9, 0.9, 0.9], np.float32)
+    predicted = np.array([0, 1, 0, 1, 1, 1])
+    verdicts = Verdicts(p_clean, p_clean > 0.5, predicted, predicted[:, None], np.full((6, 1), 0.8, np.float32))
+    found = Detection(
+        images.sample_id, images.file_name, None, images.classes, images.labels, verdicts, {}, {"detector": "test"}
+    )
+    found.save(tmp_path / "run")
+    Source(str(photos)).save(tmp_path / "run")
+    return tmp_path / "run"
+
+
+def _review(run: Path, sample: str, label: str) -> None:
+    with Decisions(run) as log:
+        log.record(Decision(sample, "corrected", "cat", label, "Ada", now()), 0)
+
+
+def _deft(*arguments: object) -> Result:
+    return runner.invoke(app, [str(argument) for argument in arguments])
+
+
+def test_a_clean_folder_is_what_comes_without_options(run: Path, tmp_path: Path) -> None:
+    result = _deft("export", run, "--to", tmp_path / "clean", "-q")
+    assert result.exit_code == 0, result.stderr
+    assert "6 images in the run: keep 5, drop (verdict) 1" in result.stdout
+    assert "5 images written as imagefolder" in result.stdout
+    assert "1 images left out (1 with a wrong label by the verdict), listed in left_out.csv." in result.stdout
+    assert len(list((tmp_path / "clean").rglob("*.png"))) == 5
+
+
+@pytest.mark.parametrize(
+    ("use", "fix", "expected"),
+    [
+        ("verdicts", "relabel", ["cat", "dog", "cat"]),
+        ("verdicts", "drop", ["cat", "cat"]),
+        ("both", "relabel", ["dog", "dog", "cat"]),
+        ("both", "drop", ["dog", "cat"]),
+        ("reviews", "drop", ["dog", "cat", "cat"]),
+        ("both", "keep", ["dog", "cat", "cat"]),
+    ],
+)
+def test_whose_word_counts(run: Path, tmp_path: Path, use: str, fix: str, expected: list[str]) -> None:
+    """Ada says that cat/0 is a dog; the detector that cat/1 is."""
+    _review(run, "cat/0.png", "dog")
+    result = _deft("export", run, "--to", tmp_path / "out", "--as", "csv", "--use", use, "--fix", fix, "-q")
+    assert result.exit_code == 0, result.stderr
+    labels = pd.read_csv(tmp_path / "out" / "labels.csv")["label"].tolist()
+    assert labels == [*expected, "dog", "dog", "dog"]
+
+
+@pytest.mark.parametrize(
+    "format", ["imagefolder", "csv", "parquet", "hf", "cleanlab", "fiftyone", "labelstudio", "patch"]
+)
+def test_every_format_by_name(run: Path, tmp_path: Path, format: str) -> None:
+    result = _deft("export", run, "--to", tmp_path / "out", "--as", format, "--fix", "relabel", "-q")
+    assert result.exit_code == 0, result.stderr
+    assert f"{1 if format == 'patch' else 6} {'changes' if format == 'patch' else 'images'} written" in result.stdout
+    assert any((tmp_path / "out").iterdir())
+
+
+def test_a_patch_goes_on_and_comes_off(run: Path, photos: Path, tmp_path: Path) -> None:
+    assert _deft("export", run, "--to", tmp_path / "out", "--as", "patch", "--fix", "relabel", "-q").exit_code == 0
+    patch, once, twice, back = (tmp_path / name for name in ("out/patch.json", "1.csv", "2.csv", "3.csv"))
+    result = _deft("apply", patch, photos, "-o", once, "-q")
+    assert (result.exit_code, result.stdout) == (0, f"1 of 1 changes made: {once}\n")
+    result = _deft("apply", patch, once, "-o", twice, "-q")
+    assert (result.exit_code, result.stdout) == (0, f"0 of 1 changes made, 1 were there already: {twice}\n")
+    result = _deft("apply", patch, twice, "-o", back, "--reverse", "-q")
+    assert (result.exit_code, result.stdout) == (0, f"1 of 1 changes taken back: {back}\n")
+    read = [pd.read_csv(path)["label"].tolist() for path in (once, twice, back)]
+    assert read[0] == read[1] == ["cat", "dog", "cat", "dog", "dog", "dog"]
+    assert read[2] == ["cat"] * 3 + ["dog"] * 3
+
+
+def test_what_a_patch_could_not_do_is_listed(run: Path, photos: Path, tmp_path: Path) -> None:
+    _review(run, "cat/0.png", "dog")
+    assert _deft("export", run, "--to", tmp_path / "out", "--as", "patch", "--fix", "relabel", "-q").exit_code == 0
+    (photos / "cat" / "1.png").unlink()
+    result = _deft("apply", tmp_path / "out" / "patch.json", photos, "-o", tmp_path / "t.csv", "-q")
+    assert result.exit_code == 0
+    assert "1 of 2 changes made, 1 could not be" in result.stdout
+    assert "Not: cat/1.png: not in this data" in result.stdout
+
+
+def test_moved_images_are_found_where_they_are_said_to_be(run: Path, photos: Path, tmp_path: Path) -> None:
+    photos.rename(tmp_path / "moved")
+    assert _deft("export", run, "--to", tmp_path / "out", "-q").exit_code == 2
+    result = _deft("export", run, "--to", tmp_path / "out", "--data", tmp_path / "moved", "-q")
+    assert result.exit_code == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["RUN", "--to", "full"], "not empty"),
+        (["RUN", "--to", "photos/clean"], "inside the"),
+        (["RUN", "--to", "photos/cat/clean"], "inside the"),
+        (["RUN", "--to", "out", "--as", "coco"], "coco"),
+        (["RUN", "--to", "out", "--use", "reviews"], "No image of this run was reviewed"),
+        (["RUN", "--to", "out", "--as", "csv", "--link", "hard"], "--link belongs to"),
+        (["RUN", "--to", "out", "--root", "photos"], "--root belongs to"),
+        (["RUN", "--to", "out", "--push", "me/x"], "--push belongs to"),
+        (["RUN", "--to", "out", "--private"], "--private belongs to"),
+        (["RUN", "--to", "out", "--as", "hf", "--push", "x"], "user/name"),
+        (["photos", "--to", "out"], "holds no labels.parquet"),
+        (["nowhere", "--to", "out"], "There is no run folder"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").touch()
+    before = sorted(tmp_path.rglob("*"))
+    result = _deft("export", *["run" if option == "RUN" else option for option in options], "-q")
+    assert result.exit_code == 2
+    assert says in result.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("out", "says"),
+    [("t.txt", ".csv or .parquet"), ("photos/t.csv", "inside the data"), ("there.csv", "there already")],
+)
+def test_apply_writes_only_new_tables(run: Path, photos: Path, tmp_path: Path, out: str, says: str) -> None:
+    (tmp_path / "there.csv").write_text("mine")
+    result = _deft("apply", tmp_path / "patch.json", photos, "-o", tmp_path / out, "-q")
+    assert result.exit_code == 2
+    assert says in result.stderr
+    assert (tmp_path / "there.csv").read_text() == "mine"
