@@ -98,6 +98,8 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
+            if scope["type"] == "lifespan":  # start and end of the server; there are no web sockets here
+                await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
         refusal = self._access.refusal(scope["method"], headers)

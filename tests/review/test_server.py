@@ -1,0 +1,242 @@
+"""Who gets in, what comes out, and that no address reaches a file."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from starlette.testclient import TestClient
+
+from deft.data.images import LabeledImages
+from deft.decisions import Decisions, read_decisions
+from deft.detectors.detection import Detection
+from deft.review.access import HEADERS, Access
+from deft.review.desk import Desk
+from deft.review.pictures import Pictures
+from deft.review.serve import serve
+from deft.review.server import FILES, create_app
+
+PORT = 8123
+BASE = f"http://127.0.0.1:{PORT}"
+ORIGIN = {"origin": BASE}
+
+
+class Door:
+    """A server in this process, and the addresses that it announced."""
+
+    def __init__(self, desk: Desk, images: LabeledImages) -> None:
+        self.announced: list[str] = []
+        self.app = create_app(desk, Pictures(images), Access(PORT, self.announced.append))
+
+    def browser(self) -> TestClient:
+        return TestClient(self.app, base_url=BASE)
+
+
+@pytest.fixture
+def door(desk: Desk, images: LabeledImages) -> Door:
+    return Door(desk, images)
+
+
+@pytest.fixture
+def inside(door: Door) -> Iterator[TestClient]:
+    """A browser that opened the address."""
+    with door.browser() as client:
+        assert client.get(door.announced[-1]).status_code == 200
+        yield client
+
+
+def post(client: TestClient, path: str, body: object, **headers: str) -> tuple[int, dict[str, object]]:
+    answer = client.post(path, content=json.dumps(body), headers={"content-type": "application/json", **headers})
+    return answer.status_code, answer.json() if "json" in answer.headers["content-type"] else {"text": answer.text}
+
+
+def test_without_the_address_nothing_is_shown(door: Door) -> None:
+    with door.browser() as client:
+        for path in ("/", "/?token=guess", "/main.js", "/api/about", "/api/page", "/image?id=digit-0000"):
+            answer = client.get(path)
+            assert answer.status_code == 403, path
+            assert "deft review" in answer.text
+            assert not client.cookies
+        assert post(client, "/api/decide", {}, **ORIGIN)[0] == 403
+
+
+def test_an_address_works_once_and_the_next_is_announced(door: Door) -> None:
+    first = door.announced[0]
+    with door.browser() as one, door.browser() as two, door.browser() as three:
+        opened = one.get(first)
+        assert opened.status_code == 200
+        cookie = opened.headers["set-cookie"]
+        assert f"deft_review_{PORT}=" in cookie
+        assert "HttpOnly" in cookie
+        assert "SameSite=Strict" in cookie
+        assert one.get("/api/about").status_code == 200
+        assert one.get(first).status_code == 200  # a reload
+        assert two.get(first).status_code == 403
+        assert len(door.announced) == 2
+        assert three.get(door.announced[1]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "evil.example"},
+        {"host": f"evil.example:{PORT}"},
+        {"host": "127.0.0.1:1"},
+        {"origin": "http://evil.example"},
+        {"origin": f"https://127.0.0.1:{PORT}"},
+        {"origin": "null"},
+    ],
+)
+def test_other_hosts_and_origins_are_refused(inside: TestClient, log: Decisions, headers: dict[str, str]) -> None:
+    assert inside.get("/api/about", headers=headers).status_code == 403
+    body = {"action": "keep", "samples": [["digit-0000", 0]]}
+    assert post(inside, "/api/decide", body, **{**ORIGIN, **headers})[0] == 403
+    assert log.history() == []
+
+
+def test_a_decision_needs_its_origin(inside: TestClient, log: Decisions) -> None:
+    body = {"action": "keep", "samples": [["digit-0000", 0]]}
+    assert post(inside, "/api/decide", body)[0] == 403
+    assert post(inside, "/api/decide", body, **ORIGIN, **{"sec-fetch-site": "cross-site"})[0] == 403
+    assert inside.get("/api/decide").status_code == 405
+    assert log.history() == []
+    assert post(inside, "/api/decide", body, **ORIGIN)[0] == 200
+    assert [entry.decision.sample_id for entry in log.history()] == ["digit-0000"]
+
+
+def test_every_answer_has_the_security_headers(inside: TestClient, door: Door) -> None:
+    with door.browser() as stranger:
+        answers = [
+            inside.get("/"),
+            inside.get("/api/about"),
+            inside.get("/image?id=digit-0000"),
+            inside.get("/nowhere"),
+            stranger.get("/"),
+        ]
+    for answer in answers:
+        assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+    assert "unsafe" not in HEADERS["Content-Security-Policy"]
+    assert inside.get("/api/about").headers["cache-control"] == "no-store"
+
+
+def test_the_page_has_no_inline_script_or_style_and_asks_nobody_else(inside: TestClient) -> None:
+    for address in FILES:
+        text = inside.get(f"/{address}").text
+        assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text), address
+        assert "innerHTML" not in text
+        assert not re.search(r"<script(?![^>]*src=)|<style| style=| on\w+=\"", text), address
+
+
+def test_images_come_by_name_and_no_name_reaches_a_file(inside: TestClient, found: Detection) -> None:
+    answer = inside.get("/image", params={"id": found.sample_id[3], "side": 160})
+    assert answer.headers["content-type"] == "image/webp"
+    assert answer.content[8:12] == b"WEBP"
+    assert inside.get("/image", params={"id": found.sample_id[3], "side": 160}).content == answer.content
+    for name in ("../../etc/passwd", "/etc/passwd", "labels.csv", "..%2Freviews.sqlite", ""):
+        assert inside.get("/image", params={"id": name}).status_code == 404
+    assert inside.get("/image", params={"id": found.sample_id[3], "side": 5000}).status_code == 404
+    for path in ("/../pyproject.toml", "/page/main.js", "/%2e%2e/access.py", "/labels.csv"):
+        assert inside.get(path).status_code == 404
+
+
+def test_deciding_undoing_and_conflicts_over_http(inside: TestClient, log: Decisions) -> None:
+    page = inside.get("/api/page", params={"limit": 3}).json()
+    item = page["items"][0]
+    body = {"action": "suggest", "samples": [[item["id"], item["revision"]]]}
+    status, answer = post(inside, "/api/decide", body, **ORIGIN)
+    assert (status, answer["items"][0]["label"]) == (200, item["suggested"])  # type: ignore[index]
+    status, answer = post(inside, "/api/decide", body, **ORIGIN)
+    assert (status, answer["conflict"]) == (409, True)
+    status, answer = post(inside, "/api/undo", {"samples": [[item["id"], 1]]}, **ORIGIN)
+    assert (status, answer["items"][0]["status"]) == (200, None)  # type: ignore[index]
+    assert [entry.action for entry in log.history()] == ["decide", "undo"]
+    assert inside.get("/api/items", params={"id": [item["id"]]}).json()["items"][0]["revision"] == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/api/decide", [], 400),
+        ("/api/decide", {"action": "keep"}, 400),
+        ("/api/decide", {"action": "keep", "samples": []}, 400),
+        ("/api/decide", {"action": "keep", "samples": [["digit-0000", True]]}, 400),
+        ("/api/decide", {"action": "keep", "samples": [["digit-0000"]]}, 400),
+        ("/api/decide", {"action": "keep", "samples": [["nobody", 0]]}, 400),
+        ("/api/decide", {"action": "burn", "samples": [["digit-0000", 0]]}, 400),
+        ("/api/undo", {"samples": [["digit-0000", 0]]}, 400),
+        ("/api/decide", {"action": "x" * (1 << 20)}, 413),
+    ],
+)
+def test_nonsense_is_refused_with_a_reason(
+    inside: TestClient, log: Decisions, path: str, body: object, status: int
+) -> None:
+    found, answer = post(inside, path, body, **ORIGIN)
+    assert (found, bool(answer["error"])) == (status, True)
+    assert log.history() == []
+
+
+def test_only_json_is_a_decision(inside: TestClient) -> None:
+    answer = inside.post("/api/decide", content="{}", headers={"content-type": "text/plain", **ORIGIN})
+    assert answer.status_code == 415
+    answer = inside.post("/api/decide", content="{", headers={"content-type": "application/json", **ORIGIN})
+    assert answer.status_code == 400
+    assert inside.get("/api/page?after=soon").status_code == 400
+    assert inside.get("/api/page?verdict=maybe").status_code == 400
+
+
+def test_a_taken_port_is_one_sentence(run: Path, found: Detection, images: LabeledImages) -> None:
+    import socket
+
+    from deft.errors import SettingsError
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsError, match=f"Port {port} can't be used"):
+            serve(run, found, images, reviewer="Ada", port=port, announce=lambda address: None)
+
+
+def test_a_killed_server_loses_no_decision(run: Path, found: Detection) -> None:
+    """`deft review` itself, killed with SIGKILL right after its answer; then opened again."""
+    program = "from deft.cli import main; main()"
+    command = [sys.executable, "-c", program, "review", str(run), "--no-browser", "--reviewer", "Ada"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        address = next(line for line in server.stdout if "http://" in line).split()[-1]
+        place = urlsplit(address)
+        assert place.hostname == "127.0.0.1"
+        connection = http.client.HTTPConnection(place.netloc)
+        try:
+            connection.request("GET", f"/?{place.query}")
+            opened = connection.getresponse()
+            opened.read()
+            headers = {
+                "Cookie": str(opened.headers["Set-Cookie"]).split(";")[0],
+                "Origin": f"http://{place.netloc}",
+                "Content-Type": "application/json",
+            }
+            for sample in found.sample_id[:30]:
+                body = json.dumps({"action": "keep", "samples": [[sample, 0]]})
+                connection.request("POST", "/api/decide", body, headers)
+                answer = connection.getresponse()
+                assert answer.status == 200, answer.read()
+                answer.read()
+            os.kill(server.pid, signal.SIGKILL)
+        finally:
+            connection.close()
+            server.kill()
+    kept = read_decisions(run)
+    assert set(kept) == set(found.sample_id[:30])
+    assert {decision.status for decision in kept.values()} == {"kept"}
+    with Decisions(run) as log:
+        assert len(log.history()) == 30
