@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -123,3 +124,86 @@ def agreement_penalty(probs: Tensor, targets: Tensor) -> Tensor:
     """
     # Both near one-hot would give log 0; the clip leaves a finite loss and no gradient beyond it.
     return (1 - (probs.float() * targets.float()).sum(dim=1)).clamp(min=1e-8).log()
+
+
+def brier(logits: Tensor, targets: Tensor) -> Tensor:
+    """Mean over the classes of (p_k − t_k)² of each sample, MixMatch's loss of guesses (NeurIPS 2019, Eq. 4).
+
+    Args:
+        logits: (N, K).
+        targets: Probabilities t, (N, K).
+
+    Returns:
+        (N,).
+    """
+    return (logits.float().softmax(dim=1) - targets.float()).square().mean(dim=1)
+
+
+def prior_penalty(logits: Tensor) -> Tensor:
+    """Σ_k π_k·log(π_k / p̄_k), π uniform and p̄ the mean prediction of a batch (DivideMix, Li et al., ICLR 2020).
+
+    Args:
+        logits: (N, K).
+
+    Returns:
+        A scalar; zero for no sample.
+    """
+    count, classes = logits.shape
+    if not count:
+        return logits.float().sum()
+    # By logarithms: the mean of a class that nothing is taken for would round to zero.
+    log_means = F.log_softmax(logits.float(), dim=1).logsumexp(dim=0) - math.log(count)
+    return -(log_means + math.log(classes)).mean()
+
+
+def negative_entropy(logits: Tensor) -> Tensor:
+    """Σ_k p_k·log p_k of each sample; added to a loss it makes predictions less sure of themselves.
+
+    Args:
+        logits: (N, K).
+
+    Returns:
+        (N,), between −log K and 0.
+    """
+    logs = F.log_softmax(logits.float(), dim=1)
+    return (logs.exp() * logs).sum(dim=1)
+
+
+def jensen_shannon(label_probs: Tensor, *, unit: Literal["bits", "nats"] = "bits") -> Tensor:
+    """Jensen-Shannon divergence between a one-hot label and a prediction, from the label's probability q alone.
+
+    ½·[ln(2/(1+q)) + q·ln(2q/(1+q)) + (1−q)·ln 2]: what the other classes share among them doesn't matter.
+
+    Args:
+        label_probs: q, any shape.
+        unit: "bits" gives 0..1, "nats" 0..0.693.
+
+    Returns:
+        Same shape; it falls as q grows.
+    """
+    q = label_probs.float()
+    mean = (1 + q) / 2
+    nats = (-mean.log() + torch.xlogy(q, q / mean) + (1 - q) * math.log(2)) / 2
+    # Where the label is certain, rounding may leave a tiny negative number.
+    return (nats / math.log(2) if unit == "bits" else nats).clamp(min=0)
+
+
+def nt_xent(first: Tensor, second: Tensor, *, temperature: float) -> Tensor:
+    """Contrastive loss of each sample between two views, all other samples being its negatives (SimCLR, Eq. 1).
+
+    Args:
+        first: Vectors of one view, (N, D); their length doesn't matter.
+        second: Vectors of the other, (N, D).
+        temperature: Divides the cosines.
+
+    Returns:
+        (N,), the mean of both directions; zero for a single sample, which has no negatives.
+    """
+    count = len(first)
+    vectors = F.normalize(torch.cat([first, second]).float(), dim=1)
+    with torch.autocast(vectors.device.type, enabled=False):
+        cosines = vectors @ vectors.T / temperature
+    itself = torch.eye(2 * count, dtype=torch.bool, device=cosines.device)
+    partner = torch.arange(2 * count, device=cosines.device).roll(count)
+    losses = F.cross_entropy(cosines.masked_fill(itself, -torch.inf), partner, reduction="none")
+    return losses.view(2, count).mean(dim=0)

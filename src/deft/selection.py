@@ -103,36 +103,6 @@ def small_loss_mask(losses: npt.ArrayLike, keep_fraction: float) -> npt.NDArray[
     return mask
 
 
-def smallest_per_class(scores: npt.ArrayLike, labels: npt.ArrayLike, quota: int) -> npt.NDArray[np.bool_]:
-    """Choose the same number of samples in every class, those with the smallest scores.
-
-    A class that is smaller than its quota gives all it has, each sample once.
-
-    Args:
-        scores: One value per sample, (N,); NaN, which is never chosen, where there is none.
-        labels: Classes, (N,) integers.
-        quota: Samples per class.
-
-    Returns:
-        Whether each sample is chosen, (N,) bool; of equal scores the earlier come first.
-
-    Raises:
-        SettingsError: The quota is negative.
-        DataError: The scores or labels aren't one value per sample.
-    """
-    if quota < 0:
-        raise SettingsError(f"A quota is a number of samples per class, not {quota}.")
-    values, groups = _losses(scores), np.asarray(labels)
-    if groups.shape != values.shape:
-        raise DataError(f"There are {len(values)} scores, but the labels have the shape {groups.shape}.")
-    mask = np.zeros(len(values), dtype=np.bool_)
-    known = ~np.isnan(values)
-    for group in np.unique(groups[known]):
-        rows = np.flatnonzero(known & (groups == group))
-        mask[rows[np.argsort(values[rows], kind="stable")[:quota]]] = True
-    return mask
-
-
 def class_quota_mask(losses: npt.ArrayLike, labels: npt.ArrayLike, quota: int | npt.ArrayLike) -> npt.NDArray[np.bool_]:
     """Choose the samples of each class with the smallest losses, the same number everywhere or a number for each.
 
