@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -129,3 +130,79 @@ def siglip2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     vision = {**size, "patch_size": 8, "num_patches": 16}
     _save_random(Siglip2Model, Siglip2Config(text_config=text, vision_config=vision), folder)
     return folder
+
+
+SMALL = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "image_size": 32,
+    "patch_size": 8,
+}
+
+
+def _backbone(family: str) -> tuple[Any, Any]:
+    """Class and configuration of a small image model."""
+    import transformers as hf
+
+    stages = {"hidden_sizes": [8, 12, 16, 24], "depths": [1, 1, 1, 1]}
+    match family:
+        case "vit":
+            return hf.ViTForImageClassification, hf.ViTConfig(**SMALL, num_labels=7)
+        case "vit-21k":  # a checkpoint without a head
+            return hf.ViTModel, hf.ViTConfig(**SMALL)
+        case "dinov2":
+            return hf.Dinov2ForImageClassification, hf.Dinov2Config(**SMALL, num_labels=7)
+        case "vit_mae":
+            decoder = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+            config = hf.ViTMAEConfig(**SMALL, **{f"decoder_{name}": value for name, value in decoder.items()})
+            return hf.ViTMAEForPreTraining, config
+        case "deit-distilled":
+            return hf.DeiTForImageClassificationWithTeacher, hf.DeiTConfig(**SMALL, num_labels=7)
+        case "resnet":
+            config = hf.ResNetConfig(embedding_size=8, layer_type="basic", num_labels=7, **stages)
+            return hf.ResNetForImageClassification, config
+        case "convnext":
+            config = hf.ConvNextConfig(layer_scale_init_value=0.5, num_labels=7, image_size=32, **stages)
+            return hf.ConvNextForImageClassification, config
+        case "efficientnet":
+            config = hf.EfficientNetConfig(width_coefficient=0.25, depth_coefficient=0.1, image_size=32, num_labels=7)
+            config.hidden_dim = 320
+            return hf.EfficientNetForImageClassification, config
+        case "siglip":
+            vision = dict(SMALL)
+            return hf.SiglipForImageClassification, hf.SiglipConfig(vision_config=vision, num_labels=7)
+        case _:
+            raise ValueError(family)
+
+
+def _processor(family: str) -> dict[str, Any]:
+    side = {"height": 32, "width": 32}
+    half = {"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}
+    imagenet = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
+    match family:
+        case "resnet" | "convnext":
+            size = {"shortest_edge": 32}
+            return {"image_processor_type": "ConvNextImageProcessor", "size": size, "crop_pct": 0.875, **imagenet}
+        case "efficientnet":
+            shared = {"do_center_crop": False, "include_top": True, "resample": 2}
+            return {"image_processor_type": "EfficientNetImageProcessor", "size": side, **shared, **half}
+        case _:
+            return {"image_processor_type": "ViTImageProcessor", "size": side, "resample": 2, **half}
+
+
+@pytest.fixture(scope="session")
+def backbone_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Gives the folder of a small random image model of a family, as the hub would have it."""
+    made: dict[str, Path] = {}
+
+    def folder_of(family: str) -> Path:
+        if family not in made:
+            made[family] = tmp_path_factory.mktemp(family)
+            _save_random(*_backbone(family), made[family])
+            processor = json.dumps(_processor(family))
+            (made[family] / "preprocessor_config.json").write_text(processor)
+        return made[family]
+
+    return folder_of

@@ -9,7 +9,7 @@ import torch
 
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
-from deft.errors import SettingsError
+from deft.errors import ModelError, SettingsError
 from deft.tuning import (
     TUNINGS,
     VPT,
@@ -17,6 +17,7 @@ from deft.tuning import (
     Bias,
     Frozen,
     Full,
+    Layers,
     LoRA,
     Tuning,
     tuning_from_settings,
@@ -29,6 +30,7 @@ EVERY = [
     Adapter(width=4),
     Bias(),
     Full(),
+    Layers(),
     Frozen(),
 ]
 TRAINABLE = EVERY[:-1]
@@ -99,7 +101,7 @@ def test_state_round_trip_gives_the_same_features(encoder: DualEncoder, tuning: 
         assert torch.equal(encoder.encode_images(pixels(encoder)), trained)
 
 
-@pytest.mark.parametrize("tuning", [LoRA(rank=2), Adapter(width=4), Bias(), Full()], ids=str)
+@pytest.mark.parametrize("tuning", [LoRA(rank=2), Adapter(width=4), Bias(), Full(), Layers()], ids=str)
 def test_these_start_as_the_untuned_model(encoder: DualEncoder, tuning: Tuning) -> None:
     with torch.no_grad():
         plain = encoder.encode_images(pixels(encoder))
@@ -143,3 +145,31 @@ def test_wrong_settings_are_named() -> None:
         Adapter(width=0)
     with pytest.raises(SettingsError, match="Unknown tuning 'Magic'"):
         tuning_from_settings({"type": "Magic"})
+
+
+def test_layers_trains_the_layers_alone_as_the_authors_do(encoder: DualEncoder) -> None:
+    inside = {id(weight) for weight in encoder.layers.parameters()}
+    with Layers().attach(encoder, seed=0):
+        assert {id(weight) for weight in encoder.parameters() if weight.requires_grad} == inside
+
+
+@pytest.mark.parametrize("tuning", [LoRA(rank=2), Bias(), Full(), Layers(), Frozen()], ids=str)
+def test_what_is_merged_stays_in_the_encoders_own_weights(encoder: DualEncoder, tuning: Tuning) -> None:
+    before = set(encoder.state_dict())
+    attachment = tuning.attach(encoder, seed=0)
+    if weights := list(attachment.parameters()):
+        step(encoder, weights)
+    with torch.no_grad():
+        trained = encoder.encode_images(pixels(encoder))
+        attachment.merge()
+        attachment.detach()
+        merged = encoder.encode_images(pixels(encoder))
+    assert set(encoder.state_dict()) == before
+    torch.testing.assert_close(merged, trained, atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("tuning", [VPT(length=3), Adapter(width=4)], ids=str)
+def test_what_lies_beside_the_weights_can_not_be_merged(clip_folder: Path, tuning: Tuning) -> None:
+    encoder = load_encoder(clip_folder, device="cpu")
+    with tuning.attach(encoder, seed=0) as attachment, pytest.raises(ModelError, match="can't become part"):
+        attachment.merge()

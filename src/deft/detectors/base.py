@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from torch import nn
+
 from deft.checkpoint import Checkpoint
 from deft.data.images import LabeledImages
 from deft.detectors.detection import Detection
-from deft.encoders.base import DualEncoder
 from deft.encoders.fingerprint import encoder_fingerprint
 from deft.progress import Progress, Silent
 
@@ -38,7 +39,7 @@ class Workspace:
     progress: Progress = field(default_factory=Silent)
 
     def checkpoint(
-        self, settings: Mapping[str, object], images: LabeledImages, encoder: DualEncoder
+        self, settings: Mapping[str, object], images: LabeledImages, encoder: nn.Module
     ) -> Checkpoint | None:
         """Where a run is kept between epochs; None in a temporary folder, which nobody could resume from.
 

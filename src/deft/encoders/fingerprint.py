@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
-from deft.encoders.base import DualEncoder
+from torch import nn
 
 
-def encoder_fingerprint(encoder: DualEncoder) -> str:
+def encoder_fingerprint(encoder: nn.Module) -> str:
     """Short hash of an encoder's weights: names, shapes, and the first and last values of each."""
     digest = hashlib.blake2b(digest_size=8)
     for name, value in sorted(encoder.state_dict().items()):

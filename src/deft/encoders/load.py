@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +9,7 @@ import torch
 
 from deft.data.spec import ImageSpec
 from deft.encoders.base import DualEncoder
+from deft.encoders.hub import model_type, preprocessor_settings, quiet, unreachable
 from deft.errors import ModelError, SettingsError
 
 TINY = Path(__file__).parent / "tiny"
@@ -37,7 +35,7 @@ def load_encoder(name: str | Path, *, device: str = "auto") -> DualEncoder:
     """
     place = choose_device(device)
     folder = TINY if str(name) == "tiny" else Path(name)
-    kind = _model_type(str(name), folder)
+    kind = model_type(str(name), folder)
     if kind == "deft-hybrid":
         from deft.encoders.hybrid import load_hybrid
 
@@ -68,44 +66,6 @@ def choose_device(device: str) -> torch.device:
     return place
 
 
-def _model_type(name: str, folder: Path) -> str:
-    if (folder / "config.json").is_file():
-        path = folder / "config.json"
-    elif folder.is_dir():
-        raise ModelError(f"{name!r} is a folder without a config.json, so it holds no model.")
-    else:
-        path = _from_hub(name, "config.json")
-    try:
-        return str(json.loads(path.read_text(encoding="utf-8")).get("model_type", "unknown"))
-    except (ValueError, AttributeError) as error:
-        raise ModelError(f"{path} is not a model's configuration: {error}") from error
-
-
-def _from_hub(name: str, file: str) -> Path:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
-
-    try:
-        return Path(hf_hub_download(name, file))
-    except HFValidationError as error:
-        raise ModelError(
-            f"{name!r} is neither a local folder nor the id of a model on the hub. "
-            "Give a folder, an id such as 'openai/clip-vit-base-patch16', or 'tiny'."
-        ) from error
-    except RepositoryNotFoundError as error:
-        raise ModelError(f"The hub has no model {name!r} (or it is private and you aren't logged in).") from error
-    except Exception as error:  # the hub client raises a different class for each way a network can fail
-        raise unreachable(name) from error
-
-
-def unreachable(name: str) -> ModelError:
-    """The error of a model that is neither here nor within reach."""
-    return ModelError(
-        f"The weights of {name!r} are not on this machine and the Hugging Face hub can't be reached. "
-        "Use --model tiny (ships with deft, works offline), give a local folder, or run once with a network."
-    )
-
-
 def _load_hugging_face(name: str, kind: str) -> DualEncoder:
     from transformers import AutoModel, AutoTokenizer
 
@@ -113,7 +73,7 @@ def _load_hugging_face(name: str, kind: str) -> DualEncoder:
     from deft.encoders.siglip import SiglipEncoder
 
     try:
-        with _quiet():
+        with quiet():
             model = AutoModel.from_pretrained(name, dtype=torch.float32)
             tokenizer = AutoTokenizer.from_pretrained(name)
             spec = _read_spec(name, model.config)
@@ -130,7 +90,7 @@ def _load_hugging_face(name: str, kind: str) -> DualEncoder:
 
 def _read_spec(name: str, config: Any) -> ImageSpec:
     """The pixels a checkpoint wants, from its preprocessor's own file."""
-    found = _preprocessor(name)
+    found = preprocessor_settings(name)
     clip = config.model_type == "clip"
     half = (0.5, 0.5, 0.5)
     mean = found.get("image_mean") or ((0.48145466, 0.4578275, 0.40821073) if clip else half)
@@ -145,33 +105,3 @@ def _read_spec(name: str, config: Any) -> ImageSpec:
         fit="crop" if found.get("do_center_crop", clip) else "squash",
         interpolation="bilinear" if found.get("resample", 3) == 2 else "bicubic",
     )
-
-
-def _preprocessor(name: str) -> dict[str, Any]:
-    for file in ("preprocessor_config.json", "processor_config.json"):
-        path = Path(name) / file
-        if not Path(name).is_dir():
-            try:
-                path = _from_hub(name, file)
-            except ModelError:
-                continue
-        if path.is_file():
-            content = json.loads(path.read_text(encoding="utf-8"))
-            return dict(content.get("image_processor", content))
-    return {}
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers' own progress bars and advice off the screen while a model loads."""
-    from transformers.utils import logging
-
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()

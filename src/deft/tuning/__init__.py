@@ -10,6 +10,7 @@ from deft.tuning.base import Attachment, Tuning
 from deft.tuning.bias import Bias
 from deft.tuning.frozen import Frozen
 from deft.tuning.full import Full
+from deft.tuning.layers import Layers
 from deft.tuning.lora import LoRA
 from deft.tuning.vpt import VPT
 
@@ -18,6 +19,7 @@ TUNINGS: dict[str, type[Tuning]] = {
     "Bias": Bias,
     "Frozen": Frozen,
     "Full": Full,
+    "Layers": Layers,
     "LoRA": LoRA,
     "VPT": VPT,
 }
@@ -44,6 +46,7 @@ __all__ = [
     "Bias",
     "Frozen",
     "Full",
+    "Layers",
     "LoRA",
     "Tuning",
     "tuning_from_settings",

@@ -10,6 +10,7 @@ from types import TracebackType
 from torch import nn
 
 from deft.encoders.base import DualEncoder
+from deft.errors import ModelError
 
 
 class Attachment(nn.Module):
@@ -21,19 +22,39 @@ class Attachment(nn.Module):
     Args:
         weights: The trainable parameters by name.
         undo: Takes everything off the encoder again.
+        merge: Puts what was learned into the encoder's own weights; None where that can't be.
     """
 
-    def __init__(self, weights: Mapping[str, nn.Parameter], undo: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        weights: Mapping[str, nn.Parameter],
+        undo: Callable[[], None],
+        merge: Callable[[], None] | None = None,
+    ) -> None:
         super().__init__()
         # A dot is the one character that a parameter's name can't hold.
         self.weights = nn.ParameterDict({name.replace(".", "/"): weight for name, weight in weights.items()})
         self._undo: Callable[[], None] | None = undo
+        self._merge = merge
 
     def detach(self) -> None:
         """Take the tuning off the encoder; a second call does nothing."""
         if self._undo is not None:
             self._undo()
             self._undo = None
+
+    def merge(self) -> None:
+        """Make what was learned part of the encoder's own weights, for good.
+
+        Raises:
+            ModelError: The tuning adds parts that the encoder has no weights for.
+        """
+        if self._merge is None:
+            raise ModelError(
+                "What this tuning learned lies beside the encoder's weights and can't become part of them."
+            )
+        self._merge()
+        self._undo = None
 
     def __enter__(self) -> Attachment:
         return self

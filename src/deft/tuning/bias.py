@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deft.encoders.base import DualEncoder
+from deft.encoders.tunable import Tunable
 from deft.tuning.base import Attachment, Tuning
 from deft.tuning.own_weights import unfreeze
 
@@ -21,6 +21,8 @@ class Bias(Tuning):
     def changes_stem(self) -> bool:
         return False
 
-    def attach(self, encoder: DualEncoder, *, seed: int) -> Attachment:
-        named = encoder.layers.named_parameters()
+    def attach(self, encoder: Tunable, *, seed: int) -> Attachment:
+        # Convolutional nets have no transformer layers; theirs are the biases of all norms and convolutions.
+        part = encoder.layers if len(encoder.layers) else encoder.visual
+        named = part.named_parameters()
         return unfreeze({name: weight for name, weight in named if name.endswith("bias")})

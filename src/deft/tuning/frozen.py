@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deft.encoders.base import DualEncoder
+from deft.encoders.tunable import Tunable
 from deft.tuning.base import Attachment, Tuning
 
 
@@ -20,5 +20,5 @@ class Frozen(Tuning):
     def changes_stem(self) -> bool:
         return False
 
-    def attach(self, encoder: DualEncoder, *, seed: int) -> Attachment:
-        return Attachment({}, lambda: None)
+    def attach(self, encoder: Tunable, *, seed: int) -> Attachment:
+        return Attachment({}, lambda: None, lambda: None)

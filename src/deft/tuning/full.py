@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deft.encoders.base import DualEncoder
+from deft.encoders.tunable import Tunable
 from deft.tuning.base import Attachment, Tuning
 from deft.tuning.own_weights import unfreeze
 
@@ -25,5 +25,5 @@ class Full(Tuning):
     def changes_stem(self) -> bool:
         return True
 
-    def attach(self, encoder: DualEncoder, *, seed: int) -> Attachment:
+    def attach(self, encoder: Tunable, *, seed: int) -> Attachment:
         return unfreeze(dict(encoder.visual.named_parameters()))

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from deft.encoders.base import DualEncoder
+from deft.encoders.tunable import Tunable
 from deft.errors import SettingsError
 from deft.tuning.base import Attachment, Tuning
+from deft.tuning.own_weights import layers_of
+
+QUERIES_AND_VALUES = ("q_proj", "v_proj", "query", "value")
+"""What transformers calls these projections, by family."""
 
 
 @dataclass(frozen=True)
@@ -36,18 +40,16 @@ class LoRA(Tuning):
     def changes_stem(self) -> bool:
         return False
 
-    def attach(self, encoder: DualEncoder, *, seed: int) -> Attachment:
+    def attach(self, encoder: Tunable, *, seed: int) -> Attachment:
         from peft import LoraConfig
         from peft.tuners.lora import LoraModel
 
         visual = encoder.visual
-        inside = {id(module) for module in encoder.layers.modules()}
+        inside = {id(module) for module in layers_of(encoder, "LoRA").modules()}
         targets = [
             name
             for name, module in visual.named_modules()
-            if isinstance(module, nn.Linear)
-            and id(module) in inside
-            and name.rsplit(".", 1)[-1] in ("q_proj", "v_proj")
+            if isinstance(module, nn.Linear) and id(module) in inside and name.rsplit(".", 1)[-1] in QUERIES_AND_VALUES
         ]
         config = LoraConfig(r=self.rank, lora_alpha=self.alpha, target_modules=targets, lora_dropout=0.0)
         # peft draws from the global generator; the seed must not leak out of here.
@@ -59,4 +61,7 @@ class LoRA(Tuning):
         def undo() -> None:
             adapted.unload()
 
-        return Attachment(weights, undo)
+        def merge() -> None:
+            adapted.merge_and_unload()
+
+        return Attachment(weights, undo, merge)

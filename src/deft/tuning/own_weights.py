@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from deft.encoders.tunable import Tunable
+from deft.errors import ModelError
 from deft.tuning.base import Attachment
 
 
@@ -27,4 +29,19 @@ def unfreeze(weights: Mapping[str, nn.Parameter]) -> Attachment:
                 weight.requires_grad_(False)
                 weight.grad = None
 
-    return Attachment(weights, undo)
+    return Attachment(weights, undo, lambda: None)
+
+
+def layers_of(model: Tunable, tuning: str) -> nn.ModuleList:
+    """The transformer layers of a model, for a tuning that can't do without.
+
+    Raises:
+        ModelError: It has none.
+    """
+    layers = model.layers
+    if not len(layers):
+        raise ModelError(
+            f"{tuning} needs transformer layers with attention, and this backbone has none; "
+            "Full, Frozen and Bias fit it."
+        )
+    return layers
