@@ -1,0 +1,131 @@
+"""The report in a real browser: without a script and without a network, at two widths, light and dark."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deft.report.build import build_report
+
+from .runs import make
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+QUIET = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+# Relative luminance and contrast as WCAG 2.2 defines them, of every element that has text of its own.
+LOWEST_CONTRAST = """() => {
+  const parse = text => text.match(/[\\d.]+/g).map(Number);
+  const linear = v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => [r, g, b].map(v => linear(v / 255)).reduce(
+    (sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = element => {
+    for (let e = element; e; e = e.parentElement) {
+      const colour = parse(getComputedStyle(e).backgroundColor);
+      if (colour.length < 4 || colour[3] > 0) return colour;
+    }
+  };
+  let worst = [21, ""];
+  for (const e of document.querySelectorAll("body *:not(script)")) {
+    if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) || !e.getClientRects().length) continue;
+    const style = getComputedStyle(e);
+    const [a, b] = [light(parse(e.closest("svg") ? style.fill : style.color)), light(behind(e))];
+    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (contrast < worst[0]) worst = [contrast, e.outerHTML.slice(0, 120)];
+  }
+  return worst;
+}"""
+
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    images, found = make(
+        80, ("cat", "dog", "a bird with a rather long name"), read_errors={5: "photos/x.png: truncated"}
+    )
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    build_report(images, found, name="photos").write(path)
+    return path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_it_fits_and_can_be_read(browser: Any, report: Path, width: int, scheme: str) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url[:80]))
+    page.goto(report.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    contrast, where = page.evaluate(LOWEST_CONTRAST)
+    assert contrast >= 4.5, where
+    assert page.locator("button.copy").first.is_visible()  # the only script ran: its hash is the one allowed
+    assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth === 32)")
+    assert said == []
+    assert [url for url in asked if not url.startswith("data:")] == [report.as_uri()]
+    page.close()
+
+
+def test_classes_are_chosen_without_a_script(browser: Any, report: Path) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(report.as_uri())
+    cards = page.locator("article:visible")
+    assert cards.count() == 20
+    assert page.locator("button.copy:visible").count() == 0
+    page.locator("label", has_text="dog").click()
+    dogs = cards.count()
+    assert 0 < dogs < 20
+    assert cards.locator(".labels .given").all_inner_texts() == ["dog"] * dogs
+    page.keyboard.press("ArrowLeft")  # by keyboard to the class before it
+    assert page.locator("article:visible .labels .given").all_inner_texts() != ["dog"] * dogs
+    page.locator("label[for=all]").click()
+    assert page.locator("h3.group:visible").count() == 0
+    page.get_by_text("by given label").click()
+    assert page.locator("h3.group:visible").count() == 3
+    tops = [page.locator(f"h3.group >> nth={number}").bounding_box()["y"] for number in range(3)]
+    assert tops == sorted(tops)
+    context.close()
+
+
+def test_a_path_is_copied(browser: Any, report: Path) -> None:
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(report.as_uri())
+    page.locator("button.copy").first.click()
+    page.get_by_role("button", name="Copy the path").first.wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == "photos/0000.png"
+    context.close()
+
+
+def test_names_run_nothing(browser: Any, tmp_path: Path) -> None:
+    evil = (
+        "<script>window.hit = 1</script>",
+        '"><img src=x onerror="window.hit = 1">',
+        "</style><svg onload=window.hit=1>",
+    )
+    images, found = make(60, evil, file_name=tuple(f"{evil[row % 3]}{row}" for row in range(60)))
+    build_report(images, found, name=evil[0]).write(tmp_path / "report.html")
+    page = browser.new_page()
+    page.goto((tmp_path / "report.html").as_uri())
+    assert page.evaluate("window.hit") is None
+    assert page.locator("article .path code").first.inner_text() == f"{evil[0]}0"
+    page.close()
