@@ -215,6 +215,9 @@ def test_a_parquet_file_holds_the_images_that_are_no_files(
     again = load_images(tmp_path / "out" / "labels.parquet")
     assert [again.classes[label] for label in again.labels] == ["cat", "dog", "cat", "dog", "dog"]
     assert again.reader.read(1) == (photos / "cat" / "1.png").read_bytes()
+    read = datasets.Dataset.from_parquet(str(tmp_path / "out" / "labels.parquet"), cache_dir=str(tmp_path / "cache"))
+    assert _content(read[1]["image"]) == _colours(photos)["cat/1.png"]
+    assert read["label"][:] == ["cat", "dog", "cat", "dog", "dog"]
 
 
 @pytest.mark.parametrize("inside", [False, True])
@@ -366,6 +369,14 @@ def test_nothing_left_is_said_and_leaves_nothing(images: LabeledImages, tmp_path
         DataError, match=r"Nothing is left to export: 5 with a wrong label by the verdict, 1 unreadable\."
     ):
         write_export(Plan(images, found, decide(found, {}, fix="drop")), tmp_path / "out", format)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("format", ["fiftyone", "labelstudio"])
+def test_no_readable_image_is_said_and_leaves_nothing(images: LabeledImages, tmp_path: Path, format: Any) -> None:
+    found = judge(images, {}, unreadable=tuple(range(6)))
+    with pytest.raises(DataError, match="none of the 6 images can be read"):
+        write_export(Plan(images, found, decide(found, {})), tmp_path / "out", format)
     assert not (tmp_path / "out").exists()
 
 

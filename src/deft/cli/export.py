@@ -94,7 +94,7 @@ def _report(plan: Plan, written: Written, to: Path, as_: str) -> None:
     counts = ", ".join(f"{name} {count}" for name, count in count_outcomes(plan.outcomes).items())
     console.print(plain(f"{len(plan.outcomes)} images in the run: {counts}"))
     what = "changes" if as_ == "patch" else "images"
-    files = ", ".join(str(to / name) for name in written.files)
+    files = ", ".join(str(to / name) for name in written.files or ("",))
     console.print(plain(f"{written.images} {what} written as {as_}: {files}"))
     for note in written.notes:
         console.print(plain(note))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -104,13 +105,20 @@ def _write_bytes(path: Path, images: LabeledImages, columns: Cells) -> None:
 
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     rest = pa.table({name: _arrow(values) for name, values in columns.items()})
-    schema = pa.schema([("image", kind), *rest.schema])
+    schema = pa.schema([("image", kind), *rest.schema], metadata={"huggingface": _features(rest.schema)})
     with pq.ParquetWriter(path, schema) as writer:
         for start in range(0, len(images), CHUNK):
             rows = range(start, min(start + CHUNK, len(images)))
             chunk = pa.array(list(_cells(images, rows)), kind)
             part = rest.slice(start, len(rows))
             writer.write_table(pa.table([chunk, *part.columns], schema=schema))
+
+
+def _features(schema: Any) -> str:
+    """What tells Hugging Face's reader that the first column holds images."""
+    kinds = {"double": "float64"}
+    values = {one.name: {"dtype": kinds.get(str(one.type), str(one.type)), "_type": "Value"} for one in schema}
+    return json.dumps({"info": {"features": {"image": {"_type": "Image"}, **values}}})
 
 
 def _cells(images: LabeledImages, rows: range) -> Iterator[dict[str, Any]]:

@@ -37,7 +37,7 @@ def write_labelstudio(plan: Plan, folder: Path, target: Path, root: Path | None,
     """
     media = find_media(plan, folder, target, progress)
     storage = _common(media.paths)
-    served = storage.parent if root is None else root.expanduser().resolve()
+    served = storage.parent if root is None else Path(os.path.abspath(root.expanduser()))
     tasks = {row: _task(plan, row, _address(path, served)) for row, path in zip(media.rows, media.paths, strict=True)}
     scores = plan.found.p_clean
     order = sorted(tasks, key=lambda row: (not np.isfinite(scores[row]), float(np.nan_to_num(scores[row]))))

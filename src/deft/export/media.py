@@ -13,6 +13,7 @@ from deft.data.folders import IMAGE_ENDINGS
 from deft.data.images import LabeledImages
 from deft.data.label_tables import image_paths
 from deft.data.readers import FileReader, ImageError
+from deft.errors import DataError
 from deft.export.names import distinct, image_name
 from deft.export.place import place_images
 from deft.export.plan import Plan
@@ -46,9 +47,12 @@ def find_media(plan: Plan, folder: Path, target: Path, progress: Progress) -> Me
         progress: Told of every image that is written.
 
     Raises:
-        DataError: A file's name is not UTF-8.
+        DataError: No image can be read, or a file's name is not UTF-8.
     """
-    rows = [row for row in range(len(plan.images)) if row not in plan.unreadable]
+    lost = plan.unreadable
+    rows = [row for row in range(len(plan.images)) if row not in lost]
+    if not rows:
+        raise DataError(f"Nothing is left to export: none of the {len(plan.images)} images can be read.")
     images = plan.images.keep(np.array(rows, np.int64))
     if isinstance(images.reader, FileReader):
         # Relative to a folder that nothing lies in: absolute.

@@ -34,12 +34,13 @@ def write_table(plan: Plan, folder: Path, target: Path, ending: str) -> Written:
     return Written((name,), len(rows), write_left_out(plan, folder, rows, {}))
 
 
-def write_dataset(plan: Plan, folder: Path, progress: Progress) -> Written:
+def write_dataset(plan: Plan, folder: Path, target: Path, progress: Progress) -> Written:
     """Write the usable images and their final labels as `datasets.load_from_disk` reads them.
 
     Args:
         plan: What to write.
-        folder: Where; empty.
+        folder: Where to write now; empty.
+        target: Where the folder will lie.
         progress: Told of every image.
 
     Raises:
@@ -51,8 +52,8 @@ def write_dataset(plan: Plan, folder: Path, progress: Progress) -> Written:
     failed = save_dataset(images, labels, plan.classes, folder, progress, **notes)
     failures = {rows[row]: why for row, why in failed.items()}
     written = [row for row in rows if row not in failures]
-    notes_told = write_left_out(plan, folder, written, failures)
-    return Written(("dataset_dict.json" if images.split else "dataset_info.json",), len(written), notes_told)
+    told = write_left_out(plan, folder, written, failures)
+    return Written((), len(written), (*told, f'Open it with: datasets.load_from_disk("{target}")'))
 
 
 def write_issues(plan: Plan, folder: Path) -> Written:

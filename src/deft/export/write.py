@@ -66,7 +66,7 @@ def write_export(
             case "csv" | "parquet":
                 return write_table(plan, folder, target, f".{format}")
             case "hf":
-                return write_dataset(plan, folder, told)
+                return write_dataset(plan, folder, target, told)
             case "cleanlab":
                 return write_issues(plan, folder)
             case "fiftyone":
