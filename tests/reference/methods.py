@@ -12,7 +12,7 @@ import numpy as np
 
 LOGITS = np.array([[2.0, -1.0, 0.5], [0.0, 3.0, -2.0]])
 LABELS = np.array([0, 2])
-FEATURES = np.array([[1.0, 0.0], [0.5, 3.0], [3.0, 1.0], [-1.0, -1.0]])
+FEATURES = np.array([[1.0, 0.0], [2.0, 4.0], [3.0, 1.0], [-1.0, -2.0]])
 FEATURE_LABELS = np.array([0, 0, 2, 2])  # class 1 is absent
 
 
@@ -29,11 +29,11 @@ def generalised(q: float) -> np.ndarray:
     return values
 
 
-def generalised_slope(probability: str, q: str) -> float:
-    """Derivative of (1 − p^q)/q by the label's own logit, −p^q·(1 − p), in 50 digits."""
+def generalised_slope(p: str, q: str) -> tuple[float, float]:
+    """The log-odds at which the label has the probability p, and −p^q·(1 − p), the slope by its logit; 50 digits."""
     getcontext().prec = 50
-    p = Decimal(probability)
-    return float(-(p ** Decimal(q)) * (1 - p))
+    probability = Decimal(p)
+    return float((1 / probability - 1).ln()), float(f"{-(probability ** Decimal(q)) * (1 - probability):.9e}")
 
 
 def symmetric(alpha: float, beta: float) -> np.ndarray:
@@ -103,7 +103,7 @@ if __name__ == "__main__":
     lines = {
         "GENERALISED_07": rounded(generalised(0.7)),
         "GENERALISED_1": rounded(generalised(1.0)),
-        "SLOPE_1E12": generalised_slope("1e-12", "0.7"),
+        "SLOPES": dict(generalised_slope(p, "0.7") for p in ("1e-4", "1e-6", "1e-12")),
         "SYMMETRIC": {pair: rounded(symmetric(*pair)) for pair in ((1.0, 1.0), (0.1, 1.0), (6.0, 1.0))},
         "ELR_RAW": [rounded(part) for part in early_learning(0.7, 3.0, False, 2)],
         "ELR_CORRECTED": [rounded(part) for part in early_learning(0.7, 3.0, True, 2)],
