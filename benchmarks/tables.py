@@ -11,6 +11,8 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from benchmarks.learning_tables import learning_page
+
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 NOTES = Path(__file__).parent / "notes.md"
@@ -83,7 +85,8 @@ def page() -> str:
         parts += [f"{rate:.1%} of the labels are wrong.", "", *table(methods), ""]
         option = "--noise human" if noise == "human" else f"--noise symmetric --rate {noise.removeprefix('symmetric')}"
         parts += [f"    python -m benchmarks.detection --data cifar10n-train.parquet --count {count} {option}", ""]
-    return "\n".join([*parts, NOTES.read_text(encoding="utf-8") if NOTES.is_file() else ""])
+    notes = NOTES.read_text(encoding="utf-8") if NOTES.is_file() else ""
+    return "\n".join([*parts, notes, *learning_page()])
 
 
 if __name__ == "__main__":

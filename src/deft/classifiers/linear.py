@@ -95,7 +95,7 @@ def own_copy(encoder: DualEncoder) -> DualEncoder:
 def seeded_linear(width: int, classes: int, *, seed: int) -> nn.Linear:
     """A linear layer with PyTorch's usual initial weights, drawn from a seed of its own."""
     # Without PyTorch's own initialisation, which draws from the global generator.
-    layer = nn.utils.skip_init(nn.Linear, width, classes)
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, width, classes)
     generator = torch.Generator().manual_seed(seed)
     bound = 1 / math.sqrt(width)
     with torch.no_grad():
