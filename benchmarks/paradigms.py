@@ -110,10 +110,9 @@ def draw() -> None:
     result = json.loads((RESULTS / "paradigms.json").read_text())
     figure, axes = plt.subplots(figsize=(6.4, 4), layout="constrained")
     for name, scores in result["accuracy"].items():
-        style = {"color": "#c0392b", "linewidth": 2.4} if name == "full fine-tuning" else {}
-        axes.plot(
-            [100 * rate for rate in result["noise"]], [100 * score for score in scores], "o-", label=name, **style
-        )
+        (line,) = axes.plot([100 * x for x in result["noise"]], [100 * y for y in scores], "o-", label=name)
+        if name == "full fine-tuning":
+            line.set(color="#c0392b", linewidth=2.4, zorder=3)
     axes.set(xlabel="wrong labels, %", ylabel="test accuracy, %", title="CIFAR-10, tiny, cross-entropy on all labels")
     axes.set_xticks([100 * rate for rate in result["noise"]])
     axes.grid(alpha=0.3)
