@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +44,7 @@ class NarrowCopies:
     def linear(self, layer: nn.Module, inputs: Tensor) -> Tensor:
         """What a layer gives; a plain frozen linear layer under autocast by its copies, any other by itself."""
         dtype = _narrow_type(inputs.device)
-        if dtype is None or type(layer) is not nn.Linear or layer._forward_hooks or layer.weight.requires_grad:
+        if dtype is None or not _is_plain(layer) or layer.weight.requires_grad:
             output: Tensor = layer(inputs)
             return output
         bias: Tensor | None = layer.bias
@@ -62,6 +63,11 @@ class NarrowCopies:
 def _narrow_type(device: torch.device) -> torch.dtype | None:
     """Number format of products under the autocast that is on, if any is."""
     return torch.get_autocast_dtype(device.type) if torch.is_autocast_enabled(device.type) else None
+
+
+def _is_plain(layer: nn.Module) -> TypeGuard[nn.Linear]:
+    """Whether a layer does nothing but multiply and add: no LoRA around it, nobody hooked on."""
+    return type(layer) is nn.Linear and not layer._forward_hooks and not layer._forward_pre_hooks
 
 
 def _state(weight: Tensor) -> tuple[int, int]:
