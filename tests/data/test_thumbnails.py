@@ -37,6 +37,11 @@ def test_a_small_image_keeps_its_size() -> None:
     assert opened(thumbnail(of(np.zeros((8, 6), np.uint8)), 0, side=80)).size == (6, 8)
 
 
+def test_a_tiny_image_keeps_every_pixel() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    assert np.array_equal(np.asarray(opened(thumbnail(of(pixels), 0, side=80)).convert("RGB")), pixels)
+
+
 def test_a_strip_keeps_one_pixel() -> None:
     assert opened(thumbnail(of(np.zeros((1, 4000), np.uint8)), 0, side=40)).size == (40, 1)
 

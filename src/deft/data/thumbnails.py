@@ -13,6 +13,7 @@ from deft.data.images import LabeledImages
 from deft.data.readers import ImageError
 from deft.errors import DataError
 
+SMALL = 48  # pixels; so small an image is kept without loss where the format can
 QUALITY = 72  # of WebP and JPEG; below it, skies and skin show blocks
 
 
@@ -58,5 +59,7 @@ def image_size(images: LabeledImages, row: int) -> tuple[int, int] | None:
 
 def _encode(pixels: np.ndarray, format: str) -> bytes:
     target = io.BytesIO()
-    Image.fromarray(pixels).save(target, format=format, quality=QUALITY)
+    # Nothing is to be gained, but grey becomes pink, where a whole image is hardly more than one block.
+    lossless = max(pixels.shape[:2]) <= SMALL
+    Image.fromarray(pixels).save(target, format=format, quality=QUALITY, lossless=lossless)
     return target.getvalue()

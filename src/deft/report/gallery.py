@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from deft.data.images import LabeledImages
 from deft.data.shown import shown
-from deft.data.thumbnails import image_size, thumbnail
+from deft.data.thumbnails import thumbnail
 from deft.detectors.detection import Detection
 from deft.errors import DataError
 from deft.progress import Progress
@@ -20,7 +20,6 @@ from deft.report.words import score
 BARS = 3
 SIDES = (144, 96)  # pixels: the smaller where the larger would make the page too heavy
 BYTES = 3_300_000  # of all thumbnails in base64, so that the page stays under 5 MB
-SMALL = 64  # pixels: an image as small as this is shown enlarged, with its pixels sharp
 
 
 def build_gallery(images: LabeledImages, found: Detection, limit: int, progress: Progress) -> Gallery:
@@ -40,7 +39,7 @@ def build_gallery(images: LabeledImages, found: Detection, limit: int, progress:
     cards = []
     for rank, row in enumerate(rows.tolist(), start=1):
         places[int(found.given[row])] += 1
-        cards.append(_card(found, row, rank, places[int(found.given[row])], *pictures[row]))
+        cards.append(_card(found, row, rank, places[int(found.given[row])], pictures[row]))
     return Gallery(tuple(cards), tuple(groups), len(suspects))
 
 
@@ -54,7 +53,7 @@ def _groups(found: Detection, rows: npt.NDArray[np.int64]) -> list[Group]:
     return groups
 
 
-def _card(found: Detection, row: int, rank: int, place: int, picture: str, small: bool) -> Card:
+def _card(found: Detection, row: int, rank: int, place: int, picture: str) -> Card:
     given, verdicts = int(found.given[row]), found.verdicts
     suggested = int(found.predicted[row])
     truth = -1 if found.clean_labels is None else int(found.clean_labels[row])
@@ -70,7 +69,6 @@ def _card(found: Detection, row: int, rank: int, place: int, picture: str, small
         file_name=shown(found.file_name[row]),
         sample_id=shown(found.sample_id[row]),
         picture=picture,
-        small=small,
         given=shown(found.classes[given]),
         suggested=shown(found.classes[suggested]) if suggested not in (given, -1) else "",
         score=score(float(found.p_clean[row])),
@@ -79,15 +77,15 @@ def _card(found: Detection, row: int, rank: int, place: int, picture: str, small
     )
 
 
-def _pictures(images: LabeledImages, rows: npt.NDArray[np.int64], progress: Progress) -> dict[int, tuple[str, bool]]:
-    """Thumbnails in base64 by row, and whether each image is small; smaller ones where all would be too heavy."""
+def _pictures(images: LabeledImages, rows: npt.NDArray[np.int64], progress: Progress) -> dict[int, str]:
+    """Thumbnails in base64 by row; smaller ones where all would be too heavy."""
     ordered = np.sort(rows).tolist()  # the order of the data, in which tables are read fast
     for side in SIDES:
-        made: dict[int, tuple[str, bool]] = {}
+        made: dict[int, str] = {}
         weight = 0
         for row in progress.track(ordered, "Making thumbnails", total=len(ordered)):
             made[row] = _picture(images, row, side)
-            weight += len(made[row][0])
+            weight += len(made[row])
             if weight > BYTES and side != SIDES[-1]:
                 break
         else:
@@ -95,10 +93,8 @@ def _pictures(images: LabeledImages, rows: npt.NDArray[np.int64], progress: Prog
     return made
 
 
-def _picture(images: LabeledImages, row: int, side: int) -> tuple[str, bool]:
+def _picture(images: LabeledImages, row: int, side: int) -> str:
     try:
-        data = thumbnail(images, row, side=side)
+        return base64.b64encode(thumbnail(images, row, side=side)).decode("ascii")
     except DataError:  # it was there when it was judged
-        return "", False
-    size = image_size(images, row)
-    return base64.b64encode(data).decode("ascii"), size is not None and max(size) <= SMALL
+        return ""

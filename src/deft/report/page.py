@@ -46,7 +46,6 @@ class Card:
         file_name: What a user knows the image by.
         sample_id: Its stable name.
         picture: A WebP file in base64; empty where the image can't be read.
-        small: Whether the picture has few pixels, so that enlarging must not blur them.
         given: The label given.
         suggested: The label suggested; empty where nothing fits better.
         score: P(the label is right).
@@ -60,7 +59,6 @@ class Card:
     file_name: str
     sample_id: str
     picture: str
-    small: bool
     given: str
     suggested: str
     score: str
