@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from deft.data.images import LabeledImages
 from deft.data.readers import ArrayReader, IntArray
@@ -24,6 +23,8 @@ def digits(noise: float = 0.3, seed: int = 0) -> tuple[LabeledImages, IntArray]:
         >>> len(images), float((images.labels != truth).mean().round(2))
         (1797, 0.3)
     """
+    from sklearn.datasets import load_digits  # slow to import, and only the demo needs it
+
     found = load_digits()
     grey = np.rint(found.images * (255 / 16)).astype(np.uint8)
     truth = found.target.astype(np.int64)

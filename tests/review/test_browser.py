@@ -1,0 +1,233 @@
+"""The page in a real browser, by keyboard alone."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from deft.decisions import Decision, Decisions, now, read_decisions
+from deft.detectors.detection import Detection
+from deft.detectors.saved_run import DEMO, Source
+from deft.review.desk import Desk
+from deft.review.next_run import hand_on
+
+if TYPE_CHECKING:
+    from tests.review.conftest import Room
+
+pytestmark = pytest.mark.browser
+
+
+def test_fifty_decisions_by_keyboard_are_what_the_log_holds(run: Path, found: Detection, room: Room) -> None:
+    ada = room.sit(room.serve(run))
+    table = found.table.set_index("sample_id")
+    expected: dict[str, tuple[str, str | None]] = {}
+    for number in range(50):
+        sample = ada.shown()
+        row = table.loc[sample]
+        given, top = str(row["given_label"]), [str(name) for name in row["topk_labels"]]
+        third = next(name for name in found.classes if name not in (given, *top))
+        turns: list[tuple[list[str], tuple[str, str | None]]] = [
+            (["k"], ("kept", given)),
+            (["s"], ("corrected", top[0])),
+            (["3"], ("corrected" if top[2] != given else "kept", top[2])),
+            (["c", *third, "Enter"], ("corrected", third)),
+            (["n"], ("none_of_these", None)),
+            (["b"], ("bad_image", None)),
+            (["x"], ("skipped", None)),
+            (["k"], ("kept", given)),
+        ]
+        keys, expected[sample] = turns[number % len(turns)]
+        ada.press(*keys)
+        if number % 8 == 7:  # the last one wasn't meant so: back, and decide otherwise
+            ada.key("u")
+            ada.wait_for_image(sample)
+            ada.press("n")
+            expected[sample] = ("none_of_these", None)
+    worst = found.suspects(50)["sample_id"].tolist()
+    assert list(expected) == worst
+    kept = read_decisions(run)
+    assert {name: (one.status, one.to_label) for name, one in kept.items()} == expected
+    assert {one.reviewer for one in kept.values()} == {"Ada"}
+    assert all(one.from_label == table.loc[name, "given_label"] for name, one in kept.items())
+    with Decisions(run) as log:
+        assert len(log.history()) == 50 + 2 * 6
+    decided = sum(one.status != "skipped" for one in kept.values())
+    assert f"{decided} of {len(found.suspects(None))} decided" in ada.page.locator("#count").inner_text()
+
+
+def test_two_browsers_do_not_overwrite_each_other_silently(run: Path, room: Room) -> None:
+    server = room.serve(run)
+    ada, ben = room.sit(server), room.sit(server)
+    sample = ada.shown()
+    assert ben.shown() == sample
+    ada.press("k")
+    ben.key("s")
+    alert = ben.page.get_by_role("alert")
+    alert.get_by_text("nothing was saved").wait_for()
+    assert f"{sample}: kept by Ada" in alert.inner_text()
+    assert ben.shown() == sample
+    assert read_decisions(run)[sample].status == "kept"
+    ben.press("s")  # Ben has seen it and insists
+    assert read_decisions(run)[sample].status == "corrected"
+    assert not alert.is_visible()
+
+
+def test_a_grid_confirms_many_at_once(run: Path, found: Detection, room: Room) -> None:
+    ada = room.sit(room.serve(run))
+    worst = found.suspects(24)["sample_id"].tolist()
+    ada.key("g")
+    ada.page.get_by_role("option").nth(23).wait_for()
+    ada.key("a")
+    ada.key("ArrowRight")
+    ada.key("Space")  # all but the second
+    assert ada.page.get_by_role("option", selected=True).count() == 23
+    ada.key("s")
+    ada.page.wait_for_selector(f".tile:first-child[data-id='{worst[1]}']")
+    kept = read_decisions(run)
+    assert set(kept) == set(worst) - {worst[1]}
+    assert all(one.to_label == found.classes[found.predicted[found.sample_id.index(n)]] for n, one in kept.items())
+    ada.key("u")
+    ada.page.wait_for_selector(f".tile:first-child[data-id='{worst[0]}']")
+    assert read_decisions(run) == {}
+    ada.key("ArrowDown")  # the focus moves by rows
+    ada.key("k")
+    ada.page.wait_for_selector(".tile:nth-child(1)")
+    ada.page.locator("#said").get_by_text("kept").wait_for(state="attached")
+    (only,) = read_decisions(run).values()
+    assert only.status == "kept"
+    assert only.sample_id not in (worst[0], worst[1])
+
+
+def test_all_alike_and_the_search_by_name(run: Path, found: Detection, room: Room) -> None:
+    ada = room.sit(room.serve(run))
+    table = found.suspects(None)
+    first = table.iloc[0]
+    alike = table[
+        (table["given_label"] == first["given_label"]) & (table["predicted_label"] == first["predicted_label"])
+    ]
+    ada.key("a")
+    ada.page.wait_for_selector(".tile")
+    names = ada.page.get_by_role("option").evaluate_all("tiles => tiles.map(tile => tile.dataset.id)")
+    assert names == alike["sample_id"].tolist()
+    ada.key("/")
+    ada.key("Escape")
+    ada.page.locator("#filters button[type=reset]").press("Enter")
+    ada.key("g")
+    ada.key("/")
+    ada.page.keyboard.type(table.iloc[7]["sample_id"])
+    ada.wait_for_image(table.iloc[7]["sample_id"])
+    ada.page.keyboard.type("nothing like it")
+    ada.page.get_by_text("No image fits the filter").wait_for()
+
+
+def test_the_next_image_is_there_before_it_is_asked_for(run: Path, found: Detection, room: Room) -> None:
+    ada = room.sit(room.serve(run))
+    asked: list[str] = []
+    ada.page.on("request", lambda request: asked.append(request.url))
+    worst = found.suspects(5)["sample_id"].tolist()
+    ada.page.wait_for_load_state("networkidle")
+    ada.press("ArrowRight")
+    assert not any(worst[1] in address for address in asked)  # it was loaded with the page
+    ada.page.wait_for_load_state("networkidle")
+    assert any(worst[4] in address for address in asked)
+
+
+def test_the_page_shows_what_changed_between_two_runs(run: Path, found: Detection, tmp_path: Path, room: Room) -> None:
+    flagged = np.flatnonzero(found.is_label_issue)
+    with Decisions(run) as log:
+        Desk(found, log, "Ada").decide("suggest", [(found.sample_id[row], 0) for row in flagged[:3]])
+    given, is_clean, p_clean = found.given.copy(), found.is_clean.copy(), found.p_clean.copy()
+    given[flagged[:3]], is_clean[flagged[:3]], p_clean[flagged[:3]] = found.predicted[flagged[:3]], True, 1.0
+    new = replace(found, given=given, verdicts=replace(found.verdicts, is_clean=is_clean, p_clean=p_clean))
+    hand_on(run, tmp_path / "next")
+    new.save(tmp_path / "next")
+    Source(DEMO).save(tmp_path / "next")
+    ada = room.sit(room.serve(tmp_path / "next", "Ada"))
+    ada.page.get_by_role("button", name="3 labels changed").click()
+    ada.wait_for_image(found.sample_id[flagged[0]])
+    told = ada.page.locator(".history").inner_text()
+    old = found.classes[found.given[flagged[0]]]
+    assert f"Run before: {old}, flagged" in told
+    assert "Decided: corrected to" in told
+    assert ada.page.get_by_role("button", name="3 no longer flagged").is_enabled()
+    assert ada.page.get_by_role("button", name="0 newly flagged").is_disabled()
+
+
+NASTY = (
+    "<img src=x onerror=alert(1)>",
+    "\"quoted\" & 'odd'",
+    "\u202egnp.exe",
+    "🦊 fox",
+    "<script>document.title='owned'</script>",
+    *(f"class {number} with a very long name that goes on and on" for number in range(5)),
+)
+
+
+def test_names_are_text_whatever_they_hold(found: Detection, tmp_path: Path, room: Room) -> None:
+    folder = tmp_path / "nasty"
+    names = tuple(f"{NASTY[row % len(NASTY)]}/{row}.png" for row in range(len(found)))
+    replace(found, classes=NASTY, file_name=names).save(folder)
+    Source(DEMO).save(folder)
+    ada = room.sit(room.serve(folder, "<b>Eve</b>"), (390, 844))
+    title = ada.page.title()
+    for _ in range(6):
+        assert ada.shown() in names
+        ada.press("s")
+    ada.key("ArrowLeft")
+    ada.page.get_by_text("<b>Eve</b>").wait_for()
+    ada.key("g")
+    ada.page.wait_for_selector(".tile")
+    assert ada.page.title() == title
+    assert ada.page.locator("main img[src=x], main script, main b").count() == 0
+    assert ada.width() <= 390
+
+
+def test_the_focus_stays_where_a_key_left_it_and_letters_can_be_switched_off(run: Path, room: Room) -> None:
+    ada = room.sit(room.serve(run))
+    keep = ada.page.get_by_role("button", name=re.compile("^Keep"))
+    keep.focus()
+    ada.press("Enter")
+    assert keep.evaluate("button => button === document.activeElement")
+    ada.key("?")
+    ada.page.get_by_role("checkbox").press("Space")
+    ada.key("Escape")
+    ada.key("n")
+    ada.press("ArrowRight")
+    assert [one.status for one in read_decisions(run).values()] == ["kept"]
+
+
+def test_a_reload_goes_on_and_can_still_undo(run: Path, found: Detection, room: Room) -> None:
+    ada = room.sit(room.serve(run))
+    worst = found.suspects(3)["sample_id"].tolist()
+    ada.press("k")
+    ada.press("n")
+    ada.page.reload()
+    ada.wait_for_image(worst[2])
+    ada.key("u")
+    ada.wait_for_image(worst[1])
+    assert set(read_decisions(run)) == {worst[0]}
+
+
+def test_a_server_that_is_gone_is_said(run: Path, room: Room) -> None:
+    server = room.serve(run)
+    ada = room.sit(server)
+    ada.press("k")
+    server.stop()
+    ada.key("k")
+    ada.page.get_by_role("alert").get_by_text("every decision up to now is kept").wait_for()
+    assert len(read_decisions(run)) == 1
+
+
+def test_what_somebody_else_decides_counts(run: Path, found: Detection, room: Room) -> None:
+    worst = found.suspects(2)["sample_id"].tolist()
+    given = found.classes[found.given[found.sample_id.index(worst[0])]]
+    with Decisions(run) as log:
+        log.record(Decision(worst[0], "kept", given, given, "Ben", now()), 0)
+    ada = room.sit(room.serve(run))
+    assert ada.shown() == worst[1]
+    assert ada.page.locator("#count").inner_text().startswith("1 of")
