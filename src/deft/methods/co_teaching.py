@@ -73,7 +73,7 @@ class _SmallLossTraining(Method):
         self._estimates = rate is None
         self._warmup = warmup
         self._seed = seed
-        self.register_buffer("rate", torch.tensor(0.0 if rate is None else rate))
+        self.register_buffer("rate", torch.tensor(rate or 0.0, dtype=torch.float64))
 
     def losses(self, train: Batches, epoch: int) -> Iterator[Tensor]:
         if self._estimates and epoch == self._warmup:

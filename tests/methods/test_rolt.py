@@ -1,0 +1,115 @@
+"""RoLT: prototypes, running guesses and the target of four parts; constants from tests/reference/methods.py."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+
+from deft.errors import SettingsError
+from deft.losses import cross_entropy, soft_cross_entropy
+from deft.methods.cross_entropy import CE
+from deft.methods.rolt import RoLT, mixed_target
+
+if TYPE_CHECKING:
+    from tests.methods.conftest import Problem, ScoreSetting, TableSetting
+
+SHARES = (0.4, 0.2, 0.2, 0.2)
+TARGET = [0.04, 0.24, 0.04, 0.64, 0.04]  # head says 3, prototypes say 1, the label says 3
+
+
+def clusters(score_setting: ScoreSetting, *, batch_size: int = 100) -> tuple[Problem, np.ndarray]:
+    """Three tight clusters of twelve; the last three of each are labelled as the next one. Also the true classes."""
+    truth = np.repeat([0, 1, 2], 12)
+    wrong = np.arange(36) % 12 >= 9
+    rng = np.random.default_rng(0)
+    scores = 4.0 * np.eye(3)[truth] + 0.2 * rng.normal(size=(36, 3))
+    return score_setting(scores, np.where(wrong, (truth + 1) % 3, truth), batch_size=batch_size), truth
+
+
+def test_the_target_of_four_parts() -> None:
+    given = torch.eye(5)[[3]]
+    target = mixed_target(torch.tensor([3]), torch.tensor([1]), given, SHARES)
+    torch.testing.assert_close(target, torch.tensor([TARGET]))
+    assert float(target.sum()) == pytest.approx(1.0)
+
+
+def test_one_soft_loss_is_the_weighted_sum_of_hard_ones() -> None:
+    draw = torch.Generator().manual_seed(0)
+    logits = torch.randn(8, 5, generator=draw) * 3
+    erm, ncm, given = torch.randint(5, (3, 8), generator=draw)
+    soft = soft_cross_entropy(logits, mixed_target(erm, ncm, torch.eye(5)[given], SHARES))
+    parts = zip((0.4, 0.2, 0.2), (erm, ncm, given), strict=True)
+    hard = sum((share * cross_entropy(logits, labels) for share, labels in parts), torch.zeros(8))
+    for label in range(5):
+        hard = hard + 0.2 / 5 * cross_entropy(logits, torch.full((8,), label))
+    torch.testing.assert_close(soft, hard)
+
+
+def test_clean_labels_are_targets_and_the_others_are_mixed(score_setting: ScoreSetting) -> None:
+    problem, truth = clusters(score_setting, batch_size=1)
+    method = RoLT(start=0.0).build(problem.setting)
+    for batch, loss in zip(problem.train.epoch(0), method.losses(problem.train, 0), strict=True):
+        row = int(batch.index)
+        given, real = torch.eye(3)[problem.setting.labels[row]], torch.eye(3)[truth[row]]
+        # Head and prototypes agree on the truth here, so 0.4 and 0.2 come together.
+        target = 0.6 * real + 0.2 * given + 0.2 / 3 if problem.setting.labels[row] != truth[row] else given
+        torch.testing.assert_close(loss.detach(), soft_cross_entropy(batch.inputs, target[None])[0])
+
+
+def test_before_its_start_it_is_cross_entropy(table_setting: TableSetting) -> None:
+    problem = table_setting(epochs=2)
+    plain, same = problem.run(CE()), problem.run(RoLT(start=1.0))
+    torch.testing.assert_close(plain.predict(problem.test_inputs), same.predict(problem.test_inputs))
+
+
+def test_the_start_is_a_share_of_the_epochs(score_setting: ScoreSetting) -> None:
+    problem, _ = clusters(score_setting)
+    method = RoLT().build(problem.setting)  # of ten epochs
+    early, late = (
+        [float(loss.detach()) for epoch in epochs for loss in method.losses(problem.train, epoch)]
+        for epochs in ((0, 1), (2, 3))
+    )
+    labels = torch.from_numpy(problem.setting.labels)
+    assert early == pytest.approx([float(cross_entropy(problem.test_inputs, labels).mean())] * 2, rel=1e-5)
+    assert max(late) < min(early)  # the mixed targets ask for less than the wrong labels do
+
+
+def test_the_correction_does_not_compound(score_setting: ScoreSetting) -> None:
+    problem, _ = clusters(score_setting)
+    method = RoLT().build(problem.setting)
+    for epoch in range(3):
+        list(method.losses(problem.train, epoch))
+    state = method.state_dict()
+    mass = 1 - 0.6**3
+    torch.testing.assert_close(state["erm.means"], problem.test_inputs * mass)
+    assert state["ncm.updates"].tolist() == [3] * 36
+    assert (state["ncm.means"] >= -4 * mass).all()
+
+
+def test_an_absent_class_a_class_of_one_and_rows_that_take_no_part(table_setting: TableSetting) -> None:
+    labels = np.array([0] * 20 + [2] * 20 + [4] + [1] * 5)  # nothing of class 3, and 1 takes no part
+    problem = table_setting(count=46, classes=5, labels=labels, rows=range(41), epochs=4)
+    method = problem.run(RoLT())
+    state = method.state_dict()
+    assert state["erm.updates"].tolist() == [4] * 41 + [0] * 5
+    guesses = state["ncm.means"][:41].argmax(dim=1)
+    assert set(guesses.tolist()) <= {0, 2, 4}
+    assert all(value.isfinite().all() for value in state.values())
+
+
+def test_fewer_wrong_labels_are_learned_than_by_cross_entropy(table_setting: TableSetting) -> None:
+    # 5 380 weights for 400 samples of which 40 % are wrong.
+    problem = table_setting()
+    plain, robust = problem.run(CE()), problem.run(RoLT())
+    assert problem.memorised(robust) < 0.3
+    assert problem.accuracy(robust) > problem.accuracy(plain) + 0.2
+
+
+def test_settings_that_make_no_sense() -> None:
+    for wrong in ({"start": 1.5}, {"decay": 1.0}, {"shares": (0.5, 0.5, 0.5, -0.5)}, {"shares": (0.4, 0.2, 0.2, 0.1)}):
+        with pytest.raises(SettingsError):
+            RoLT(**wrong)
+    assert RoLT.as_published().start == 0.4
