@@ -37,11 +37,11 @@ class Photos:
     test: LabeledImages
 
 
-def read_photos(data: Path, *, start: int, count: int) -> Photos:
-    """Rows `start` to `start + count` of CIFAR-10N with its human labels, and all of CIFAR-10's test photos."""
+def read_photos(data: Path, *, start: int, count: int, test: int) -> Photos:
+    """Rows `start` to `start + count` of CIFAR-10N with its human labels, and the first test photos of CIFAR-10."""
     train = load_images(data / "cifar10n-train.parquet", label_column="label_human", clean_column="label_true")
-    test = load_images(data / "cifar10-test.parquet", label_column="label_true")
-    return Photos(train.keep(np.arange(start, start + count)), test)
+    unseen = load_images(data / "cifar10-test.parquet", label_column="label_true")
+    return Photos(train.keep(np.arange(start, start + count)), unseen.keep(np.arange(test)))
 
 
 def kept_tokens(encoder: DualEncoder, images: LabeledImages, file: Path, *, weak: int, strong: int) -> BankLoader:

@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.bank import CPU, Photos, kept_tokens, read_photos
+from benchmarks.bank import CPU, kept_tokens, read_photos
 from deft.classifiers.base import Classifier
 from deft.classifiers.linear import LinearClassifier
 from deft.data.batches import Batches, Loader
@@ -118,11 +118,11 @@ class Run:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.encoder = load_encoder("tiny", device="cpu")
-        photos: Photos = read_photos(options.data, start=options.start, count=options.count)
+        photos = read_photos(options.data, start=options.start, count=options.count, test=options.test)
         cache = options.cache
         name = f"train-{options.start}-{options.count}.npy"
         tokens = kept_tokens(self.encoder, photos.train, cache / name, weak=WEAK, strong=STRONG)
-        test = kept_tokens(self.encoder, photos.test, cache / "test.npy", weak=1, strong=0)
+        test = kept_tokens(self.encoder, photos.test, cache / f"test-{options.test}.npy", weak=1, strong=0)
         self.images = noisy(photos.train, options, tokens)
         self.photos = photos
         self.train = self._batches(tokens, self.images.labels, np.arange(len(self.images)))
@@ -177,6 +177,7 @@ def run_one(options: argparse.Namespace) -> None:
         "method": options.method,
         "setting": setting(options),
         "images": len(run.images),
+        "test_images": len(run.photos.test),
         "true_noise_rate": run.true_rate,
         "seed": options.seed,
         "epochs": options.epochs,
@@ -267,7 +268,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--noise", choices=["human", "clean", "symmetric", "instance"], default="human")
     parser.add_argument("--rate", type=float, default=0.4)
     parser.add_argument("--start", type=int, default=20000, help="first row of CIFAR-10N")
-    parser.add_argument("--count", type=int, default=5000, help="photos to train on")
+    parser.add_argument("--count", type=int, default=3000, help="photos to train on")
+    parser.add_argument("--test", type=int, default=4000, help="photos to test on, from the start of the test set")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--learning-rate", type=float, default=0.01)
     parser.add_argument("--seed", type=int, default=0)

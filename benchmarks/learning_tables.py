@@ -47,9 +47,9 @@ def learning_page() -> list[str]:
     lines = [
         f"## Classifiers from noisy labels: {first['images']:,} photos of CIFAR-10N, {first['epochs']} epochs",
         "",
-        "Test accuracy on CIFAR-10's 10 000 test photos, in %, after the last epoch / after the best one. Backbone: "
-        "the image half of `tiny`, stem kept, transformer layers and a linear head trained; the same learning rate, "
-        "batch and views for every method.",
+        f"Accuracy on the first {first['test_images']:,} test photos of CIFAR-10, in %, after the last epoch / after "
+        "the best one. Backbone: the image half of `tiny`, stem kept, transformer layers and a linear head trained; "
+        "the same learning rate, batch and views for every method.",
         "",
         *_accuracies(runs),
         "",
