@@ -61,3 +61,13 @@ def test_two_thousand_names_are_checked() -> None:
     assert len(names) == 2000
     found = make(len(names), names)[1]
     assert len(check_names(found)) <= 60
+
+
+def test_names_that_mean_the_same_to_the_model_are_told_once() -> None:
+    alike = [["kitten", "cat", 0.938], ["hot dog", "hot dogs", 0.99], ["class_1", "class_2", 0.97]]
+    names = ("kitten", "cat", "hot dog", "hot dogs", "class_1", "class_2")
+    found = make(24, names, flagged=np.zeros(24, bool), info={"close_names": alike})[1]
+    told = {note.names: note.text for note in check_names(found)}
+    assert told["kitten", "cat"] == "mean nearly the same to the model (similarity 0.94)."
+    assert told["hot dog", "hot dogs"].startswith("the same but for case")
+    assert set(told) == {("kitten", "cat"), ("hot dog", "hot dogs"), ("class_1", "class_2")}

@@ -169,7 +169,7 @@ class DeFT(Detector):
             verdicts,
             read_errors=inputs.read_errors,
             settings=self.settings(),
-            info=watch.info(images, str(self.encoder.device)),
+            info=watch.judged(images, self.encoder),
         )
         return trained, found
 

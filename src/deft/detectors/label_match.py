@@ -63,5 +63,5 @@ class LabelMatch(Detector):
             collector.verdicts(),
             read_errors=inputs.read_errors,
             settings=self.settings(),
-            info=watch.info(images, str(self.encoder.device)),
+            info=watch.judged(images, self.encoder),
         )

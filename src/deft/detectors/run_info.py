@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from deft.data.images import LabeledImages
+from deft.encoders.base import DualEncoder
+from deft.prompts.close_names import close_names
 
 PACKAGES = ("deft-labels", "torch", "transformers", "peft", "numpy", "pillow")
 
@@ -30,6 +32,11 @@ class Stopwatch:
             "data_fingerprint": images.fingerprint,
             "label_fingerprint": images.label_fingerprint,
         }
+
+    def judged(self, images: LabeledImages, encoder: DualEncoder) -> dict[str, Any]:
+        """The same of a detection, with the class names that mean nearly the same to its model."""
+        alike = [list(pair) for pair in close_names(encoder, images.classes)]
+        return {**self.info(images, str(encoder.device)), "close_names": alike}
 
 
 def _versions() -> dict[str, str]:

@@ -162,7 +162,7 @@ class SmallLoss(Detector):
             verdicts,
             read_errors=inputs.read_errors,
             settings=self.settings(),
-            info={**watch.info(images, str(self.encoder.device)), "noise_rate_used": used},
+            info={**watch.judged(images, self.encoder), "noise_rate_used": used},
         )
 
     def _head(self, images: LabeledImages) -> nn.Linear:

@@ -85,7 +85,7 @@ class TrainedDeFT(Detector):
             verdicts,
             read_errors=inputs.read_errors,
             settings=self.settings(),
-            info=watch.info(images, str(self.encoder.device)),
+            info=watch.judged(images, self.encoder),
         )
         return found
 

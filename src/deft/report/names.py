@@ -35,7 +35,7 @@ _CODE = re.compile(
 
 
 def check_names(found: Detection) -> tuple[NameNote, ...]:
-    """Names that are codes, that nearly are the same, or that the model takes for each other.
+    """Names that are codes, that are spelt or mean nearly the same, or that the model takes for each other.
 
     Args:
         found: The verdicts.
@@ -50,6 +50,8 @@ def check_names(found: Detection) -> tuple[NameNote, ...]:
     notes += [_note(pair, "the same but for case, plural or punctuation.") for pair in _same(words)[:MOST]]
     notes += [_note(group[:MOST], "differ only in a number.") for group in _numbered(words)[:MOST]]
     notes += [_note(pair, "spelt almost alike: one class or two?") for pair in _alike(words)[:MOST]]
+    told = {frozenset(note.names) for note in notes}
+    notes += [note for note in _close(found) if frozenset(note.names) not in told][:MOST]
     notes += list(_mutual(found))[:MOST]
     return tuple(notes)
 
@@ -105,6 +107,13 @@ def _candidates(plain: Sequence[str]) -> Iterator[tuple[int, int]]:
     table /= np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-6)
     near = np.triu(table @ table.T > 0.55, k=1)
     yield from zip(*(axis.tolist() for axis in np.nonzero(near)), strict=True)
+
+
+def _close(found: Detection) -> Iterator[NameNote]:
+    """Names that the detector's model reads as nearly the same; codes are told of elsewhere."""
+    for one, other, similarity in found.info.get("close_names", ()):
+        if not (_is_code(one) or _is_code(other)):
+            yield _note((one, other), f"mean nearly the same to the model (similarity {similarity:.2f}).")
 
 
 def _mutual(found: Detection) -> Iterator[NameNote]:
