@@ -1,0 +1,125 @@
+"""The model card: what a model was trained on and how, for those who find it later."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+SHOWN_CLASSES = 100
+FIXES = {
+    "drop": "images whose label was found wrong were left out",
+    "relabel": "labels found wrong were replaced by the suggested class",
+    "weigh": "every image counts by the probability that its label is right",
+}
+
+PIPELINE = """```python
+from transformers import pipeline
+
+pipeline("image-classification", "PATH")("photo.jpg")
+```
+"""
+OWN = """This model sits on the image half of a vision-language model and is stored in deft's own form: `pipeline()` of
+transformers can't load it. deft does:
+
+```python
+import deft
+
+deft.AdaptedModel.load("PATH").predict(deft.find_images("photos/"))
+```
+"""
+
+
+def model_card(story: Mapping[str, Any], classes: Sequence[str], *, in_pipelines: bool) -> str:
+    """A README.md in the form of the Hugging Face hub.
+
+    Args:
+        story: What `adapt` noted.
+        classes: Names of the classes.
+        in_pipelines: Whether transformers' pipelines load the model.
+    """
+    backbone = str(story.get("backbone", "an unknown backbone"))
+    parts = [
+        _head(in_pipelines, backbone),
+        f"# Image classifier on {_line(backbone)}\n",
+        f"Names images as one of {len(classes)} classes. Made by [deft](https://pypi.org/project/deft-labels/), "
+        "which finds wrong labels and trains on what is left.\n",
+        PIPELINE if in_pipelines else OWN,
+        _data(story),
+        _training(story),
+        _scores(story.get("validation") or {}),
+        _classes(classes),
+        _versions(story),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _head(in_pipelines: bool, backbone: str) -> str:
+    lines = ["---", "pipeline_tag: image-classification", "tags:", "- image-classification", "- noisy-labels", "- deft"]
+    if in_pipelines:
+        lines.insert(1, "library_name: transformers")
+    if backbone.count("/") == 1 and not backbone.startswith(("/", ".")):
+        lines.append(f"base_model: {json.dumps(backbone)}")
+    return "\n".join([*lines, "---", ""])
+
+
+def _data(story: Mapping[str, Any]) -> str:
+    data = story.get("data") or {}
+    counts = data.get("counts") or {}
+    if not counts:
+        return ""
+    rows = [f"- {name}: {count}" for name, count in counts.items()]
+    fix = data.get("fix")
+    said = f"Use of labels found wrong: {FIXES[fix]} (`--fix {fix}`).\n" if fix in FIXES else ""
+    found = (data.get("detection") or {}).get("detector")
+    detector = f"They were found by `{_line(found)}` on `{_line(data['detection'].get('model'))}`.\n" if found else ""
+    missing = data.get("classes_without_images") or []
+    without = f"Classes of which no image was left: {', '.join(map(_line, missing))}.\n" if missing else ""
+    name = f"Data: {_line(data['name'])}\n" if data.get("name") else ""
+    return "\n".join(["## Data\n", name, "Images:\n", *rows, "", said, detector, without])
+
+
+def _training(story: Mapping[str, Any]) -> str:
+    if "method" not in story:
+        return ""
+    chosen = [
+        ("method", story["method"]),
+        ("tuning", story.get("tuning")),
+        ("head", story.get("head")),
+        ("optimization", story.get("optimization")),
+        ("epochs", story.get("epochs")),
+        ("batch size", story.get("batch_size")),
+        ("seed", story.get("seed")),
+    ]
+    rows = [f"- {name}: `{json.dumps(value)}`" for name, value in chosen]
+    several = int(story.get("networks", 1))
+    note = f"\n{several} networks were trained beside each other; this is the first of them.\n" if several > 1 else ""
+    return "\n".join(["## Training\n", *rows, note, f"Citation: {story.get('citation', '')}\n"])
+
+
+def _scores(validation: Mapping[str, Any]) -> str:
+    if not validation:
+        return "## Scores\n\nNo images were held back for validation.\n"
+    lines = [
+        f"Accuracy on {validation['images']} images held back from training, with the labels that they had:\n",
+        f"- last epoch: {validation['last']:.1%}",
+        f"- best epoch ({validation['best_epoch']}): {validation['best']:.1%}",
+        f"\nThe weights are those of the {validation['kept']} epoch.\n",
+    ]
+    return "\n".join(["## Scores\n", *lines])
+
+
+def _classes(classes: Sequence[str]) -> str:
+    more = f", and {len(classes) - SHOWN_CLASSES} more" if len(classes) > SHOWN_CLASSES else ""
+    return f"## Classes\n\n{', '.join(map(_line, classes[:SHOWN_CLASSES]))}{more}\n"
+
+
+def _versions(story: Mapping[str, Any]) -> str:
+    versions = (story.get("info") or {}).get("versions") or {}
+    return f"Versions: {', '.join(f'{name} {number}' for name, number in versions.items())}\n" if versions else ""
+
+
+def _line(text: object) -> str:
+    """Names come from strangers: one line, and nothing that Markdown or HTML would act on."""
+    flat = "".join(char if char.isprintable() else " " for char in str(text))
+    return "".join(f"\\{char}" if char in "\\`*_[]<>#|!" else char for char in flat)

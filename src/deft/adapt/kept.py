@@ -1,0 +1,84 @@
+"""What becomes of labels that were found wrong: dropped, replaced, or given little weight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from deft.data.images import LabeledImages
+from deft.detectors.detection import Detection
+from deft.errors import DataError, SettingsError
+
+Fix = Literal["drop", "relabel", "weigh"]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Images to learn from, and what was done to their labels before.
+
+    Args:
+        images: The images, N of them, with the labels to learn.
+        weights: How much each label counts, (N,); None if all count alike.
+        counts: Images `given`, `kept`, `dropped`, `relabelled` and `unreadable`, for the model card.
+        fix: What was done with labels found wrong; None if nothing was looked for.
+        detection: Settings of the detection that found them.
+    """
+
+    images: LabeledImages
+    weights: np.ndarray | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    fix: Fix | None = None
+    detection: Mapping[str, Any] = field(default_factory=dict)
+
+
+def use(found: Detection, images: LabeledImages, how: Fix = "drop") -> Kept:
+    """Decide what becomes of the labels that a detection found wrong.
+
+    Args:
+        found: The detection.
+        images: What it judged, row by row.
+        how: "drop" leaves those images out, as the paper does; "relabel" gives them the suggested class; "weigh" lets
+            every image count by P(clean) of its label (`WeightedCE`).
+
+    Returns:
+        What `adapt` takes in the place of images.
+
+    Raises:
+        DataError: The images aren't those of the detection.
+        SettingsError: There is no such way.
+
+    Example:
+        >>> model = deft.adapt("microsoft/resnet-50", use(found, images, "relabel"))  # doctest: +SKIP
+    """
+    if how not in get_args(Fix):
+        raise SettingsError(f"Unknown use {how!r} of labels found wrong. Known: {', '.join(get_args(Fix))}.")
+    if images.sample_id != found.sample_id or images.classes != found.classes:
+        raise DataError(
+            f"The detection is about {len(found)} images in {len(found.classes)} classes, but other images were "
+            f"given: {len(images)} in {len(images.classes)}. open_run gives the images of a run."
+        )
+    wrong = found.is_label_issue
+    flagged, unreadable = int(wrong.sum()), len(found.read_errors)
+    counts = {"given": len(found), "flagged": flagged, "unreadable": unreadable}
+    settings = dict(found.settings)
+    match how:
+        case "drop":
+            kept = images.keep(found.is_clean)
+            counts |= {"kept": len(kept), "dropped": flagged}
+            return Kept(kept, None, counts, how, settings)
+        case "relabel":
+            labels = np.where(wrong, found.predicted, images.labels)
+            counts |= {"kept": len(found) - unreadable, "relabelled": flagged}
+            return Kept(images.relabel(labels), None, counts, how, settings)
+        case _:
+            counts |= {"kept": len(found) - unreadable, "weighed": len(found) - unreadable}
+            return Kept(images, found.p_clean, counts, how, settings)
+
+
+def all_of(images: LabeledImages) -> Kept:
+    """All images with the labels they have."""
+    unreadable = len(images.read_errors)
+    return Kept(images, None, {"given": len(images), "kept": len(images) - unreadable, "unreadable": unreadable})

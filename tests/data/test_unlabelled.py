@@ -1,0 +1,55 @@
+"""Images without labels are found wherever they lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deft.data.images import NO_LABEL
+from deft.data.unlabelled import find_images
+from deft.errors import DataError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Images at three depths, and what is none."""
+    for name in ("a.png", "in/b.JPG", "in/deep/c.png", ".hidden/d.png", "in/.e.png"):
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kind = "JPEG" if name.endswith("JPG") else "PNG"
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(path, kind)
+    (tmp_path / "photos" / "notes.txt").write_text("no image")
+    (tmp_path / "photos" / "empty.png").write_bytes(b"")
+    return tmp_path / "photos"
+
+
+def test_a_folder_is_searched_to_any_depth(folder: Path) -> None:
+    images = find_images(folder)
+    assert images.file_name == ("a.png", "empty.png", "in/b.JPG", "in/deep/c.png")
+    assert images.sample_id == images.file_name
+    assert images.classes == ()
+    assert set(images.read_errors.values()) == {NO_LABEL}
+
+
+def test_one_image(folder: Path) -> None:
+    assert find_images(folder / "in" / "b.JPG").file_name == ("b.JPG",)
+
+
+def test_a_link_to_its_own_folder_is_followed_once(folder: Path) -> None:
+    (folder / "in" / "loop").symlink_to(folder, target_is_directory=True)
+    assert len(find_images(folder)) == 4
+
+
+def test_a_table_is_read_as_such(folder: Path) -> None:
+    (folder / "metadata.csv").write_text("file_name,label\na.png,cat\nin/b.JPG,dog\n")
+    assert find_images(folder).classes == ("cat", "dog")
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no image in"):
+        find_images(tmp_path)
+    with pytest.raises(DataError, match="no file or folder"):
+        find_images(str(tmp_path / "nowhere.csv"))
