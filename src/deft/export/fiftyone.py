@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from deft.export.media import Media, find_media, told_of
+from deft.export.media import Media, find_media, json_list, told_of
 from deft.export.names import distinct, safe_name
 from deft.export.plan import Plan, Written
 from deft.progress import Progress
@@ -40,7 +40,7 @@ def write_fiftyone(plan: Plan, folder: Path, target: Path, progress: Progress) -
     paths = [_from_folder(path, target.expanduser().resolve()) for path in media.paths]
     samples = [_sample(plan, row, path) for row, path in zip(media.rows, paths, strict=True)]
     _write(folder / "metadata.json", {"media_type": "image", "info": {"classes": list(plan.classes)}})
-    _write(folder / "samples.json", {"samples": samples})
+    (folder / "samples.json").write_text(f'{{"samples": {json_list(samples)}}}', encoding="utf-8")
     _write(folder / "data.json", dict(zip(_keys(plan, media), paths, strict=True)))
     _write(folder / "labels.json", {"classes": list(plan.classes), "labels": _labels(plan, media)})
     how = f'Open it with: fiftyone.Dataset.from_dir("{target}", fiftyone.types.LegacyFiftyOneDataset)'
@@ -64,7 +64,7 @@ def _sample(plan: Plan, row: int, path: str) -> dict[str, Any]:
     split = [] if found.split is None else [found.split[row]]
     sample: dict[str, Any] = {
         "filepath": path,
-        "tags": [*split, *([ISSUE] if found.is_label_issue[row] else [])],
+        "tags": [*split, *([ISSUE] if plan.flagged[row] else [])],
         "metadata": None,
         "ground_truth": _classification(plan.given(row), None),
         "prediction": None,
@@ -75,7 +75,7 @@ def _sample(plan: Plan, row: int, path: str) -> dict[str, Any]:
         "by": outcome.by,
         "deft_sample_id": found.sample_id[row],
     }
-    if found.judged[row]:
+    if plan.judged[row]:
         suggested = found.classes[int(found.predicted[row])]
         sample["prediction"] = _classification(suggested, round(float(found.verdicts.topk_probs[row, 0]), 6))
     return sample
@@ -104,4 +104,4 @@ def _labels(plan: Plan, media: Media) -> dict[str, dict[str, Any]]:
 
 
 def _write(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=True, indent=1), encoding="utf-8")
+    path.write_text(json.dumps(content), encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from deft.errors import SettingsError
-from deft.export.media import find_media, told_of
+from deft.export.media import find_media, json_list, told_of
 from deft.export.plan import Plan, Written
 from deft.progress import Progress
 
@@ -39,10 +38,8 @@ def write_labelstudio(plan: Plan, folder: Path, target: Path, root: Path | None,
     storage = _common(media.paths)
     served = storage.parent if root is None else Path(os.path.abspath(root.expanduser()))
     tasks = {row: _task(plan, row, _address(path, served)) for row, path in zip(media.rows, media.paths, strict=True)}
-    scores = plan.found.p_clean
-    order = sorted(tasks, key=lambda row: (not np.isfinite(scores[row]), float(np.nan_to_num(scores[row]))))
-    listed = json.dumps([tasks[row] for row in order], ensure_ascii=True, indent=1)
-    (folder / TASKS).write_text(listed, encoding="utf-8")
+    worst_first = np.argsort(np.nan_to_num(plan.found.p_clean, nan=2.0), kind="stable").tolist()
+    (folder / TASKS).write_text(json_list(tasks[row] for row in worst_first if row in tasks), encoding="utf-8")
     (folder / CONFIG).write_text(labelling_interface(plan.classes), encoding="utf-8")
     how = (
         f"Start Label Studio with LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true "
@@ -66,14 +63,14 @@ def labelling_interface(classes: Sequence[str]) -> str:
 
 def _task(plan: Plan, row: int, address: str) -> dict[str, Any]:
     found, outcome = plan.found, plan.outcomes[row]
-    judged = bool(found.judged[row])
+    judged = bool(plan.judged[row])
     task: dict[str, Any] = {
         "data": {
             "image": address,
             "file_name": found.file_name[row],
             "sample_id": found.sample_id[row],
             "given_label": plan.given(row),
-            "is_label_issue": bool(found.is_label_issue[row]),
+            "is_label_issue": bool(plan.flagged[row]),
             "label_score": round(float(found.p_clean[row]), 6) if judged else None,
             "outcome": outcome.action,
             "reason": outcome.reason or None,

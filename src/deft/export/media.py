@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -83,3 +85,8 @@ def told_of(media: Media) -> tuple[str, ...]:
     """The sentences about images that could not be written."""
     names: Sequence[str] = [f"row {row}: {why}" for row, why in list(media.failures.items())[:3]]
     return (f"{len(media.failures)} images can't be read ({'; '.join(names)}).",) if names else ()
+
+
+def json_list(items: Iterable[Any]) -> str:
+    """JSON of a list, one item a line; much faster than `json.dumps` with an indent."""
+    return "[\n" + ",\n".join(json.dumps(item) for item in items) + "\n]"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,22 @@ class Plan:
         if self.images.sample_id != self.found.sample_id:
             raise DataError("The images are not those of the verdicts, or not in their order.")
 
-    @property
+    @cached_property
     def classes(self) -> tuple[str, ...]:
         """The run's classes, then those that only reviewers named."""
         return final_classes(self.found, self.outcomes)
 
-    @property
+    @cached_property
+    def judged(self) -> np.ndarray:
+        """Which images were judged, (N,)."""
+        return self.found.judged
+
+    @cached_property
+    def flagged(self) -> np.ndarray:
+        """Whether the given label is judged wrong, (N,)."""
+        return self.found.is_label_issue
+
+    @cached_property
     def unreadable(self) -> Mapping[int, str]:
         """Row to reason, of the images that are known not to be readable; for want of a label is no such reason."""
         seen = {row: why for row, why in self.found.read_errors.items() if self.found.given[row] >= 0}
