@@ -15,6 +15,7 @@ from deft.report.words import count, percent, plural, short
 
 LARGEST_MAP = 20  # classes; more would be too small to read
 CLASS_ROWS = 400  # of the table per class
+STRONG = 0.25  # share of a confusion that has the full colour; the root keeps rare ones visible
 NAME = 16  # letters of a class name beside the map
 
 Ints = npt.NDArray[np.int64]
@@ -76,9 +77,8 @@ def _cells(counts: Ints, names: Sequence[str], columns: Sequence[str]) -> list[C
             f"{isolated(names[row])}, labelled {isolated(columns[column])}: {percent(share)} "
             f"({count(int(counts[row, column]))} of {count(int(totals[row]))})"
         )
-        text = f"{100 * share:.0f}" if share >= 0.005 else ""
-        # Confusions are rarer than agreement: the root of their share keeps them visible.
-        depth = round(share if row == column else share**0.5, 2)
+        text = str(int(100 * share + 0.5)) if share >= 0.005 else ""
+        depth = round(share if row == column else min(1.0, (share / STRONG) ** 0.5), 2)
         cells.append(Cell(column, row, text, depth, row == column, says))
     return cells
 
