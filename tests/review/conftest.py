@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import queue
 import shutil
-import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +23,7 @@ from deft.review.access import Access
 from deft.review.desk import Desk
 from deft.review.next_run import load_before
 from deft.review.pictures import Pictures
+from deft.review.serve import listen
 from deft.review.server import create_app
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Server:
     def __init__(self, run: Path, reviewer: str) -> None:
         self._addresses: queue.Queue[str] = queue.Queue()
         self._log = Decisions(run)
-        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket = listen(0)
         found, images = open_run(run)
         desk = Desk(found, self._log, reviewer, load_before(run))
         access = Access(self._socket.getsockname()[1], self._addresses.put)

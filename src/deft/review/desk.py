@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -66,9 +67,10 @@ class Desk:
         self._class_of = {name: number for number, name in enumerate(found.classes)}
         self._orders = _orders(found)
         self._standing: dict[str, list[Decision]] = {}
-        self._revisions: dict[str, int] = {}
+        self._entries: dict[str, Entry] = {}  # the last one about each image
         self._status = np.full(len(found), UNDECIDED, np.int8)
         self._last = 0
+        self._read_on()
 
     def about(self) -> dict[str, Any]:
         """What the page needs to know once: classes, the pairs most often confused, what changed, who reviews."""
@@ -149,13 +151,12 @@ class Desk:
         """
         with self._lock:
             self._read_on()
-            own = [entry for entry in self._log.history() if self._is_last_own(entry)]
-            return [[entry.decision.sample_id, entry.revision] for entry in own[-count:]]
+            own = [one for one in self._entries.values() if one.action == "decide" and self._is_own(one.decision)]
+            latest = heapq.nlargest(count, own, key=lambda entry: entry.number)
+        return [[entry.decision.sample_id, entry.revision] for entry in reversed(latest)]
 
-    def _is_last_own(self, entry: Entry) -> bool:
-        sample = entry.decision.sample_id
-        known = sample in self.row_of and entry.revision == self._revisions.get(sample)
-        return known and entry.action == "decide" and entry.decision.reviewer == self.reviewer
+    def _is_own(self, decision: Decision) -> bool:
+        return decision.reviewer == self.reviewer and decision.sample_id in self.row_of
 
     def _decision(self, action: str, row: int, label: str, time: str) -> Decision:
         given = self._label(self.found.given[row])
@@ -213,7 +214,7 @@ class Desk:
             "flagged": bool(found.is_label_issue[row]),
             "top": [[found.classes[index], round(prob, 4)] for index, prob in top if index >= 0] if judged else [],
             "error": found.read_errors.get(row),
-            "revision": self._revisions.get(sample, 0),
+            "revision": self._entries[sample].revision if sample in self._entries else 0,
             "status": None if last is None else last.status,
             "label": None if last is None else last.to_label,
             "reviewer": None if last is None else last.reviewer,
@@ -228,7 +229,7 @@ class Desk:
         for entry in entries:
             sample = entry.decision.sample_id
             self._last = entry.number
-            self._revisions[sample] = entry.revision
+            self._entries[sample] = entry
             if sample in self.row_of:
                 stack = self._standing[sample]
                 self._status[self.row_of[sample]] = CODES[stack[-1].status] if stack else UNDECIDED
