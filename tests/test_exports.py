@@ -16,6 +16,16 @@ def test_every_name_can_be_had() -> None:
     assert dir(deft) == deft.__all__
 
 
+def test_names_that_are_modules_too_stay_functions() -> None:
+    """`deft.fit` and `deft.adapt` are actions, whichever module was imported before."""
+    code = (
+        "import deft, deft.adapt.kept; first = deft.fit, deft.adapt; from deft.fit import Method; "
+        "print(all(callable(one) for one in (*first, deft.fit, deft.adapt)), first == (deft.fit, deft.adapt))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "True True"
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'magic'"):
         _ = deft.magic

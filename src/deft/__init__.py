@@ -10,12 +10,19 @@ This file is the index of the library; each name is loaded when it is first used
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from deft.adapt.kept import use as use
+    from deft.adapt.model import AdaptedModel as AdaptedModel
+    from deft.adapt.run import adapt as adapt
+    from deft.adapt.watch import Validation as Validation
     from deft.data.images import LabeledImages as LabeledImages
     from deft.data.load import load_images as load_images
+    from deft.data.unlabelled import find_images as find_images
     from deft.detectors.base import Detector as Detector
     from deft.detectors.base import Workspace as Workspace
     from deft.detectors.deft import DeFT as DeFT
@@ -26,12 +33,26 @@ if TYPE_CHECKING:
     from deft.detectors.trained import TrainedDeFT as TrainedDeFT
     from deft.encoders.base import DualEncoder as DualEncoder
     from deft.encoders.load import load_encoder as load_encoder
+    from deft.encoders.vision import load_vision_model as load_vision_model
     from deft.errors import DataError as DataError
     from deft.errors import DeftError as DeftError
     from deft.errors import ModelError as ModelError
     from deft.errors import SettingsError as SettingsError
     from deft.fit import Method as Method
     from deft.fit import fit as fit
+    from deft.methods.co_teaching import CoTeaching as CoTeaching
+    from deft.methods.cross_entropy import CE as CE
+    from deft.methods.elr import ELR as ELR
+    from deft.methods.gce import GCE as GCE
+    from deft.methods.gce import TruncatedGCE as TruncatedGCE
+    from deft.methods.gmm import GMM as GMM
+    from deft.methods.longremix import LongReMix as LongReMix
+    from deft.methods.promix import ProMix as ProMix
+    from deft.methods.rolt import RoLT as RoLT
+    from deft.methods.sce import SCE as SCE
+    from deft.methods.turn import TURN as TURN
+    from deft.methods.unicon import UNICON as UNICON
+    from deft.methods.weighted import WeightedCE as WeightedCE
     from deft.metrics import score_detection as score_detection
     from deft.optimization import Optimization as Optimization
     from deft.report.build import build_report as build_report
@@ -40,38 +61,59 @@ if TYPE_CHECKING:
     from deft.tuning import Bias as Bias
     from deft.tuning import Frozen as Frozen
     from deft.tuning import Full as Full
+    from deft.tuning import Layers as Layers
     from deft.tuning import LoRA as LoRA
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AdaptedModel": "deft.adapt.model",
     "Adapter": "deft.tuning",
     "Bias": "deft.tuning",
+    "CE": "deft.methods.cross_entropy",
+    "CoTeaching": "deft.methods.co_teaching",
     "DataError": "deft.errors",
     "DeFT": "deft.detectors.deft",
     "DeftError": "deft.errors",
     "Detection": "deft.detectors.detection",
     "Detector": "deft.detectors.base",
     "DualEncoder": "deft.encoders.base",
+    "ELR": "deft.methods.elr",
     "Frozen": "deft.tuning",
     "Full": "deft.tuning",
+    "GCE": "deft.methods.gce",
+    "GMM": "deft.methods.gmm",
     "LabelMatch": "deft.detectors.label_match",
     "LabeledImages": "deft.data.images",
+    "Layers": "deft.tuning",
     "LoRA": "deft.tuning",
+    "LongReMix": "deft.methods.longremix",
     "Method": "deft.fit",
     "ModelError": "deft.errors",
     "Optimization": "deft.optimization",
+    "ProMix": "deft.methods.promix",
     "Recipe": "deft.detectors.phase1",
+    "RoLT": "deft.methods.rolt",
+    "SCE": "deft.methods.sce",
     "SettingsError": "deft.errors",
     "SmallLoss": "deft.detectors.small_loss",
+    "TURN": "deft.methods.turn",
     "TrainedDeFT": "deft.detectors.trained",
+    "TruncatedGCE": "deft.methods.gce",
+    "UNICON": "deft.methods.unicon",
     "VPT": "deft.tuning",
+    "Validation": "deft.adapt.watch",
+    "WeightedCE": "deft.methods.weighted",
     "Workspace": "deft.detectors.base",
+    "adapt": "deft.adapt.run",
     "build_report": "deft.report.build",
+    "find_images": "deft.data.unlabelled",
     "fit": "deft.fit",
     "load_encoder": "deft.encoders.load",
     "load_images": "deft.data.load",
+    "load_vision_model": "deft.encoders.vision",
     "score_detection": "deft.metrics",
+    "use": "deft.adapt.kept",
 }
 
 __all__ = sorted([*_HOMES, "__version__"])
@@ -85,3 +127,17 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return list(__all__)
+
+
+class _Index(ModuleType):
+    """Keeps `deft.fit` and `deft.adapt` the actions of that name, though modules are called so too.
+
+    Importing a module puts it into its parent under its own name, where it would hide the action.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Index

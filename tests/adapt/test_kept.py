@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,7 @@ def test_drop_leaves_the_wrong_ones_out(noisy: Noisy) -> None:
     assert len(kept.images) == 13
     assert (kept.images.labels == kept.images.clean_labels).all()
     assert kept.weights is None
-    assert kept.counts == {"given": 16, "flagged": 3, "unreadable": 0, "kept": 13, "dropped": 3}
+    assert kept.counts == {"given": 16, "flagged": 3, "unusable": 0, "kept": 13, "dropped": 3}
 
 
 def test_relabel_gives_them_the_suggestion_and_keeps_all(noisy: Noisy) -> None:
@@ -51,4 +53,26 @@ def test_an_unknown_way_is_named(noisy: Noisy) -> None:
 
 
 def test_without_a_detection_all_are_kept(noisy: Noisy) -> None:
-    assert all_of(noisy[0]).counts == {"given": 16, "kept": 16, "unreadable": 0}
+    assert all_of(noisy[0]).counts == {"given": 16, "kept": 16, "unusable": 0}
+
+
+def test_what_a_person_confirmed_is_believed(noisy: Noisy) -> None:
+    images, found = noisy
+    sure = replace(images, trusted=np.isin(np.arange(16), [1]), read_errors={2: "set aside by Ada"})
+    dropped, weighed = use(found, sure), use(found, sure, "weigh")
+    assert dropped.images.sample_id == tuple(images.sample_id[row] for row in range(16) if row not in (2, 6, 11))
+    assert dropped.images.labels[1] == images.labels[1]
+    assert dropped.counts["confirmed by people"] == 1
+    assert dropped.counts["dropped"] == 2
+    assert dropped.counts["unusable"] == 1
+    assert weighed.weights is not None
+    assert weighed.weights[[1, 6]].tolist() == [1.0, pytest.approx(0.1)]
+
+
+def test_flagged_without_another_suggestion_is_dropped(noisy: Noisy) -> None:
+    images, found = noisy
+    predicted = found.predicted.copy()
+    predicted[1] = images.labels[1]
+    kept = use(replace(found, verdicts=replace(found.verdicts, predicted=predicted)), images, "relabel")
+    assert images.sample_id[1] not in kept.images.sample_id
+    assert (kept.counts["relabelled"], kept.counts["dropped"], kept.counts["kept"]) == (2, 1, 15)

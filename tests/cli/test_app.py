@@ -25,6 +25,16 @@ OPTIONS = {
         "--tuning", "--warmup", "--workers",
     },
     "report": {"--data", "--limit", "--out", "--quiet"},
+    "adapt": {
+        "--backbone", "--batch-size", "--classes", "--data", "--device", "--epochs", "--fix", "--format", "--head",
+        "--image-col", "--keep", "--label-col", "--labels", "--lr", "--method", "--noise-rate", "--out", "--precision",
+        "--quiet", "--resume", "--seed", "--split", "--tuning", "--validation", "--workers",
+    },
+    "predict": {"--device", "--format", "--out", "--quiet", "--top", "--workers"},
+    "evaluate": {
+        "--classes", "--device", "--format", "--image-col", "--label-col", "--labels", "--out", "--quiet", "--split",
+        "--workers",
+    },
     "demo": {"--out", "--quiet"},
     "corrupt": {
         "--classes", "--image-col", "--include-self", "--label-col", "--labels", "--map", "--noise", "--out",

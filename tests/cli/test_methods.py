@@ -8,7 +8,7 @@ import pytest
 
 from deft.cli.methods import Choice, build_detector, build_tuning
 from deft.errors import SettingsError
-from deft.tuning import VPT, Adapter, Bias, Frozen, Full, LoRA
+from deft.tuning import VPT, Adapter, Bias, Frozen, Full, Layers, LoRA
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,7 @@ from deft.tuning import VPT, Adapter, Bias, Frozen, Full, LoRA
         (Choice(tuning="adapter"), Adapter()),
         (Choice(tuning="bias"), Bias()),
         (Choice(tuning="full"), Full()),
+        (Choice(tuning="layers"), Layers()),
         (Choice(tuning="frozen"), Frozen()),
     ],
 )

@@ -109,7 +109,7 @@ class DualBackbone(Backbone):
 
     def __init__(self, encoder: DualEncoder, tuning: Tuning, classes: Sequence[str], head: Head) -> None:
         self.name, self.spec, self.device = encoder.name, encoder.spec, encoder.device
-        self.kind = HYBRID if encoder.name == "tiny" else "clip"
+        self.kind = kind_of(encoder)
         self.module = encoder
         if not tuning.changes_images:
             self.entry = "features"
@@ -134,40 +134,46 @@ class DualBackbone(Backbone):
         return OwnPredictor(fresh, self._encoder, self._tuning, self._head, seed)
 
 
-def open_backbone(
-    backbone: str | Path | VisionModel | DualEncoder,
-    tuning: Tuning,
-    classes: Sequence[str],
-    head: Head,
-    *,
-    device: str = "auto",
-) -> Backbone:
-    """What to adapt, from its name or as it was loaded.
+def load_backbone(name: str | Path, head: Head, *, device: str = "auto") -> VisionModel | DualEncoder:
+    """A model to adapt, from its name.
 
     Args:
-        backbone: Hub id, folder, "tiny", or a loaded model. A name whose head is to be "text" or "prompts" is that of
-            a vision-language model; any other is one of the hub's image classification backbones.
-        tuning: What of it is trained.
-        classes: Names of the classes.
+        name: Hub id, folder or "tiny". With a "text" or "prompts" head it is that of a vision-language model; with a
+            "random" one, of any image classification backbone of the hub, or "tiny".
         head: Kind of the head.
-        device: Where a named one is loaded.
+        device: Where it is loaded.
 
     Raises:
         ModelError: It can't be loaded.
+    """
+    folder = TINY if str(name) == "tiny" else Path(name)
+    hybrid = model_type(str(name), folder, option="--backbone") == HYBRID
+    loads = load_encoder if hybrid or head != "random" else load_vision_model
+    return loads(name, device=device)
+
+
+def kind_of(model: VisionModel | DualEncoder) -> str:
+    """The model type that a backbone's training settings go by; vision-language models share CLIP's."""
+    return "clip" if isinstance(model, DualEncoder) else model.kind
+
+
+def open_backbone(model: VisionModel | DualEncoder, tuning: Tuning, classes: Sequence[str], head: Head) -> Backbone:
+    """A loaded model in the shape that `adapt` works with.
+
+    Args:
+        model: From `load_vision_model` or `load_encoder`.
+        tuning: What of it is trained.
+        classes: Names of the classes.
+        head: Kind of the head.
+
+    Raises:
         SettingsError: The head doesn't fit it.
     """
-    if isinstance(backbone, str | Path):
-        folder = TINY if str(backbone) == "tiny" else Path(backbone)
-        hybrid = model_type(str(backbone), folder, option="--backbone") == HYBRID
-        loads = load_encoder if hybrid or head != "random" else load_vision_model
-        backbone = loads(backbone, device=device)
-    if isinstance(backbone, DualEncoder):
-        return DualBackbone(backbone, tuning, classes, head)
+    if isinstance(model, DualEncoder):
+        return DualBackbone(model, tuning, classes, head)
     if head != "random":
-        raise SettingsError(
-            f"A {head!r} head needs a vision-language model, from load_encoder; {backbone.name!r} isn't."
-        )
-    return HubBackbone(backbone, tuning, classes)
+        raise SettingsError(f"A {head!r} head needs a vision-language model, from load_encoder; {model.name!r} isn't.")
+    return HubBackbone(model, tuning, classes)
 
 
 def _about_the_head(model: VisionModel, classes: int) -> list[str]:

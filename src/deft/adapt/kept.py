@@ -22,7 +22,7 @@ class Kept:
     Args:
         images: The images, N of them, with the labels to learn.
         weights: How much each label counts, (N,); None if all count alike.
-        counts: Images `given`, `kept`, `dropped`, `relabelled` and `unreadable`, for the model card.
+        counts: Images given, kept, dropped and so on, by name, for the model card.
         fix: What was done with labels found wrong; None if nothing was looked for.
         detection: Settings of the detection that found them.
     """
@@ -40,6 +40,7 @@ def use(found: Detection, images: LabeledImages, how: Fix = "drop") -> Kept:
     Args:
         found: The detection.
         images: What it judged, row by row.
+            Labels that a person has confirmed (`trusted`) are believed, whatever the detection says.
         how: "drop" leaves those images out, as the paper does; "relabel" gives them the suggested class; "weigh" lets
             every image count by P(clean) of its label (`WeightedCE`).
 
@@ -60,25 +61,30 @@ def use(found: Detection, images: LabeledImages, how: Fix = "drop") -> Kept:
             f"The detection is about {len(found)} images in {len(found.classes)} classes, but other images were "
             f"given: {len(images)} in {len(images.classes)}. open_run gives the images of a run."
         )
-    wrong = found.is_label_issue
-    flagged, unreadable = int(wrong.sum()), len(found.read_errors)
-    counts = {"given": len(found), "flagged": flagged, "unreadable": unreadable}
-    settings = dict(found.settings)
+    wrong = found.is_label_issue & ~images.trusted
+    usable = found.judged | images.trusted
+    usable[list(images.read_errors)] = False
+    settings, flagged = dict(found.settings), int((wrong & usable).sum())
+    counts = {"given": len(found), "flagged": flagged, "unusable": int((~usable).sum())}
+    if images.trusted.any():
+        counts["confirmed by people"] = int(images.trusted.sum())
     match how:
         case "drop":
-            kept = images.keep(found.is_clean)
-            counts |= {"kept": len(kept), "dropped": flagged}
-            return Kept(kept, None, counts, how, settings)
+            kept = images.keep(usable & ~wrong)
+            return Kept(kept, None, {**counts, "kept": len(kept), "dropped": flagged}, how, settings)
         case "relabel":
-            labels = np.where(wrong, found.predicted, images.labels)
-            counts |= {"kept": len(found) - unreadable, "relabelled": flagged}
-            return Kept(images.relabel(labels), None, counts, how, settings)
+            # Flagged, but nothing else is suggested: there is no label to give.
+            lost = wrong & (found.predicted == images.labels)
+            new = images.relabel(np.where(wrong, found.predicted, images.labels)).keep(usable & ~lost)
+            dropped = int((lost & usable).sum())
+            counts |= {"kept": len(new), "relabelled": flagged - dropped, "dropped": dropped}
+            return Kept(new, None, counts, how, settings)
         case _:
-            counts |= {"kept": len(found) - unreadable, "weighed": len(found) - unreadable}
-            return Kept(images, found.p_clean, counts, how, settings)
+            weights = np.where(images.trusted, np.float32(1), found.p_clean)
+            return Kept(images, weights, {**counts, "kept": int(usable.sum())}, how, settings)
 
 
 def all_of(images: LabeledImages) -> Kept:
     """All images with the labels they have."""
     unreadable = len(images.read_errors)
-    return Kept(images, None, {"given": len(images), "kept": len(images) - unreadable, "unreadable": unreadable})
+    return Kept(images, None, {"given": len(images), "kept": len(images) - unreadable, "unusable": unreadable})

@@ -14,7 +14,6 @@ FULL: dict[str, Optimization] = {
     "clip": SGD_OF_CLIP,
     "siglip": SGD_OF_CLIP,
     "siglip2": SGD_OF_CLIP,
-    "deft-hybrid": SGD_OF_CLIP,
     "vit": Optimization(learning_rate=1e-2, momentum=0.0, weight_decay=1e-5),
     "resnet": Optimization(learning_rate=1e-3, weight_decay=1e-5, optimizer="adamw"),
     "convnext": Optimization(learning_rate=1e-4, weight_decay=1e-4, optimizer="adamw"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from deft.adapt.backbones import Backbone, open_backbone
+from deft.adapt.backbones import Backbone, load_backbone, open_backbone
 from deft.adapt.kept import Kept, all_of
 from deft.adapt.model import AdaptedModel
 from deft.adapt.predictors import Head
@@ -90,7 +90,8 @@ def adapt(
         seed=seed,
     )
     watch, space = Stopwatch(), workspace or Workspace()
-    opened = open_backbone(backbone, plan.tuning, kept.images.classes, head)
+    loaded = load_backbone(backbone, head) if isinstance(backbone, str | Path) else backbone
+    opened = open_backbone(loaded, plan.tuning, kept.images.classes, head)
     for remark in opened.remarks:
         space.progress.note(remark)
     chosen = optimization or preset(opened.kind, plan.tuning)

@@ -15,12 +15,15 @@ import click
 import typer
 from typer.core import TyperGroup
 
+from deft.cli.adapt import adapt
 from deft.cli.apply import apply
 from deft.cli.corrupt import corrupt
 from deft.cli.demo import demo
 from deft.cli.detect import detect
 from deft.cli.doctor import doctor
+from deft.cli.evaluate import evaluate
 from deft.cli.export import export
+from deft.cli.predict import predict
 from deft.cli.report import report
 from deft.cli.review import review
 from deft.cli.show import printable
@@ -75,6 +78,9 @@ app = typer.Typer(
 app.command()(detect)
 app.command()(review)
 app.command()(report)
+app.command()(adapt)
+app.command()(predict)
+app.command()(evaluate)
 app.command()(demo)
 app.command()(export)
 app.command()(apply)
@@ -109,7 +115,7 @@ def run() -> None:
 
 
 def _how_to_resume(typed: list[str]) -> str:
-    if typed[:1] != ["detect"]:
+    if typed[:1] not in (["detect"], ["adapt"]):
         return "Stopped."
     again = typed if "--resume" in typed else [*typed, "--resume"]
     return f"Stopped. Resume with: {shlex.join(['deft', *again])}"

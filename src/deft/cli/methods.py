@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from deft.tuning import Tuning
 
 MethodName = Literal["deft", "label-match", "small-loss"]
-TuningName = Literal["vpt", "vpt-shallow", "lora", "adapter", "bias", "full", "frozen"]
+TuningName = Literal["vpt", "vpt-shallow", "lora", "adapter", "bias", "full", "layers", "frozen"]
 PrecisionName = Literal["auto", "float32", "bfloat16", "float16"]
 
 OF_TRAINING = ("tuning", "epochs", "warmup", "learning_rate", "length")
@@ -89,10 +89,20 @@ class Choice:
 
 def build_tuning(choice: Choice) -> Tuning:
     """The tuning that was chosen, VPT if none was."""
-    from deft.tuning import VPT, Adapter, Bias, Frozen, Full, LoRA
+    return tuning_named(choice.tuning or "vpt", choice.length)
 
-    length = 20 if choice.length is None else choice.length
-    match choice.tuning:
+
+def tuning_named(name: TuningName, prompts: int | None = None) -> Tuning:
+    """The tuning of a name.
+
+    Args:
+        name: As on the command line.
+        prompts: Prompt tokens of VPT; 20 if not given.
+    """
+    from deft.tuning import VPT, Adapter, Bias, Frozen, Full, Layers, LoRA
+
+    length = 20 if prompts is None else prompts
+    match name:
         case "vpt-shallow":
             return VPT(length=length, depth="shallow")
         case "lora":
@@ -103,6 +113,8 @@ def build_tuning(choice: Choice) -> Tuning:
             return Bias()
         case "full":
             return Full()
+        case "layers":
+            return Layers()
         case "frozen":
             return Frozen()
         case _:

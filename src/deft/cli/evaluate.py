@@ -1,0 +1,93 @@
+"""`deft evaluate`: how well a trained classifier names images whose labels are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from deft.cli.run_folder import check_outside
+
+if TYPE_CHECKING:
+    from deft.adapt.model import Evaluation
+
+DRAWN_CLASSES = 12
+"""Up to this many classes the whole confusion matrix is printed; beyond, the pairs most often confused."""
+PAIRS = 10
+
+
+def evaluate(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that deft adapt wrote.", show_default=False)],
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="Labelled images, as deft detect reads them.", show_default=False)
+    ],
+    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write everything as JSON.")] = None,
+    labels: Annotated[Path | None, typer.Option(metavar="FILE", help="Table of labels for a folder.")] = None,
+    image_col: Annotated[str | None, typer.Option(help="Column with images or paths.")] = None,
+    label_col: Annotated[str | None, typer.Option(help="Column with the labels.")] = None,
+    classes: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Class names, one a line, for integer labels.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
+    output_format: Annotated[Literal["table", "json"], typer.Option("--format", help="Form of the output.")] = "table",
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes that decode images; one per core if not given.")
+    ] = None,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where it runs.")] = "auto",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Compare MODEL's answers with the labels of DATA: accuracy, every class, and what is taken for what."""
+    if out is not None:
+        check_outside(out, data)
+
+    from deft.adapt.model import AdaptedModel
+    from deft.cli.progress import choose_progress
+    from deft.cli.show import to_json
+    from deft.data.load import load_images
+    from deft.files import replace_file
+
+    progress = choose_progress(quiet=quiet)
+    images = load_images(
+        data,
+        labels=labels,
+        classes=classes,
+        split=split,
+        image_column=image_col,
+        label_column=label_col,
+        progress=progress,
+    )
+    outcome = AdaptedModel.load(model, device=device).evaluate(images, workers=workers, progress=progress)
+    if out is not None:
+        with replace_file(out) as temporary:
+            temporary.write_text(to_json(outcome.summary()), encoding="utf-8")
+    if output_format == "json":
+        typer.echo(to_json(outcome.summary()))
+        return
+    _show(outcome)
+
+
+def _show(outcome: Evaluation) -> None:
+    from rich.console import Console
+
+    from deft.cli.show import percent, plain, table
+
+    console = Console(soft_wrap=True)
+    skipped = f", {outcome.unreadable} without label or unreadable" if outcome.unreadable else ""
+    console.print(plain(f"Accuracy {outcome.accuracy:.1%} on {outcome.images} images{skipped}"))
+    rows = [
+        (row["class"], row["images"], percent(row["recall"]), percent(row["precision"]))
+        for _, row in outcome.per_class.iterrows()
+    ]
+    console.print()
+    console.print(table("By class", ["class", "images", "recall", "precision"], rows))
+    console.print()
+    names = list(outcome.confusion.columns)
+    if len(names) <= DRAWN_CLASSES:
+        cells = [(name, *row) for name, row in zip(names, outcome.confusion.to_numpy().tolist(), strict=True)]
+        console.print(table("Labels (rows) and answers (columns)", ["", *names], cells))
+        return
+    counts = outcome.confusion.to_numpy()
+    pairs = [(-counts[k, j], k, j) for k, j in zip(*counts.nonzero(), strict=True) if k != j]
+    worst = [(names[k], names[j], -count) for count, k, j in sorted(pairs)[:PAIRS]]
+    console.print(table("Most often confused", ["label", "answer", "images"], worst, right=2))

@@ -1,0 +1,110 @@
+"""`deft predict`: a trained classifier names images."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from deft.cli.run_folder import check_outside
+from deft.errors import SettingsError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN = 20
+ENDINGS = (".csv", ".parquet")
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that deft adapt wrote.", show_default=False)],
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA", help="Folder of images, labelled or not; an image; a table or data set.", show_default=False
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write all predictions: .csv or .parquet.")
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="Classes listed for each image.")] = 5,
+    output_format: Annotated[
+        Literal["table", "csv"], typer.Option("--format", help="The first images as a table, or all as CSV.")
+    ] = "table",
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes that decode images; one per core if not given.")
+    ] = None,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where it runs.")] = "auto",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Name the images of DATA with MODEL."""
+    if out is not None:
+        if out.suffix.lower() not in ENDINGS:
+            raise SettingsError(f"{out} ends in {out.suffix or 'nothing'}; expected one of {', '.join(ENDINGS)}.")
+        check_outside(out, data)
+
+    from deft.adapt.model import AdaptedModel
+    from deft.cli.progress import choose_progress
+    from deft.data.unlabelled import find_images
+
+    progress = choose_progress(quiet=quiet)
+    images = find_images(data, progress=progress)
+    table = AdaptedModel.load(model, device=device).predict(images, top=top, workers=workers, progress=progress)
+    if out is not None:
+        write_predictions(table, out)
+    if output_format == "csv":
+        typer.echo(_flat(table).to_csv(index=False, float_format="%.6g"), nl=False)
+        return
+    _show(table, out)
+
+
+def write_predictions(table: pd.DataFrame, path: Path) -> None:
+    """Write a table of predictions; in CSV, lists are written as JSON.
+
+    Args:
+        table: Of `AdaptedModel.predict`.
+        path: Ends in .csv or .parquet.
+    """
+    from deft.files import replace_file
+
+    with replace_file(path) as temporary:
+        if path.suffix.lower() == ".parquet":
+            table.to_parquet(temporary, index=False)
+        else:
+            _flat(table).to_csv(temporary, index=False, float_format="%.6g")
+
+
+def _flat(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(
+        topk_labels=table["topk_labels"].map(lambda names: json.dumps(names, ensure_ascii=False)),
+        topk_probs=table["topk_probs"].map(lambda probs: json.dumps([round(p, 6) for p in probs])),
+    )
+
+
+def _show(table: pd.DataFrame, out: Path | None) -> None:
+    from rich.console import Console
+
+    from deft.cli.show import plain, printable
+    from deft.cli.show import table as drawn
+
+    console = Console(soft_wrap=True)
+    readable = table[table["read_error"].isna()]
+    rows = []
+    for row in readable.head(SHOWN).to_dict("records"):
+        likely = list(zip(row["topk_labels"], row["topk_probs"], strict=True))
+        others = ", ".join(f"{name} {prob:.2f}" for name, prob in likely[1:3])
+        rows.append((row["file_name"], row["predicted_label"], f"{row['predicted_prob']:.3f}", others))
+    columns = ["file", "class", "probability", "then"]
+    title = f"The first {len(rows)} of {len(table)} images" if len(rows) < len(table) else f"{len(rows)} images"
+    console.print(drawn(title, columns, rows, right=2))
+    counts = readable["predicted_label"].value_counts()
+    console.print()
+    console.print(plain("Most often: " + ", ".join(f"{name} {count}" for name, count in counts.head(10).items())))
+    for reason in table["read_error"].dropna().head(3):
+        console.print(plain(f"Not read: {reason}"))
+    if out is not None:
+        console.print(plain(f"All {len(table)}: {printable(out)}"))
+    elif len(rows) < len(table):
+        console.print(plain("All of them: add -o predictions.csv"))
