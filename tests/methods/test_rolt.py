@@ -11,7 +11,9 @@ import torch
 from deft.errors import SettingsError
 from deft.losses import cross_entropy, soft_cross_entropy
 from deft.methods.cross_entropy import CE
+from deft.methods.prototypes import centred, class_means, nearness
 from deft.methods.rolt import RoLT, mixed_target
+from deft.selection import two_component_posterior
 
 if TYPE_CHECKING:
     from tests.methods.conftest import Problem, ScoreSetting, TableSetting
@@ -59,6 +61,26 @@ def test_clean_labels_are_targets_and_the_others_are_mixed(score_setting: ScoreS
         torch.testing.assert_close(loss.detach(), soft_cross_entropy(batch.inputs, target[None])[0])
 
 
+def test_prototypes_are_refined_once_and_verdicts_stand_in_their_rows(table_setting: TableSetting) -> None:
+    rows = np.random.default_rng(0).permutation(200)[:120]
+    problem = table_setting(count=200, rows=rows.tolist(), spread=1.5, batch_size=1)
+    method = RoLT(start=0.0).build(problem.setting)
+    network = problem.setting.network(0)  # of the same seed, so the same weights
+    inputs, labels = problem.train.loader.load(rows, None), torch.from_numpy(problem.setting.labels[rows])
+    features = centred(network.features(inputs).detach())
+    chosen, choices = torch.ones(120, dtype=torch.bool), []
+    for _ in range(2):
+        own = nearness(features, class_means(features, labels, chosen, 4)).gather(1, labels[:, None])
+        posterior = two_component_posterior(-own[:, 0], seed=0, labels=labels, max_iter=100, tol=1e-3, reg_covar=1e-6)
+        chosen = torch.from_numpy(posterior > 0.5)
+        choices.append(chosen)
+    assert not torch.equal(*choices)
+    clean = dict(zip(rows.tolist(), chosen.tolist(), strict=True))
+    for batch, loss in zip(problem.train.epoch(0), method.losses(problem.train, 0), strict=True):
+        believed = torch.isclose(loss.detach(), cross_entropy(network(batch.inputs), batch.labels).detach()[0])
+        assert bool(believed) == clean[int(batch.index)]
+
+
 def test_before_its_start_it_is_cross_entropy(table_setting: TableSetting) -> None:
     problem = table_setting(epochs=2)
     plain, same = problem.run(CE()), problem.run(RoLT(start=1.0))
@@ -77,7 +99,7 @@ def test_the_start_is_a_share_of_the_epochs(score_setting: ScoreSetting) -> None
     assert max(late) < min(early)  # the mixed targets ask for less than the wrong labels do
 
 
-def test_the_correction_does_not_compound(score_setting: ScoreSetting) -> None:
+def test_no_correction_compounds(score_setting: ScoreSetting) -> None:
     problem, _ = clusters(score_setting)
     method = RoLT().build(problem.setting)
     for epoch in range(3):

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 def two_classes(score_setting: ScoreSetting) -> Problem:
     """Class 0: thirty labels that fit, ten that don't. Class 1: ten and five. Nothing of class 2. Batches of one."""
     labels = np.repeat([0, 1], [40, 15])
-    margins = np.concatenate([np.linspace(5, 5.5, 30), [-3.0] * 10, np.linspace(3, 3.5, 10), [-3.0] * 5])
+    # The wrong labels of class 0 are easier than the right ones of class 1, so each needs its own mixture.
+    margins = np.concatenate([np.linspace(5, 5.5, 30), [3.0] * 10, np.linspace(-3, -2.5, 10), [-8.0] * 5])
     scores = np.zeros((55, 3))
     scores[np.arange(55), labels] = margins
     return score_setting(scores, labels, batch_size=1)

@@ -67,9 +67,10 @@ class _RoLTTraining(Method):
         super().__init__()
         self.network = network
         rows, classes = len(setting.labels), setting.classes
-        # What is read is corrected, what is stored is not: the authors write the correction back, so it compounds.
-        self.erm = RunningMeans(rows, classes, decay=settings.decay, corrected=True)
-        self.ncm = RunningMeans(rows, classes, decay=settings.decay, corrected=True)
+        # Only the largest score is asked for, which a correction for the start at zero doesn't change. The authors
+        # correct, and write it back, so that it compounds.
+        self.erm = RunningMeans(rows, classes, decay=settings.decay, corrected=False)
+        self.ncm = RunningMeans(rows, classes, decay=settings.decay, corrected=False)
         self._settings = settings
         self._seed = setting.seed
         self._begin = max(1, round(settings.start * setting.epochs)) if settings.start else 0
