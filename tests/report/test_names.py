@@ -71,3 +71,10 @@ def test_names_that_mean_the_same_to_the_model_are_told_once() -> None:
     assert told["kitten", "cat"] == "mean nearly the same to the model (similarity 0.94)."
     assert told["hot dog", "hot dogs"].startswith("the same but for case")
     assert set(told) == {("kitten", "cat"), ("hot dog", "hot dogs"), ("class_1", "class_2")}
+
+
+def test_a_long_series_names_a_few() -> None:
+    found = notes(*(f"room number {number}" for number in range(20)))
+    ((names, text),) = found.items()
+    assert names == tuple(f"room number {number}" for number in range(6))
+    assert text == "and 14 more differ only in a number."

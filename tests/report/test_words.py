@@ -33,5 +33,5 @@ def test_numbers() -> None:
     assert count(1234567) == "1\u202f234\u202f567"
     assert percent(0.12345) == "12.3\u00a0%"
     assert percent(float("nan")) == "–"
-    assert short("abcdef", 4) == "abc…"
+    assert short("abcdefgh", 4) == "ab…h"
     assert short("abcd", 4) == "abcd"

@@ -16,7 +16,7 @@ from deft.report.words import count, percent, plural, short
 LARGEST_MAP = 20  # classes; more would be too small to read
 CLASS_ROWS = 400  # of the table per class
 STRONG = 0.25  # share of a confusion that has the full colour; the root keeps rare ones visible
-NAME = 16  # letters of a class name beside the map
+NAME = 20  # letters of a class name beside the map
 
 Ints = npt.NDArray[np.int64]
 

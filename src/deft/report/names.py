@@ -13,9 +13,10 @@ import numpy as np
 from deft.data.shown import shown
 from deft.detectors.detection import Detection
 from deft.report.page import NameNote
-from deft.report.words import percent, plural
+from deft.report.words import count, percent, plural
 
 MOST = 30  # notes of a kind
+FEW = 6  # names of a series
 ALIKE = 0.85  # of difflib's ratio: "apple tree" and "maple tree" reach it, "cat" and "car" don't
 COMPARED = 2000  # names at the most, for spelling
 MUTUAL = 0.05  # share of each of two classes that is taken for the other
@@ -48,7 +49,7 @@ def check_names(found: Detection) -> tuple[NameNote, ...]:
         notes.append(_note(codes[:MOST], f"{says} nothing to a model that reads words; give words with --classes."))
     words = [name for name in classes if not _is_code(name)]
     notes += [_note(pair, "the same but for case, plural or punctuation.") for pair in _same(words)[:MOST]]
-    notes += [_note(group[:MOST], "differ only in a number.") for group in _numbered(words)[:MOST]]
+    notes += [_note(group[:FEW], f"{_more(group)}differ only in a number.") for group in _numbered(words)[:MOST]]
     notes += [_note(pair, "spelt almost alike: one class or two?") for pair in _alike(words)[:MOST]]
     told = {frozenset(note.names) for note in notes}
     notes += [note for note in _close(found) if frozenset(note.names) not in told][:MOST]
@@ -58,6 +59,10 @@ def check_names(found: Detection) -> tuple[NameNote, ...]:
 
 def _note(names: Sequence[str], text: str) -> NameNote:
     return NameNote(tuple(shown(name) for name in names), text)
+
+
+def _more(names: Sequence[str]) -> str:
+    return f"and {count(len(names) - FEW)} more " if len(names) > FEW else ""
 
 
 def _is_code(name: str) -> bool:

@@ -6,8 +6,16 @@ import math
 
 
 def short(text: str, length: int) -> str:
-    """Text of at most so many characters, the end given up for an ellipsis."""
-    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+    """Text of at most so many characters; the middle gives way, since names often differ at their ends.
+
+    Example:
+        >>> short("golden retriever", 10)
+        'golde…ever'
+    """
+    if len(text) <= length:
+        return text
+    tail = (length - 1) // 2
+    return f"{text[: length - 1 - tail]}…{text[-tail:]}"
 
 
 def count(number: float) -> str:
