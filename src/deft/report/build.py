@@ -81,29 +81,31 @@ def build_report(
         )
     if limit < 0:
         raise SettingsError(f"A report shows 0 suspects or more, not {limit}.")
+    return Report(_page(images, found, limit, name, progress or Silent()))
+
+
+def _page(images: LabeledImages, found: Detection, limit: int, name: str, progress: Progress) -> Page:
     summary = found.summary()
     scores, wrong = _ranked(found)
     curve, table = _budget(found, scores, wrong)
     truth, curves = _against_truth(found)
-    return Report(
-        Page(
-            name=shown(name),
-            tiles=facts.tiles(found, summary),
-            truth=truth,
-            gallery=build_gallery(images, found, limit, progress or Silent()),
-            budget=curve,
-            budgets=table,
-            classes=confusions.class_table(summary),
-            pairs=confusions.pair_table(summary),
-            transition=confusions.transition(found),
-            scores=plots.histogram(found.p_clean[found.judged].astype(np.float64), found.is_label_issue[found.judged]),
-            curves=curves,
-            names=check_names(found),
-            sizes=facts.sizes(images),
-            errors=facts.errors(found),
-            how=facts.how(found),
-            settings=facts.all_settings(found),
-        )
+    return Page(
+        name=shown(name),
+        tiles=facts.tiles(found, summary),
+        truth=truth,
+        gallery=build_gallery(images, found, limit, progress),
+        budget=curve,
+        budgets=table,
+        classes=confusions.class_table(summary),
+        pairs=confusions.pair_table(summary),
+        transition=confusions.transition(found),
+        scores=plots.histogram(found.p_clean[found.judged].astype(np.float64), found.is_label_issue[found.judged]),
+        curves=curves,
+        names=check_names(found),
+        sizes=facts.sizes(images),
+        errors=facts.errors(found),
+        how=facts.how(found),
+        settings=facts.all_settings(found),
     )
 
 
