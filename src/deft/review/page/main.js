@@ -45,11 +45,12 @@ async function restart() {
   if (queue === mine) draw();
 }
 
-function setMode(toGrid) {
+async function setMode(toGrid) {
   if (!toGrid && grid.tiles.length) at = queue.items.indexOf(grid.tiles[grid.at]);
   grid = toGrid ? new Grid(about.sides, act) : null;
   if (grid) grid.start = at;
   byId("mode").setAttribute("aria-pressed", String(toGrid));
+  await more();
   draw();
   if (grid?.tiles.length) grid.focus(0);
 }

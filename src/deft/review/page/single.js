@@ -12,8 +12,8 @@ export function single(item, sides, act) {
     el("div", { class: "facts" },
       labels(item),
       item.error ? el("p", { class: "unread" }, name(item.error)) : null,
-      ranking(item, act),
       history(item),
+      ranking(item, act),
       actions(item, act)));
 }
 
