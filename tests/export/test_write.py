@@ -372,6 +372,12 @@ def test_nothing_left_is_said_and_leaves_nothing(images: LabeledImages, tmp_path
     assert not (tmp_path / "out").exists()
 
 
+def test_a_class_that_loses_all_its_images_is_named(images: LabeledImages, tmp_path: Path) -> None:
+    found = judge(images, {3: 0, 4: 0, 5: 0})
+    written = write_export(Plan(images, found, decide(found, {}, fix="drop")), tmp_path / "out")
+    assert written.notes[-1] == "No image is left of: dog."
+
+
 @pytest.mark.parametrize("format", ["fiftyone", "labelstudio"])
 def test_no_readable_image_is_said_and_leaves_nothing(images: LabeledImages, tmp_path: Path, format: Any) -> None:
     found = judge(images, {}, unreadable=tuple(range(6)))

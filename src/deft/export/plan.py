@@ -169,7 +169,10 @@ def write_left_out(plan: Plan, folder: Path, rows: Iterable[int], failures: Mapp
     if not len(table):
         return ()
     table.to_csv(folder / LEFT_OUT, index=False)
-    return (f"{len(table)} images left out ({plan.why_left_out(rows, failures)}), listed in {LEFT_OUT}.",)
+    told = f"{len(table)} images left out ({plan.why_left_out(rows, failures)}), listed in {LEFT_OUT}."
+    still_there = {plan.outcomes[row].label for row in rows}
+    gone = sorted(set(table["given_label"].dropna()) - still_there)
+    return (told, f"No image is left of: {', '.join(gone)}.") if gone else (told,)
 
 
 def _in_words(kind: str, rest: str) -> str:

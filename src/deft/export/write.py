@@ -60,21 +60,28 @@ def write_export(
     check_link(link, plan.images)
     check_target(target, plan.images)
     with new_folder(target) as folder:
-        match format:
-            case "imagefolder":
-                return write_imagefolder(plan, folder, link, told)
-            case "csv" | "parquet":
-                return write_table(plan, folder, target, f".{format}")
-            case "hf":
-                return write_dataset(plan, folder, target, told)
-            case "cleanlab":
-                return write_issues(plan, folder)
-            case "fiftyone":
-                return write_fiftyone(plan, folder, target, told)
-            case "labelstudio":
-                return write_labelstudio(plan, folder, target, root, told)
-            case "patch":
-                return write_patch(plan, folder, told)
+        return _write(plan, (folder, target), format, link, root, told)
+
+
+def _write(
+    plan: Plan, places: tuple[Path, Path], format: Format, link: Link, root: Path | None, told: Progress
+) -> Written:
+    folder, target = places
+    match format:
+        case "imagefolder":
+            return write_imagefolder(plan, folder, link, told)
+        case "csv" | "parquet":
+            return write_table(plan, folder, target, f".{format}")
+        case "hf":
+            return write_dataset(plan, folder, target, told)
+        case "cleanlab":
+            return write_issues(plan, folder)
+        case "fiftyone":
+            return write_fiftyone(plan, folder, target, told)
+        case "labelstudio":
+            return write_labelstudio(plan, folder, target, root, told)
+        case "patch":
+            return write_patch(plan, folder, told)
 
 
 def check_format(format: str) -> None:
