@@ -129,7 +129,7 @@ def test_the_pseudo_head_alone_learns_from_guesses(table_setting: Any) -> None:
 
 def test_it_learns_where_cross_entropy_memorises(table_setting: Any) -> None:
     problem = table_setting(noise=0.4, epochs=20)
-    plain, robust = problem.run(CE(), rate=0.2), problem.run(ProMix(), rate=RATE)
+    plain, robust = problem.run(CE(), rate=RATE), problem.run(ProMix(), rate=RATE)
     assert problem.memorised(plain) > 0.6
     assert problem.memorised(robust) < 0.2
     assert problem.accuracy(robust) > problem.accuracy(plain) + 0.2

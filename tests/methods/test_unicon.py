@@ -96,7 +96,7 @@ def test_an_unlabelled_batch_has_a_sample() -> None:
 
 def test_it_learns_where_cross_entropy_memorises(table_setting: Any) -> None:
     problem = table_setting(noise=0.4, epochs=10)
-    plain, robust = problem.run(CE()), problem.run(UNICON())
+    plain, robust = problem.run(CE(), rate=0.1), problem.run(UNICON(), rate=0.1)
     assert problem.memorised(plain) > 0.6
     assert problem.memorised(robust) < 0.2
     assert problem.accuracy(robust) > problem.accuracy(plain) + 0.2
@@ -104,7 +104,7 @@ def test_it_learns_where_cross_entropy_memorises(table_setting: Any) -> None:
 
 def test_the_released_codes_unit_learns_too(table_setting: Any) -> None:
     problem = table_setting(noise=0.4, epochs=10)
-    assert problem.accuracy(problem.run(UNICON(unit="nats"))) > 0.8
+    assert problem.accuracy(problem.run(UNICON(unit="nats"), rate=0.1)) > 0.8
 
 
 @pytest.mark.parametrize("preset", [UNICON.for_webvision(), UNICON.for_clothing1m()])
@@ -136,7 +136,9 @@ def test_scores_that_do_not_differ_give_an_epoch_of_cross_entropy(table_setting:
     assert losses == pytest.approx([np.log(4)] * 2, rel=1e-5)
 
 
-@pytest.mark.parametrize("wrong", [{"unit": "hartley"}, {"warmup": -1}, {"temperature": 0.0}, {"strictness": 0.0}])
+@pytest.mark.parametrize(
+    "wrong", [{"unit": "hartley"}, {"warmup": -1}, {"batch": 0}, {"temperature": 0.0}, {"strictness": 0.0}]
+)
 def test_settings_that_make_no_sense(wrong: dict[str, Any]) -> None:
     with pytest.raises(SettingsError):
         UNICON(**wrong)

@@ -42,6 +42,8 @@ class UNICON(LearningMethod):
 
     Args:
         warmup: Epochs of cross-entropy first.
+        batch: Labelled samples B of a step, and no more than the run's batch size. A step has gradients of about six
+            times as many images, and there are only R·N/B of them in an epoch.
         guesses: λ_u; 0 forwards only mixtures that are mostly labelled, as the authors do on photos from the web.
         ramp: Epochs over which λ_u grows.
         contrast: λ_c.
@@ -56,6 +58,7 @@ class UNICON(LearningMethod):
     """
 
     warmup: int = 1
+    batch: int = 32
     guesses: float = 30.0
     ramp: float = 1.0
     contrast: float = 0.025
@@ -75,6 +78,8 @@ class UNICON(LearningMethod):
     def __post_init__(self) -> None:
         if self.unit not in ("bits", "nats"):
             raise SettingsError(f"A divergence is measured in bits or nats, not {self.unit!r}.")
+        if self.batch < 1:
+            raise SettingsError(f"A step has at least one labelled sample, not {self.batch}.")
         if self.warmup < 0 or self.guesses < 0 or self.contrast < 0:
             raise SettingsError("Warm-up and weights of losses can't be negative.")
         if not (self.temperature > 0 and self.contrast_temperature > 0 and self.strictness > 0):
@@ -83,27 +88,27 @@ class UNICON(LearningMethod):
     @classmethod
     def for_cifar10(cls) -> UNICON:
         """The authors' settings for CIFAR-10, made for 350 epochs."""
-        return cls(warmup=10, ramp=16)
+        return cls(warmup=10, batch=64, ramp=16)
 
     @classmethod
     def for_cifar100(cls) -> UNICON:
         """The authors' settings for CIFAR-100, made for 350 epochs."""
-        return cls(warmup=30, ramp=16)
+        return cls(warmup=30, batch=64, ramp=16)
 
     @classmethod
     def for_tiny_imagenet(cls) -> UNICON:
         """The authors' settings for Tiny-ImageNet, made for 500 epochs."""
-        return cls(warmup=15, guesses=50.0, alpha=0.5, ramp=16)
+        return cls(warmup=15, batch=64, guesses=50.0, alpha=0.5, ramp=16)
 
     @classmethod
     def for_webvision(cls) -> UNICON:
         """The authors' settings for WebVision, made for 120 epochs; without their restarts."""
-        return cls(warmup=2, guesses=0.0, alpha=0.5)
+        return cls(warmup=2, batch=24, guesses=0.0, alpha=0.5)
 
     @classmethod
     def for_clothing1m(cls) -> UNICON:
         """The authors' settings for Clothing1M; its warm-up of 0 wants a head that starts from text."""
-        return cls(warmup=0, guesses=0.0, alpha=0.5)
+        return cls(warmup=0, batch=32, guesses=0.0, alpha=0.5)
 
     def build(self, setting: Setting) -> Method:
         return _UNICONTraining(setting, self)
@@ -146,8 +151,9 @@ class _UNICONTraining(Method):
 
     def _train(self, train: Batches, epoch: int, number: int, rows: np.ndarray, weights: Tensor) -> Iterator[Tensor]:
         settings, network = self._settings, self.networks.both[number]
-        labelled = train.subset(rows, stream=21 + number)
-        size = unlabelled_batch(train.batch_size, len(rows) / len(train.rows), settings.guesses)
+        batch = min(settings.batch, train.batch_size)
+        labelled = train.subset(rows, stream=21 + number, batch_size=batch)
+        size = unlabelled_batch(batch, len(rows) / len(train.rows), settings.guesses)
         rest = np.setdiff1d(train.rows, rows)
         unlabelled = train.subset(rest, stream=31 + number, batch_size=size)
         rng = np.random.default_rng([train.seed, epoch, 41 + number])
