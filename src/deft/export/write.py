@@ -43,9 +43,6 @@ def write_export(
         root: Document root of Label Studio, for `labelstudio`.
         progress: Told of every image.
 
-    Returns:
-        What was written.
-
     Raises:
         DataError: The folder is in use or inside the data, or nothing is left to write.
         SettingsError: An unknown format, or options that don't fit the images.
