@@ -66,9 +66,10 @@ def screenshots(browser: Any, address: str) -> list[bytes]:
     """One image, and many that are alike."""
     page = browser.new_page(viewport={"width": 1120, "height": 600}, color_scheme="light")
     page.goto(address)
+    page.locator(".single").wait_for()
     for number in range(23):
         page.keyboard.press("s" if number % 5 else "k")
-        page.locator("#count").get_by_text(f"{number + 1} of").wait_for()
+        page.get_by_text(f"{number + 1} of").wait_for()
     page.wait_for_load_state("networkidle")
     page.mouse.move(0, 0)
     single = page.screenshot()

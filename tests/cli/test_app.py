@@ -22,7 +22,7 @@ OPTIONS = {
         "--epochs", "--fail-on-issues", "--for-real-noise", "--for-weak-model", "--format", "--image-col",
         "--label-col", "--labels", "--length", "--limit", "--lr",
         "--method", "--model", "--noise-rate", "--out", "--precision", "--quiet", "--resume", "--seed", "--split",
-        "--tuning", "--warmup", "--workers",
+        "--tuning", "--warmup", "--workers", "--with-reviews",
     },
     "report": {"--data", "--limit", "--out", "--quiet"},
     "adapt": {
@@ -41,6 +41,7 @@ OPTIONS = {
         "--quiet", "--rate", "--seed", "--split",
     },
     "doctor": {"--device"},
+    "review": {"--data", "--no-browser", "--port", "--reviewer"},
 }  # fmt: skip
 """Every option of every command. A change here is a change of what users rely on: say so in the changelog."""
 

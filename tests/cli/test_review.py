@@ -1,0 +1,119 @@
+"""`deft review` and `deft detect --with-reviews`, as a user types them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from deft.cli.app import app
+from deft.decisions import Decision, Decisions, Status, now
+from deft.detectors.detection import Detection
+from deft.review.next_run import load_before
+
+FAST = ["--epochs", "2", "--context", "4", "--length", "3", "--device", "cpu", "--seed", "3"]
+
+
+def deft(*words: object) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Two classes of ten photos."""
+    rng = np.random.default_rng(0)
+    for name, colour in (("cat", 60), ("dog", 190)):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(10):
+            pixels = rng.integers(colour - 50, colour + 50, size=(24, 24, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number}.png")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def run(photos: Path, clip_folder: Path, tmp_path: Path) -> Path:
+    result = deft("detect", photos, "-o", tmp_path / "run", "--model", clip_folder, "--limit", "16", *FAST)
+    assert result.exit_code == 0, result.output
+    return tmp_path / "run"
+
+
+def decide(run: Path, decisions: list[tuple[Status, str | None]]) -> list[str]:
+    """Decide about the first images; gives their names."""
+    found = Detection.load(run)
+    with Decisions(run) as log:
+        for row, (status, label) in enumerate(decisions):
+            given = found.classes[found.given[row]]
+            to_label = given if status == "kept" else label
+            log.record(Decision(found.sample_id[row], status, given, to_label, "Ada", now()), 0)
+    return list(found.sample_id[: len(decisions)])
+
+
+def test_the_next_run_holds_exactly_the_decisions(run: Path, tmp_path: Path) -> None:
+    before = pd.read_csv(run / "labels.csv")
+    other = "dog" if before["given_label"][1] == "cat" else "cat"
+    decided = [("kept", None), ("corrected", other), ("none_of_these", None), ("bad_image", None), ("skipped", None)]
+    decide(run, decided)  # type: ignore[arg-type]
+    result = deft("detect", run, "--with-reviews", "-o", tmp_path / "next", "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert "1 labels confirmed, 1 corrected, 2 images set aside" in result.stdout
+    after = pd.read_csv(tmp_path / "next" / "labels.csv")
+    assert after["sample_id"].tolist() == before["sample_id"].tolist()
+    expected = before["given_label"].tolist()
+    expected[1] = other
+    assert after["given_label"].tolist() == expected
+    assert after["label_score"][:2].tolist() == [1.0, 1.0]
+    assert not after["is_label_issue"][:4].any()
+    assert after["read_error"].notna().tolist() == [False, False, True, True] + [False] * 12
+    assert "none of the classes" in after["read_error"][2]
+    settings = [json.loads((folder / "summary.json").read_text())["settings"] for folder in (run, tmp_path / "next")]
+    assert settings[0] == settings[1]
+    old = load_before(tmp_path / "next")
+    assert old is not None
+    assert old.table["given_label"].tolist() == before["given_label"].tolist()
+
+
+def test_reviews_carry_on_through_runs(run: Path, tmp_path: Path) -> None:
+    before = pd.read_csv(run / "labels.csv")
+    other = "dog" if before["given_label"][0] == "cat" else "cat"
+    (name,) = decide(run, [("corrected", other)])
+    deft("detect", run, "--with-reviews", "-o", tmp_path / "b", "--detector", run / "detector", "--device", "cpu")
+    with Decisions(tmp_path / "b") as log:
+        log.undo(name, "Ben", now(), expected=1)
+    result = deft(
+        "detect", tmp_path / "b", "--with-reviews", "-o", tmp_path / "c", "--detector", run / "detector", "-q"
+    )
+    assert result.exit_code == 0, result.output
+    labels = [pd.read_csv(tmp_path / folder / "labels.csv")["given_label"][0] for folder in ("b", "c")]
+    assert labels == [other, before["given_label"][0]]
+
+
+def test_what_the_run_decides_can_not_be_given(run: Path, tmp_path: Path) -> None:
+    decide(run, [("kept", None)])
+    for words in (["--model", "tiny"], ["--limit", "5"], ["--seed", "0"], ["--label-col", "x"]):
+        result = deft("detect", run, "--with-reviews", "-o", tmp_path / "next", *words)
+        assert result.exit_code == 2
+        assert f"{words[0]} can't be given with it" in " ".join(result.stderr.split())
+
+
+def test_a_run_without_decisions_says_what_to_do(run: Path, tmp_path: Path) -> None:
+    result = deft("detect", run, "--with-reviews", "-o", tmp_path / "next")
+    assert result.exit_code == 2
+    assert "deft review" in result.stderr
+    assert not (run / "reviews.sqlite").exists()
+
+
+def test_review_wants_a_run(tmp_path: Path) -> None:
+    result = deft("review", tmp_path, "--no-browser")
+    assert result.exit_code == 2
+    assert "labels.parquet" in result.stderr
+
+
+def test_review_wants_a_name(run: Path) -> None:
+    result = deft("review", run, "--no-browser", "--reviewer", "  ")
+    assert result.exit_code == 2
+    assert "--reviewer needs a name" in result.stderr
