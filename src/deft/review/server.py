@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import Any
 
@@ -51,47 +51,55 @@ def create_app(desk: Desk, pictures: Pictures, access: Access) -> Starlette:
     Example:
         >>> app = create_app(desk, Pictures(images), Access(8000, print))  # doctest: +SKIP
     """
-
-    def about(request: Request) -> Response:
-        return JSONResponse({**desk.about(), "recent": desk.recent(LARGEST_PAGE), "sides": SIDES})
-
-    def page(request: Request) -> Response:
-        values = request.query_params
-        after, limit = _number(values.get("after", "-1")), _number(values.get("limit", "50"))
-        return JSONResponse(asdict(desk.page(Query.read(values), after=after, limit=max(limit, 0))))
-
-    def items(request: Request) -> Response:
-        return JSONResponse({"items": desk.items(request.query_params.getlist("id")[:LARGEST_PAGE])})
-
-    def decide(body: Body) -> Response:
-        action, label = str(body.get("action")), str(body.get("label", ""))
-        return JSONResponse({"items": desk.decide(action, _samples(body), label)})
-
-    def undo(body: Body) -> Response:
-        return JSONResponse({"items": desk.undo(_samples(body))})
-
-    def image(request: Request) -> Response:
-        row = desk.row_of.get(request.query_params.get("id", ""))
-        side = _number(request.query_params.get("side", str(SIDES[0])))
-        if row is None or side not in SIDES:
-            raise HTTPException(404, "There is no such image.")
-        picture = pictures.get(row, side)
-        return Response(picture, media_type="image/webp", headers={"Cache-Control": "private, max-age=3600"})
-
+    answers = _Answers(desk, pictures)
     routes = [
         *(Route(f"/{address}", _static(*file)) for address, file in FILES.items()),
-        Route("/api/about", about),
-        Route("/api/page", page),
-        Route("/api/items", items),
-        Route("/api/decide", _posted(decide), methods=["POST"]),
-        Route("/api/undo", _posted(undo), methods=["POST"]),
-        Route("/image", image),
+        Route("/api/about", answers.about),
+        Route("/api/page", answers.page),
+        Route("/api/items", answers.items),
+        Route("/api/decide", _posted(answers.decide), methods=["POST"]),
+        Route("/api/undo", _posted(answers.undo), methods=["POST"]),
+        Route("/image", answers.image),
     ]
     return Starlette(
         routes=routes,
         middleware=[Middleware(Guard, access=access)],
         exception_handlers={ConflictError: _conflict, DeftError: _mendable, HTTPException: _refused},
     )
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """What the server says to each request."""
+
+    desk: Desk
+    pictures: Pictures
+
+    def about(self, request: Request) -> Response:
+        return JSONResponse({**self.desk.about(), "recent": self.desk.recent(LARGEST_PAGE), "sides": SIDES})
+
+    def page(self, request: Request) -> Response:
+        values = request.query_params
+        after, limit = _number(values.get("after", "-1")), _number(values.get("limit", "50"))
+        return JSONResponse(asdict(self.desk.page(Query.read(values), after=after, limit=max(limit, 0))))
+
+    def items(self, request: Request) -> Response:
+        return JSONResponse({"items": self.desk.items(request.query_params.getlist("id")[:LARGEST_PAGE])})
+
+    def decide(self, body: Body) -> Response:
+        action, label = str(body.get("action")), str(body.get("label", ""))
+        return JSONResponse({"items": self.desk.decide(action, _samples(body), label)})
+
+    def undo(self, body: Body) -> Response:
+        return JSONResponse({"items": self.desk.undo(_samples(body))})
+
+    def image(self, request: Request) -> Response:
+        row = self.desk.row_of.get(request.query_params.get("id", ""))
+        side = _number(request.query_params.get("side", str(SIDES[0])))
+        if row is None or side not in SIDES:
+            raise HTTPException(404, "There is no such image.")
+        picture = self.pictures.get(row, side)
+        return Response(picture, media_type="image/webp", headers={"Cache-Control": "private, max-age=3600"})
 
 
 def _static(name: str, kind: str) -> Callable[[Request], Response]:
