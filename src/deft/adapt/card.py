@@ -68,7 +68,7 @@ def _data(story: Mapping[str, Any]) -> str:
     counts = data.get("counts") or {}
     if not counts:
         return ""
-    rows = [f"- {name}: {count}" for name, count in counts.items()]
+    rows = [f"- {name}: {count}" for name, count in counts.items() if count]
     fix = data.get("fix")
     said = f"Use of labels found wrong: {FIXES[fix]} (`--fix {fix}`).\n" if fix in FIXES else ""
     found = (data.get("detection") or {}).get("detector")

@@ -149,7 +149,8 @@ def adapt(
         seed=seed,
         workspace=Workspace(out / WORK, resume, workers, progress),
     )
-    trained.story["data"]["name"] = data
+    # A card may be published, and where a folder lies is nobody's business.
+    trained.story["data"]["name"] = Path(data).expanduser().resolve().name if Path(data).expanduser().exists() else data
     trained.save(out)
     shutil.rmtree(out / WORK)
     _report(trained, out, output_format)
@@ -241,7 +242,7 @@ def _report(model: AdaptedModel, out: Path, output_format: str) -> None:
         return
     console = Console(soft_wrap=True)
     counts = story["data"]["counts"]
-    images = ", ".join(f"{name} {count}" for name, count in counts.items())
+    images = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
     console.print(plain(f"{story['backbone']} learned {len(model.classes)} classes. Images: {images}."))
     watched = story["validation"]
     if watched:

@@ -95,10 +95,10 @@ def _show(table: pd.DataFrame, out: Path | None) -> None:
     for row in readable.head(SHOWN).to_dict("records"):
         likely = list(zip(row["topk_labels"], row["topk_probs"], strict=True))
         others = ", ".join(f"{name} {prob:.2f}" for name, prob in likely[1:3])
-        rows.append((row["file_name"], row["predicted_label"], f"{row['predicted_prob']:.3f}", others))
-    columns = ["file", "class", "probability", "then"]
+        rows.append((row["file_name"], row["predicted_label"], others, f"{row['predicted_prob']:.3f}"))
+    columns = ["file", "class", "then", "probability of class"]
     title = f"The first {len(rows)} of {len(table)} images" if len(rows) < len(table) else f"{len(rows)} images"
-    console.print(drawn(title, columns, rows, right=2))
+    console.print(drawn(title, columns, rows, right=3))
     counts = readable["predicted_label"].value_counts()
     console.print()
     console.print(plain("Most often: " + ", ".join(f"{name} {count}" for name, count in counts.head(10).items())))
