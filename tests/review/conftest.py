@@ -184,7 +184,7 @@ class Room:
             server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # and no wider: two of Playwright's loops can't be open at once
 def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     if chromium is None:

@@ -63,6 +63,7 @@ def test_everything_can_be_read_and_has_a_name(
     run: Path, room: Room, size: tuple[int, int], scheme: Literal["light", "dark"]
 ) -> None:
     ada = room.sit(room.serve(run), size, scheme)
+    modes: list[bool] = []
     for keys in STATES:
         for key in keys:
             ada.key(key)
@@ -72,7 +73,9 @@ def test_everything_can_be_read_and_has_a_name(
         assert [one for one in found if one[0] == "text" and one[1] < 4.5] == []
         assert [one for one in found if one[0] == "edge" and one[1] < 3] == []
         check_names(ada)
+        modes.append(ada.page.locator(".tile, #class-list li").filter(visible=True).count() > 0)
         assert ada.width() <= size[0]
+    assert modes == [False, False, False, True, False, True]  # all of them were there: choices of class, and tiles
 
 
 def check_names(ada: Seat) -> None:

@@ -45,7 +45,7 @@ export function chooseClass(classes, first) {
       el("h2", { id: "classes-title" }, "Choose the right class"), input, list,
       el("p", {}, el("kbd", {}, "↑"), " ", el("kbd", {}, "↓"), " move, ", el("kbd", {}, "Enter"), " chooses, ",
         el("kbd", {}, "Esc"), " leaves"));
-    dialog.oncancel = () => resolve(null);
+    dialog.onclose = () => { if (!dialog.open) resolve(null); }; // after a choice, it is resolved already
     search();
     dialog.showModal();
     input.focus();
@@ -83,7 +83,7 @@ export function showHelp(keys) {
   const box = el("input", { type: "checkbox", id: "keys-on", onchange: () => { keys.on = box.checked; } });
   box.checked = keys.on;
   dialog.replaceChildren(
-    el("h2", { id: "help-title" }, "Keys"),
+    el("h2", { id: "help-title", tabindex: "-1", autofocus: true }, "Keys"),
     ...HELP.map(([title, rows]) => el("section", {}, el("h3", {}, title),
       el("dl", {}, ...rows.map(([key, what]) => el("div", {}, el("dt", {}, el("kbd", {}, key)), el("dd", {}, what)))))),
     el("p", {}, "Every decision is on the disk the moment it is made; nothing needs saving."),

@@ -238,7 +238,7 @@ function toggleFilters() {
 function onKey(event) {
   const field = event.target.closest("input, select, textarea");
   if (document.querySelector("dialog[open]")) return;
-  if (field) {
+  if (field?.getClientRects().length) { // a dialog that was just closed may still have the focus
     if (event.key === "Escape") byId("main").focus();
     return;
   }
