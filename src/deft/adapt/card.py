@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 SHOWN_CLASSES = 100
@@ -39,6 +40,8 @@ def model_card(story: Mapping[str, Any], classes: Sequence[str], *, in_pipelines
         in_pipelines: Whether transformers' pipelines load the model.
     """
     backbone = str(story.get("backbone", "an unknown backbone"))
+    # Where a folder lies is no part of a card that may be published.
+    backbone = Path(backbone).name if Path(backbone).is_absolute() else backbone
     parts = [
         _head(in_pipelines, backbone),
         f"# Image classifier on {_line(backbone)}\n",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from deft.adapt.backbones import Backbone, load_backbone, open_backbone
+from deft.adapt.backbones import Backbone, kind_of, load_backbone, open_backbone
 from deft.adapt.kept import Kept, all_of
 from deft.adapt.model import AdaptedModel
 from deft.adapt.predictors import Head
@@ -22,7 +22,7 @@ from deft.detectors.run_info import Stopwatch
 from deft.encoders.base import DualEncoder
 from deft.encoders.vision import VisionModel
 from deft.errors import SettingsError
-from deft.fit import fit
+from deft.fit import Method, fit
 from deft.methods.base import LearningMethod, Setting
 from deft.methods.cross_entropy import CE
 from deft.methods.weighted import WeightedCE
@@ -80,24 +80,26 @@ def adapt(
         >>> model.save("model/")  # doctest: +SKIP
     """
     kept = images if isinstance(images, Kept) else all_of(images)
+    watch, space = Stopwatch(), workspace or Workspace()
+    learns = tuning if tuning is not None else Full()
+    loaded = load_backbone(backbone, head) if isinstance(backbone, str | Path) else backbone
     plan = _Plan(
         method=_weighted(method, kept),
-        tuning=tuning if tuning is not None else Full(),
+        tuning=learns,
         head=head,
         epochs=epochs,
+        optimization=optimization or preset(kind_of(loaded), learns),
+        validation=validation if isinstance(validation, Validation | None) else Validation(validation),
         noise_rate=noise_rate,
         batch_size=batch_size,
         seed=seed,
     )
-    watch, space = Stopwatch(), workspace or Workspace()
-    loaded = load_backbone(backbone, head) if isinstance(backbone, str | Path) else backbone
-    opened = open_backbone(loaded, plan.tuning, kept.images.classes, head)
+    opened = open_backbone(loaded, learns, kept.images.classes, head)
     for remark in opened.remarks:
         space.progress.note(remark)
-    chosen = optimization or preset(opened.kind, plan.tuning)
-    watching = validation if isinstance(validation, Validation | None) else Validation(validation)
-    with open_samples(opened, kept.images, plan.method, watching, space, batch_size=batch_size, seed=seed) as samples:
-        trained, story = _train(opened, kept, plan, chosen, watching, samples, space)
+    shared = {"batch_size": batch_size, "seed": seed}
+    with open_samples(opened, kept.images, plan.method, plan.validation, space, **shared) as samples:
+        trained, story = _train(opened, kept, plan, samples, space)
     story["info"] = watch.info(kept.images, str(opened.device))
     return AdaptedModel(opened.predictor(trained, seed), kept.images.classes, story)
 
@@ -110,6 +112,8 @@ class _Plan:
     tuning: Tuning
     head: Head
     epochs: int
+    optimization: Optimization
+    validation: Validation | None
     noise_rate: float | None
     batch_size: int
     seed: int
@@ -127,6 +131,7 @@ class _Plan:
             "tuning": self.tuning.settings(),
             "head": self.head,
             "epochs": self.epochs,
+            "optimization": asdict(self.optimization),
             "noise_rate": self.noise_rate,
             "batch_size": self.batch_size,
             "seed": self.seed,
@@ -146,51 +151,25 @@ def _weighted(method: LearningMethod | None, kept: Kept) -> LearningMethod:
 
 
 def _train(
-    backbone: Backbone,
-    kept: Kept,
-    plan: _Plan,
-    optimization: Optimization,
-    watching: Validation | None,
-    samples: Samples,
-    space: Workspace,
+    backbone: Backbone, kept: Kept, plan: _Plan, samples: Samples, space: Workspace
 ) -> tuple[Classifier, dict[str, Any]]:
     """Train; the network to keep, and what is told of it."""
-    images = kept.images
-    networks: list[Classifier] = []
-
-    def network(seed: int) -> Classifier:
-        networks.append(backbone.network(seed, backbone.entry))
-        return networks[-1]
-
-    built = plan.method.build(
-        Setting(
-            network=network,
-            labels=images.labels,
-            rows=samples.train.rows,
-            classes=len(images.classes),
-            epochs=plan.epochs,
-            seed=plan.seed,
-            device=backbone.device,
-            noise_rate=plan.noise_rate,
-        )
-    )
-    count = len(networks)
+    method, networks = _build(backbone, kept.images, plan, samples)
     watched = Watched(
-        built,
+        method,
         networks[0],
         samples.validation,
         epochs=plan.epochs,
-        keep_best=watching is not None and watching.keep == "best",
+        keep_best=plan.validation is not None and plan.validation.keep == "best",
         progress=space.progress,
     )
-    settings = {**plan.settings(), "optimization": asdict(optimization)}
-    belongs = {**settings, "backbone": backbone.name, "validation": samples.description}
+    belongs = {**plan.settings(), "backbone": backbone.name, "validation": samples.description}
     fit(
         watched,
         samples.train,
         epochs=plan.epochs,
-        optimization=optimization,
-        checkpoint=space.checkpoint(belongs, images, backbone.module),
+        optimization=plan.optimization,
+        checkpoint=space.checkpoint(belongs, kept.images, backbone.module),
         progress=space.progress,
         seed=plan.seed,
     )
@@ -198,12 +177,28 @@ def _train(
     story = {
         "backbone": backbone.name,
         "data": _data(kept, samples),
-        **settings,
+        **plan.settings(),
         "citation": plan.method.citation,
-        "networks": count,
+        "networks": len(networks),
         "validation": watched.report(),
     }
     return networks[0], story
+
+
+def _build(backbone: Backbone, images: LabeledImages, plan: _Plan, samples: Samples) -> tuple[Method, list[Classifier]]:
+    """The method, and its networks in their order."""
+    setting = Setting(
+        network=lambda seed: backbone.network(seed, backbone.entry),
+        labels=images.labels,
+        rows=samples.train.rows,
+        classes=len(images.classes),
+        epochs=plan.epochs,
+        seed=plan.seed,
+        device=backbone.device,
+        noise_rate=plan.noise_rate,
+    )
+    method = plan.method.build(setting)
+    return method, [part for part in method.modules() if isinstance(part, Classifier)]
 
 
 def _data(kept: Kept, samples: Samples) -> dict[str, Any]:
