@@ -143,7 +143,7 @@ class DeFT(Detector):
             "prompts": dict(self.prompts),
             "recipe": asdict(self.recipe),
             "reading": asdict(self.reading),
-            "optimization": asdict(self.optimization),
+            "optimization": self.optimization.settings(),
             "epochs": self.epochs,
         }
 

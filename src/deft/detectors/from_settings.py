@@ -50,7 +50,7 @@ def _small_loss(settings: Mapping[str, Any], encoder: DualEncoder) -> SmallLoss:
         noise_rate=settings["noise_rate"],
         epochs=settings["epochs"],
         warmup=settings["warmup"],
-        optimization=Optimization(**settings["optimization"]),
+        optimization=Optimization.from_settings(settings["optimization"]),
         batch_size=reading.batch_size,
         seed=reading.seed,
     )
@@ -66,7 +66,7 @@ def _deft(settings: Mapping[str, Any], encoder: DualEncoder) -> DeFT:
         class_specific=prompts["class_specific"],
         epochs=settings["epochs"],
         recipe=Recipe(**settings["recipe"]),
-        optimization=Optimization(**settings["optimization"]),
+        optimization=Optimization.from_settings(settings["optimization"]),
         batch_size=reading.batch_size,
         seed=reading.seed,
         views=reading.views,

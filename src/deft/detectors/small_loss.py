@@ -132,7 +132,7 @@ class SmallLoss(Detector):
             "noise_rate": self.noise_rate,
             "epochs": self.epochs,
             "warmup": self.warmup,
-            "optimization": asdict(self.optimization),
+            "optimization": self.optimization.settings(),
             "reading": asdict(self.reading),
         }
 
