@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from deft.adapt.kept import use
+from deft.adapt.presets import preset
 from deft.adapt.run import adapt
 from deft.data.load import load_images
 from deft.data.spec import ImageSpec
@@ -28,7 +30,7 @@ from deft.detectors.deft import DeFT
 from deft.encoders.load import load_encoder
 from deft.encoders.vision import VisionModel
 from deft.metrics import score_detection
-from deft.tuning import Frozen
+from deft.tuning import Frozen, Full
 
 BATCH = 32
 MEAN, STD = (0.498, 0.498, 0.498), (0.502, 0.502, 0.502)
@@ -77,13 +79,23 @@ def main() -> None:
         f"{len(images)} photos, {scores.true_noise_rate:.1%} of the labels wrong; DeFT on tiny flags {scores.flagged}: "
         f"precision {scores.precision:.1%}, recall {scores.recall:.1%}"
     )
-    print(f"EfficientNet-Lite0, {options.size} px, {options.epochs} epochs, test: {len(test)} photos\n")
+    print(
+        f"EfficientNet-Lite0, {options.size} px, {options.epochs} epochs, AdamW {options.lr:g}; "
+        f"{len(test)} test photos\n"
+    )
     print("| learned on | photos | wrong labels among them | test accuracy | seconds |")
     print("|---|--:|--:|--:|--:|")
     for name, kept in (("all labels", images), ("labels that DeFT keeps", use(found, images))):
         chosen = kept if kept is images else use(found, images).images
         started = time.perf_counter()
-        model = adapt(lite0(options.size), kept, epochs=options.epochs, batch_size=BATCH, seed=options.seed)
+        model = adapt(
+            lite0(options.size),
+            kept,
+            epochs=options.epochs,
+            optimization=replace(preset("resnet", Full()), learning_rate=options.lr),
+            batch_size=BATCH,
+            seed=options.seed,
+        )
         seconds = time.perf_counter() - started
         assert chosen.clean_labels is not None
         wrong = float((chosen.labels != chosen.clean_labels).mean())
@@ -100,6 +112,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--test", type=int, default=1000, help="test photos")
     parser.add_argument("--size", type=int, default=96, help="side of the images, in pixels")
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--lr", type=float, default=1e-3, help="of AdamW; the authors' for ResNet")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args()
