@@ -9,7 +9,7 @@ demo: $(INSTALLED)
 	HF_HUB_OFFLINE=1 $(BIN)/deft demo
 
 test: $(INSTALLED)
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest $(ARGS)
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto $(ARGS)
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .

@@ -41,6 +41,12 @@ OPTIONS = {
         "--quiet", "--rate", "--seed", "--split",
     },
     "doctor": {"--device"},
+    "export": {
+        "--as", "--data", "--fix", "--link", "--private", "--push", "--quiet", "--root", "--to", "--use",
+    },
+    "apply": {
+        "--classes", "--image-col", "--label-col", "--labels", "--out", "--quiet", "--reverse", "--split",
+    },
     "review": {"--data", "--no-browser", "--port", "--reviewer"},
 }  # fmt: skip
 """Every option of every command. A change here is a change of what users rely on: say so in the changelog."""
