@@ -64,7 +64,7 @@ METHODS: dict[str, LearningMethod] = {
     "truncated-gce": TruncatedGCE(),
     "sce": SCE(),
     "elr": ELR(),
-    "elr-uncorrected": ELR(corrected=False),
+    "elr-corrected": ELR(corrected=True),
     "gmm": GMM(),
     "co-teaching-1": CoTeaching(networks=1),
     "co-teaching-2": CoTeaching(networks=2),

@@ -23,6 +23,7 @@ NAMES = {
     "truncated-gce": "GCE, truncated",
     "sce": "SCE",
     "elr": "ELR",
+    "elr-corrected": "the same, targets corrected for their start",
     "gmm": "GMM",
     "co-teaching-1": "small-loss, one network, told the rate",
     "co-teaching-2": "co-teaching, two networks, told the rate",
