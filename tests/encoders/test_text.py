@@ -97,6 +97,19 @@ def test_class_specific_contexts_are_not_shared(clip: DualEncoder) -> None:
     assert plan.prefix_length == 1
 
 
+def test_in_half_precision_features_and_gradients_stay_near_float32(clip: DualEncoder) -> None:
+    plan = clip.text.plan_prompts(NAMES, length=6)
+    context = torch.randn(2, 6, clip.text.width, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    exact = clip.text.encode_plan(plan, context)
+    slope = gradient(exact, context)
+    with torch.autocast("cpu", torch.bfloat16):
+        narrow = clip.text.encode_plan(plan, context)
+    assert narrow.dtype == torch.float32
+    assert not torch.equal(narrow, exact)
+    for own, wanted in ((narrow, exact), (gradient(narrow, context), slope)):
+        assert (own - wanted).norm() < 0.02 * wanted.norm()
+
+
 def test_one_prompt_alone(clip: DualEncoder) -> None:
     alone = clip.encode_texts(["a photo of a cat."])
     among = clip.encode_texts(["a photo of a cat.", "dog"])

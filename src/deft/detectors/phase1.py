@@ -114,11 +114,6 @@ class DualPromptTraining(Method):
 
     def text_features(self) -> tuple[Tensor, Tensor]:
         """Unit features of the positive and the negative prompts, (K, D) each."""
-        if self.encoder.device.type == "cpu":
-            # On CPUs autocast made these short sequences slower on one machine and faster on another (docs/speed.md);
-            # they are cheap either way, so exactness decides.
-            with torch.autocast("cpu", enabled=False):
-                return self.prompts(self.encoder.text)  # type: ignore[no-any-return]
         return self.prompts(self.encoder.text)  # type: ignore[no-any-return]
 
     def scores(self, inputs: Tensor, texts: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:

@@ -194,9 +194,9 @@ def judge(
 ) -> Verdicts:
     """The separate pass that verdicts come from: no augmentation, no gradient, final weights."""
     device = inputs.batches.device
-    collector: Collector | None = None
+    with torch.no_grad():
+        texts = method.text_features()  # once for all images, so in float32
     with torch.no_grad(), autocast(resolve_precision(reading.precision, device), device):
-        texts = method.text_features()
         collector = Collector(rows, len(texts[0]))
         for batch in progress.track(inputs.batches.ordered(), "Judging labels", total=len(inputs.batches)):
             similar, against = method.scores(batch.inputs, texts)

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from deft.encoders.block import feed_forward
+from deft.encoders.narrow import NarrowCopies
 from deft.encoders.plan import PromptPlan, Slots, split_name
 from deft.errors import ModelError
 
@@ -145,6 +147,7 @@ class CausalTextTower(TextTower):
         super().__init__()
         self.model = model
         self._tokenizer = tokenizer
+        self._narrow = NarrowCopies()
 
     @property
     def width(self) -> int:
@@ -174,22 +177,33 @@ class CausalTextTower(TextTower):
         hidden = self.embed_plan(plan.packed, plan.owners, context)
         hidden = hidden + text.embeddings.position_embedding(plan.positions.to(hidden.device))
         *layers, last = text.encoder.layers
-        attend = _SharedPrefixAttention(plan, hidden.device)
+        attend = _SharedPrefixAttention(plan, hidden.device, self._narrow)
         for layer in layers:
-            hidden = hidden + layer.self_attn.out_proj(attend.all_tokens(layer, hidden))
-            hidden = hidden + layer.mlp(layer.layer_norm2(hidden))
+            hidden = hidden + attend.all_tokens(layer, hidden)
+            hidden = hidden + feed_forward(layer.mlp, layer.layer_norm2(hidden), self._narrow)
         # Only the end tokens are read from the last layer, so it computes no other.
         ends = hidden[:, plan.ends.to(hidden.device)]
-        ends = ends + last.self_attn.out_proj(attend.end_tokens(last, hidden))
-        ends = ends + last.mlp(last.layer_norm2(ends))
-        features = self.model.text_projection(text.final_layer_norm(ends))
+        ends = ends + attend.end_tokens(last, hidden)
+        ends = ends + feed_forward(last.mlp, last.layer_norm2(ends), self._narrow)
+        with torch.autocast(hidden.device.type, enabled=False):
+            features = self.model.text_projection(text.final_layer_norm(ends.float()))
         return F.normalize(features, dim=-1)
 
 
 class _SharedPrefixAttention:
-    """Causal attention over a prefix that is computed once and K own parts that see it."""
+    """Causal attention over a prefix that is computed once and K own parts that see it.
 
-    def __init__(self, plan: PromptPlan, device: torch.device) -> None:
+    Projections follow autocast; the attention between them is float32, since its many small products gain nothing from
+    a narrower format.
+
+    Args:
+        plan: The slots of the prompts.
+        device: Where they are encoded.
+        narrow: The tower's frozen weights in the format of autocast.
+    """
+
+    def __init__(self, plan: PromptPlan, device: torch.device, narrow: NarrowCopies) -> None:
+        self._narrow = narrow
         self.prefix = plan.prefix_length
         self.classes, self.longest = plan.grid.shape
         self.grid = plan.grid.to(device).flatten()
@@ -199,26 +213,42 @@ class _SharedPrefixAttention:
         triangle = torch.ones(self.longest, self.longest, dtype=torch.bool, device=device)
         self.later = triangle.triu(diagonal=1)
 
-    def all_tokens(self, layer: nn.Module, hidden: Tensor) -> Tensor:
-        """What each packed token gathers, (S, P + T, W), before the output projection."""
-        attention, normed = _parts(layer, hidden)
-        queries = _heads(attention.q_proj(normed), attention)
-        keys = _heads(attention.k_proj(normed), attention)
-        values = _heads(attention.v_proj(normed), attention)
+    def all_tokens(self, layer: Any, hidden: Tensor) -> Tensor:
+        """What the attention adds to each packed token, (S, P + T, W)."""
+        attention, normed = layer.self_attn, self._narrow.cast(layer.layer_norm1(hidden))
+        queries = self._heads(attention.q_proj, normed, attention)
+        keys, values = self._seen(attention, normed)
         p = self.prefix
-        shared = F.scaled_dot_product_attention(
-            queries[..., :p, :], keys[..., :p, :], values[..., :p, :], is_causal=True
-        )
-        own = self._own(queries[..., self.grid, :], keys, values, self.later, self.longest)
-        return _merge(torch.cat([shared, own[..., self.unpad, :]], dim=-2))
+        with torch.autocast(hidden.device.type, enabled=False):
+            shared = F.scaled_dot_product_attention(
+                queries[..., :p, :], keys[..., :p, :], values[..., :p, :], is_causal=True
+            )
+            own = self._own(queries[..., self.grid, :], keys, values, self.later, self.longest)
+        return self._merge(torch.cat([shared, own[..., self.unpad, :]], dim=-2), attention)
 
-    def end_tokens(self, layer: nn.Module, hidden: Tensor) -> Tensor:
-        """What each end token gathers, (S, K, W), before the output projection."""
-        attention, normed = _parts(layer, hidden)
-        queries = _heads(attention.q_proj(normed[:, self.ends]), attention)
-        keys = _heads(attention.k_proj(normed), attention)
-        values = _heads(attention.v_proj(normed), attention)
-        return _merge(self._own(queries, keys, values, self.hidden_from_end[:, None, :], 1))
+    def end_tokens(self, layer: Any, hidden: Tensor) -> Tensor:
+        """What the attention adds to each end token, (S, K, W)."""
+        attention, normed = layer.self_attn, self._narrow.cast(layer.layer_norm1(hidden))
+        queries = self._heads(attention.q_proj, normed[:, self.ends], attention)
+        keys, values = self._seen(attention, normed)
+        with torch.autocast(hidden.device.type, enabled=False):
+            gathered = self._own(queries, keys, values, self.hidden_from_end[:, None, :], 1)
+        return self._merge(gathered, attention)
+
+    def _seen(self, attention: Any, normed: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values, (S, H, P + T, d) each."""
+        keys, values = (self._heads(part, normed, attention) for part in (attention.k_proj, attention.v_proj))
+        return keys, values
+
+    def _heads(self, projection: nn.Module, normed: Tensor, attention: Any) -> Tensor:
+        """(S, X, W) to (S, H, X, d), in float32."""
+        projected = self._narrow.linear(projection, normed).float()
+        return projected.unflatten(-1, (attention.num_heads, -1)).transpose(1, 2)
+
+    def _merge(self, gathered: Tensor, attention: Any) -> Tensor:
+        """(S, H, X, d) to (S, X, W), through the output projection."""
+        merged = self._narrow.cast(gathered.transpose(1, 2).flatten(2))
+        return self._narrow.linear(attention.out_proj, merged)
 
     def _own(self, queries: Tensor, keys: Tensor, values: Tensor, hide: Tensor, per_class: int) -> Tensor:
         """Attention of `per_class` queries per class to the prefix and to the class's own tokens.
@@ -240,24 +270,8 @@ class _SharedPrefixAttention:
         to_prefix = queries @ keys[..., : self.prefix, :].mT
         split = queries.unflatten(2, (self.classes, per_class))
         to_own = (split @ own_keys.mT).masked_fill(hide, float("-inf")).flatten(2, 3)
-        weights = torch.cat([to_prefix, to_own], dim=-1).softmax(dim=-1).to(values.dtype)
+        weights = torch.cat([to_prefix, to_own], dim=-1).softmax(dim=-1)
         from_prefix = weights[..., : self.prefix] @ values[..., : self.prefix, :]
         own_weights = weights[..., self.prefix :].unflatten(2, (self.classes, per_class))
         from_own: Tensor = (own_weights @ own_values).flatten(2, 3)
         return from_prefix + from_own.view(sets, heads, -1, size)
-
-
-def _parts(layer: nn.Module, hidden: Tensor) -> tuple[Any, Tensor]:
-    normed: Tensor = layer.layer_norm1(hidden)  # type: ignore[operator]
-    return layer.self_attn, normed
-
-
-def _heads(projected: Tensor, attention: Any) -> Tensor:
-    """(S, X, W) to (S, H, X, d)."""
-    split: Tensor = projected.unflatten(-1, (attention.num_heads, -1))
-    return split.transpose(1, 2)
-
-
-def _merge(gathered: Tensor) -> Tensor:
-    """(S, H, X, d) to (S, X, W)."""
-    return gathered.transpose(1, 2).flatten(2)
