@@ -243,7 +243,8 @@ class _SharedPrefixAttention:
     def _heads(self, projection: nn.Module, normed: Tensor, attention: Any) -> Tensor:
         """(S, X, W) to (S, H, X, d), in float32."""
         projected = self._narrow.linear(projection, normed).float()
-        return projected.unflatten(-1, (attention.num_heads, -1)).transpose(1, 2)
+        split: Tensor = projected.unflatten(-1, (attention.num_heads, -1)).transpose(1, 2)
+        return split
 
     def _merge(self, gathered: Tensor, attention: Any) -> Tensor:
         """(S, H, X, d) to (S, X, W), through the output projection."""
@@ -274,4 +275,5 @@ class _SharedPrefixAttention:
         from_prefix = weights[..., : self.prefix] @ values[..., : self.prefix, :]
         own_weights = weights[..., self.prefix :].unflatten(2, (self.classes, per_class))
         from_own: Tensor = (own_weights @ own_values).flatten(2, 3)
-        return from_prefix + from_own.view(sets, heads, -1, size)
+        gathered: Tensor = from_prefix + from_own.view(sets, heads, -1, size)
+        return gathered
