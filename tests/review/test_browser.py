@@ -125,6 +125,54 @@ def test_all_alike_and_the_search_by_name(run: Path, found: Detection, room: Roo
     ada.page.get_by_text("No image fits the filter").wait_for()
 
 
+def test_leaving_the_search_keeps_what_was_searched_for(run: Path, found: Detection, room: Room) -> None:
+    ada = room.sit(room.serve(run))
+    worst = found.suspects(9)["sample_id"].tolist()
+    for sample, leave in ((worst[8], "Escape"), (worst[7], "Enter")):
+        ada.key("/")
+        ada.page.keyboard.press("ControlOrMeta+a")
+        ada.page.keyboard.type(sample)
+        ada.wait_for_image(sample)
+        ada.key(leave)
+        ada.page.wait_for_timeout(500)  # Chromium empties a search on Escape, which was acted on 200 ms later
+        assert ada.shown() == sample
+        ada.press("n")
+        ada.page.get_by_text("Nothing left to do here").wait_for()
+    assert set(read_decisions(run)) == {worst[7], worst[8]}
+
+
+def test_undo_does_not_take_back_what_somebody_else_decided(run: Path, room: Room) -> None:
+    ada, ben = room.sit(room.serve(run)), room.sit(room.serve(run, "Ben"))
+    sample = ada.shown()
+    ada.press("k")
+    ben.key("s")
+    ben.page.get_by_role("alert").get_by_text("nothing was saved").wait_for()
+    ben.press("s")
+    ada.key("u")
+    alert = ada.page.get_by_role("alert")
+    alert.get_by_text("nothing was taken back").wait_for()
+    assert "by Ben" in alert.inner_text()
+    assert read_decisions(run)[sample].status == "corrected"
+
+
+def test_undo_goes_back_through_decisions_about_one_image(run: Path, room: Room) -> None:
+    ada = room.sit(room.serve(run))
+    sample = ada.shown()
+    ada.press("k")
+    for key in ("n", "b"):
+        ada.key("ArrowLeft")
+        ada.wait_for_image(sample)
+        ada.press(key)
+    for status in ("none_of_these", "kept"):
+        ada.key("u")
+        ada.wait_for_image(sample)
+        ada.page.locator(".decided").get_by_text(status.replace("_", " ")).wait_for()
+        assert read_decisions(run)[sample].status == status
+    ada.key("u")
+    ada.page.locator(".decided").wait_for(state="detached")
+    assert read_decisions(run) == {}
+
+
 def test_the_next_image_is_there_before_it_is_asked_for(run: Path, found: Detection, room: Room) -> None:
     ada = room.sit(room.serve(run))
     asked: list[str] = []

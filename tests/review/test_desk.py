@@ -111,10 +111,11 @@ def test_undo_and_what_can_be_undone_after_a_reload(desk: Desk, found: Detection
     first, second, third = ids(desk)[:3]
     desk.decide("keep", [(first, 0), (second, 0)])
     Desk(found, log, "Ben").decide("keep", [(third, 0)])
-    assert desk.recent(10) == [[first, 1], [second, 1]]
-    assert desk.recent(1) == [[second, 1]]
+    made = log.latest()[first].time
+    assert desk.recent(10) == [[first, made], [second, made]]
+    assert desk.recent(1) == [[second, made]]
     assert desk.undo([(second, 1)])[0]["status"] is None
-    assert desk.recent(10) == [[first, 1]]
+    assert desk.recent(10) == [[first, made]]
     assert ids(desk)[0] == second
 
 

@@ -143,17 +143,17 @@ class Desk:
         self._log.undo_all(samples, self.reviewer, now())
         return self.items([sample for sample, _ in samples])
 
-    def recent(self, count: int) -> list[list[Any]]:
+    def recent(self, count: int) -> list[list[str]]:
         """The reviewer's last decisions that still stand and that nobody changed since, oldest first.
 
         Returns:
-            A pair of sample_id and revision for each.
+            A pair of sample_id and time for each.
         """
         with self._lock:
             self._read_on()
             own = [one for one in self._entries.values() if one.action == "decide" and self._is_own(one.decision)]
             latest = heapq.nlargest(count, own, key=lambda entry: entry.number)
-        return [[entry.decision.sample_id, entry.revision] for entry in reversed(latest)]
+        return [[entry.decision.sample_id, entry.decision.time] for entry in reversed(latest)]
 
     def _is_own(self, decision: Decision) -> bool:
         return decision.reviewer == self.reviewer and decision.sample_id in self.row_of

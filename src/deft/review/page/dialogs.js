@@ -73,7 +73,7 @@ const HELP = [
   ]],
   ["Anywhere", [
     ["U, Ctrl + Z", "undo"], ["G", "grid or one image"], ["F", "filter"], ["/", "search by file name"],
-    ["Esc", "leave a field"], ["?", "this help"],
+    ["Esc", "leave a field; Enter too"], ["?", "this help"],
   ]],
 ];
 

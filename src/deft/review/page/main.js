@@ -5,7 +5,7 @@ import { byId, decided, el, imageAddress, name } from "./dom.js";
 import { fillFilters, readFilters, setFilters } from "./filters.js";
 import { Grid, TILES } from "./grid.js";
 import { single } from "./single.js";
-import { call, Pace, Queue } from "./state.js";
+import { call, Pace, Queue, Refused } from "./state.js";
 
 const AHEAD = 3; // images loaded before they are asked for
 const LETTERS = { k: "keep", s: "suggest", c: "choose", n: "none_of_these", b: "bad_image", x: "skip" };
@@ -17,13 +17,13 @@ let about;
 let queue = new Queue({});
 let at = 0; // place of the single view in the queue
 let grid = null; // null while one image is shown
-let undoable = []; // of each decision made here, its images
+let undoable = []; // of each decision made here, its images, each with the time of its decision
 let busy = false;
 
 async function start() {
   history.replaceState(null, "", "/"); // the token is used up
   about = await call("/api/about");
-  undoable = about.recent.map(([id]) => [id]);
+  undoable = about.recent.map((pair) => [pair]);
   fillFilters(byId("filters"), about, () => restart());
   showChanges();
   byId("open-filters").addEventListener("click", toggleFilters);
@@ -113,7 +113,7 @@ async function decide(action, items, label) {
     const samples = items.map((item) => [item.id, item.revision]);
     const answer = await call("/api/decide", { action, samples, label: label ?? "" });
     queue.update(answer.items);
-    undoable.push(items.map((item) => item.id));
+    undoable.push(answer.items.map((item) => [item.id, item.time]));
     pace.note(items.length);
     tell(null);
     say(items.length === 1 ? `${items[0].name}: ${decided(answer.items[0])}` : `${items.length} images decided`);
@@ -131,11 +131,17 @@ async function decide(action, items, label) {
 }
 
 async function undo() {
-  const ids = undoable[undoable.length - 1];
-  if (busy || !ids) return;
+  const made = undoable[undoable.length - 1];
+  if (busy || !made) return;
   busy = true;
   try {
+    const ids = made.map(([id]) => id);
     const now = await itemsOf(ids);
+    const others = now.filter((item, place) => item.time !== made[place][1]); // another decision stands
+    if (others.length) {
+      queue.update(now);
+      throw new Refused(`Somebody decided elsewhere in the meantime, so nothing was taken back. ${stands(others)}.`, false);
+    }
     const answer = await call("/api/undo", { samples: now.map((item) => [item.id, item.revision]) });
     undoable.pop();
     queue.update(answer.items);
@@ -172,10 +178,14 @@ async function explain(error, items) {
   const now = await itemsOf(items.map((item) => item.id));
   const changed = now.filter((item) => item.revision !== seen.get(item.id));
   queue.update(now);
-  const what = changed.map((item) => `${item.name}: ${decided(item)}${item.reviewer ? ` by ${item.reviewer}` : ""}`);
   draw();
-  tell(`Somebody decided elsewhere in the meantime, so nothing was saved. ${what.join("; ")}. `
+  tell(`Somebody decided elsewhere in the meantime, so nothing was saved. ${stands(changed)}. `
     + "Decide again to replace it, or go on with →.");
+}
+
+/** What stands about images and who decided it, in words. */
+function stands(items) {
+  return items.map((item) => `${item.name}: ${decided(item)}${item.reviewer ? ` by ${item.reviewer}` : ""}`).join("; ");
 }
 
 async function step(by) {
@@ -239,7 +249,9 @@ function onKey(event) {
   const field = event.target.closest("input, select, textarea");
   if (document.querySelector("dialog[open]")) return;
   if (field?.getClientRects().length) { // a dialog that was just closed may still have the focus
-    if (event.key === "Escape") byId("main").focus();
+    if (event.key !== "Escape" && !(event.key === "Enter" && field.matches("input"))) return;
+    event.preventDefault(); // Chromium would empty a search on Escape
+    byId("main").focus();
     return;
   }
   const undoing = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z";
