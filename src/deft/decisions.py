@@ -25,6 +25,8 @@ FORMAT = 1  # PRAGMA user_version of the file
 BUSY_SECONDS = 10.0  # how long a write waits for another process's
 
 Status = Literal["kept", "corrected", "none_of_these", "bad_image", "skipped"]
+SET_ASIDE = {"none_of_these": "set aside in review: none of the classes", "bad_image": "set aside in review: bad image"}
+"""Why the next run doesn't judge an image, by its status."""
 
 _SCHEMA = """
 CREATE TABLE log (
@@ -58,10 +60,6 @@ class Decision:
 
     Raises:
         DataError: Status and labels contradict each other.
-
-    Example:
-        >>> Decision("a.jpg", "corrected", "cat", "dog", "Ada", "2026-11-24T09:00:00+00:00").to_label
-        'dog'
     """
 
     sample_id: str
@@ -213,15 +211,14 @@ class Decisions:
         return [Entry(row[0], row[2], row[3], Decision(row[1], *row[4:])) for row in rows]
 
     def _prepare(self) -> None:
-        connection = self._connection
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = FULL")
         with self._writing():
-            (found,) = connection.execute("PRAGMA user_version").fetchone()
-            (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+            (found,) = self._connection.execute("PRAGMA user_version").fetchone()
+            (tables,) = self._connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
             if found == 0 and tables == 0:
-                connection.execute(_SCHEMA)
-                connection.execute(f"PRAGMA user_version = {FORMAT}")
+                self._connection.execute(_SCHEMA)
+                self._connection.execute(f"PRAGMA user_version = {FORMAT}")
             elif found != FORMAT:
                 raise DataError(f"{self.path} has format {found}; this deft reads format {FORMAT}.")
 
@@ -287,6 +284,11 @@ def standing(entries: Sequence[Entry], before: dict[str, list[Decision]] | None 
         elif stack:
             stack.pop()
     return kept
+
+
+def first_labels(entries: Sequence[Entry]) -> dict[str, str]:
+    """Each image's label before anybody decided about it, by sample_id; empty where there was none."""
+    return {entry.decision.sample_id: entry.decision.from_label for entry in reversed(entries)}  # the first one stays
 
 
 @contextlib.contextmanager

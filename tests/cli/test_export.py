@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,9 @@ from typer.testing import CliRunner, Result
 from deft.cli.app import app
 from deft.data.load import load_images
 from deft.decisions import Decision, Decisions, now
-from deft.detectors.detection import Detection, Verdicts
-from deft.detectors.saved_run import Source
+from deft.detectors.detection import Detection, Verdicts, new_detection
+from deft.detectors.saved_run import Source, open_run
+from deft.review.next_run import apply_decisions, hand_on
 
 runner = CliRunner()
 
@@ -47,6 +50,22 @@ def run(photos: Path, tmp_path: Path) -> Path:
 def _review(run: Path, sample: str, label: str) -> None:
     with Decisions(run) as log:
         log.record(Decision(sample, "corrected", "cat", label, "Ada", now()), 0)
+
+
+def _again(run: Path, new: Path) -> Path:
+    """A run that was made from another with its reviews, and judges as that one did."""
+    found, images = open_run(run)
+    with Decisions(run) as log:
+        images = apply_decisions(images, log.history()).images
+    lost = sorted(images.read_errors)
+    p_clean = found.p_clean.copy()
+    p_clean[lost] = np.nan
+    errors = {row: f"{images.file_name[row]}: {why}" for row, why in images.read_errors.items()}
+    verdicts = replace(found.verdicts, p_clean=p_clean)
+    new_detection(images, verdicts, read_errors=errors, settings=found.settings, info={}).save(new)
+    Source.load(run).save(new)
+    hand_on(run, new)
+    return new
 
 
 def _deft(*arguments: object) -> Result:
@@ -90,6 +109,34 @@ def test_every_format_by_name(run: Path, tmp_path: Path, format: str) -> None:
     assert result.exit_code == 0, result.stderr
     assert f"{1 if format == 'patch' else 6} {'changes' if format == 'patch' else 'images'} written" in result.stdout
     assert any((tmp_path / "out").iterdir())
+
+
+def test_a_run_made_with_reviews_exports_all_that_was_decided(run: Path, tmp_path: Path) -> None:
+    """Its given labels are the corrected ones, but those of the data aren't."""
+    _review(run, "cat/0.png", "dog")
+    with Decisions(run) as log:
+        log.record(Decision("cat/2.png", "bad_image", "cat", None, "Ada", now()), 0)
+        log.record(Decision("dog/0.png", "bad_image", "dog", None, "Ada", now()), 0)
+        log.record(Decision("dog/1.png", "corrected", "dog", "cat", "Ada", now()), 0)
+    new = _again(run, tmp_path / "new")
+    for number, at in enumerate((run, new)):
+        for format, use in (("patch", "reviews"), ("csv", "both"), ("labelstudio", "both")):
+            result = _deft("export", at, "--to", tmp_path / f"{format}{number}", "--as", format, "--use", use, "-q")
+            assert result.exit_code == 0, result.stderr
+    files = ("patch{}/patch.json", "csv{}/left_out.csv")
+    assert all((tmp_path / name.format(0)).read_text() == (tmp_path / name.format(1)).read_text() for name in files)
+    tables = [pd.read_csv(tmp_path / f"csv{number}/labels.csv").drop(columns="label_score") for number in (0, 1)]
+    assert tables[0].equals(tables[1])
+    tasks = [json.loads((tmp_path / f"labelstudio{number}/tasks.json").read_text()) for number in (0, 1)]
+    given = [{task["data"]["sample_id"]: task["data"]["given_label"] for task in some} for some in tasks]
+    assert given[0] == given[1]
+    with Decisions(new) as log:  # taken back: each image is as it came
+        log.undo("dog/0.png", "Ada", now(), 1)
+        log.undo("dog/1.png", "Ada", now(), 1)
+    assert _deft("export", new, "--to", tmp_path / "back", "--as", "csv", "-q").exit_code == 0
+    table = pd.read_csv(tmp_path / "back/labels.csv").set_index("sample_id")
+    assert table["label"].to_dict() == {"cat/0.png": "dog", "dog/0.png": "dog", "dog/1.png": "dog", "dog/2.png": "dog"}
+    assert table["label_before"].to_dict() == {**table["label"].to_dict(), "cat/0.png": "cat"}
 
 
 def test_a_patch_goes_on_and_comes_off(run: Path, photos: Path, tmp_path: Path) -> None:

@@ -72,16 +72,14 @@ def _check(as_: str, link: str, root: Path | None, push: str | None, private: bo
 
 def _plan(run: Path, to: Path, data: str | None, use: UseName, fix: FixName) -> Plan:
     """Open the run and decide what becomes of every image."""
-    from deft.decisions import read_decisions
-    from deft.detectors.saved_run import Source, open_run
-    from deft.export.outcomes import decide
-    from deft.export.plan import Plan
+    from deft.detectors.saved_run import Source
+    from deft.export.plan import plan_run
 
     if not run.is_dir():
         raise DataError(f"There is no run folder {run}; deft detect DATA -o RUN makes one.")
-    found, images = open_run(run, data=data)
+    plan = plan_run(run, data=data, use=use, fix=fix)
     check_outside(to, Source.load(run).data if data is None else data)
-    return Plan(images, found, decide(found, read_decisions(run), use=use, fix=fix))
+    return plan
 
 
 def _report(plan: Plan, written: Written, to: Path, as_: str) -> None:

@@ -38,7 +38,12 @@ class Outcome:
 
 
 def decide(
-    found: Detection, decisions: Mapping[str, Decision], *, use: Use = "both", fix: Fix = "drop"
+    found: Detection,
+    decisions: Mapping[str, Decision],
+    *,
+    use: Use = "both",
+    fix: Fix = "drop",
+    before: Sequence[str | None] | None = None,
 ) -> tuple[Outcome, ...]:
     """Say what becomes of every image, in their order.
 
@@ -51,6 +56,7 @@ def decide(
         decisions: The decision that stands for each image, by sample_id.
         use: Whose word counts; under "both", a review wins over a verdict.
         fix: "drop" the image, "relabel" it to the suggestion, or "keep" it as given.
+        before: Given labels from before all reviews, if the run was made with some; the run's own if not given.
 
     Raises:
         SettingsError: An unknown `use` or `fix`.
@@ -65,8 +71,8 @@ def decide(
     reviews = {} if use == "verdicts" else {name: one for name, one in decisions.items() if one.status != "skipped"}
     if use == "reviews" and not reviews.keys() & set(found.sample_id):
         raise DataError("No image of this run was reviewed. Review it first (deft review RUN), or use the verdicts.")
-    verdicts = _verdicts(found, "keep" if use == "reviews" else fix)
-    given = _names(found)
+    given = given_names(found) if before is None else before
+    verdicts = _verdicts(found, given, "keep" if use == "reviews" else fix)
     return tuple(
         _reviewed(reviews[sample], label) if sample in reviews else verdict
         for sample, label, verdict in zip(found.sample_id, given, verdicts, strict=True)
@@ -90,16 +96,17 @@ def final_classes(found: Detection, outcomes: Sequence[Outcome]) -> tuple[str, .
     return tuple(dict.fromkeys([*found.classes, *named]))
 
 
-def _names(found: Detection) -> list[str | None]:
+def given_names(found: Detection) -> list[str | None]:
+    """The given label of every image by name; None where there is none."""
     return [found.classes[index] if index >= 0 else None for index in found.given.tolist()]
 
 
-def _verdicts(found: Detection, fix: Fix) -> list[Outcome]:
+def _verdicts(found: Detection, given: Sequence[str | None], fix: Fix) -> list[Outcome]:
     detector = str(found.settings.get("detector", "detector"))
-    rows = zip(_names(found), found.predicted.tolist(), found.is_label_issue.tolist(), strict=True)
+    rows = zip(given, found.predicted.tolist(), found.is_label_issue.tolist(), strict=True)
     return [
-        _judged(given, found.classes[predicted], fix, detector) if wrong and fix != "keep" else Outcome("keep", given)
-        for given, predicted, wrong in rows
+        _judged(label, found.classes[predicted], fix, detector) if wrong and fix != "keep" else Outcome("keep", label)
+        for label, predicted, wrong in rows
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,11 @@ import numpy as np
 import pandas as pd
 
 from deft.data.images import NO_LABEL, LabeledImages
+from deft.decisions import FILE, SET_ASIDE, Decisions, first_labels
 from deft.detectors.detection import Detection
+from deft.detectors.saved_run import open_run
 from deft.errors import DataError
-from deft.export.outcomes import Outcome, final_classes
+from deft.export.outcomes import Fix, Outcome, Use, decide, final_classes, given_names
 
 UNREADABLE = "unreadable"
 LEFT_OUT = "left_out.csv"
@@ -31,6 +33,7 @@ class Plan:
         images: The images of the run, in its order.
         found: The verdicts.
         outcomes: What becomes of each image.
+        before: Given labels from before all reviews, if the run was made with some; the run's own if not given.
 
     Raises:
         DataError: They are not about the same images.
@@ -39,6 +42,7 @@ class Plan:
     images: LabeledImages
     found: Detection
     outcomes: tuple[Outcome, ...]
+    before: tuple[str | None, ...] | None = None
 
     def __post_init__(self) -> None:
         if not len(self.images) == len(self.found) == len(self.outcomes):
@@ -119,6 +123,8 @@ class Plan:
 
     def given(self, row: int) -> str | None:
         """The label that a row came with."""
+        if self.before is not None:
+            return self.before[row]
         number = int(self.found.given[row])
         return self.found.classes[number] if number >= 0 else None
 
@@ -145,6 +151,40 @@ class Plan:
     def _others(self, rows: Iterable[int]) -> list[int]:
         kept = set(rows)
         return [row for row in range(len(self.found)) if row not in kept]
+
+
+def plan_run(run: str | Path, *, data: str | None = None, use: Use = "both", fix: Fix = "drop") -> Plan:
+    """Decide what becomes of the images of a run.
+
+    The labels of a run made with reviews are those that people decided. Where reviews count, outcomes start from the
+    labels before them, so that every correction is one; under "verdicts" they start from those that were judged.
+
+    Args:
+        run: Its folder.
+        data: Where the images are now, if they were moved.
+        use: Whose word counts, as in `decide`.
+        fix: What becomes of labels that were judged wrong, as in `decide`.
+
+    Raises:
+        DataError: It is no run, its images are gone, or only reviews are asked for and there are none.
+
+    Example:
+        >>> plan_run("run/", use="both", fix="relabel").outcomes[0].label  # doctest: +SKIP
+        'dog'
+    """
+    found, images = open_run(run, data=data)
+    if use == "verdicts" or not (Path(run) / FILE).is_file():
+        return Plan(images, found, decide(found, {}, use=use, fix=fix))
+    with Decisions(run) as log:
+        decisions, first = log.latest(), first_labels(log.history())
+    before = tuple(
+        (first[sample] or None) if sample in first else label
+        for sample, label in zip(found.sample_id, given_names(found), strict=True)
+    )
+    # What reviews set aside can be read; whether it is dropped is for the decisions that stand now.
+    errors = {row: why for row, why in found.read_errors.items() if not why.endswith(tuple(SET_ASIDE.values()))}
+    outcomes = decide(found, decisions, use=use, fix=fix, before=before)
+    return Plan(images, replace(found, read_errors=errors), outcomes, before)
 
 
 @dataclass(frozen=True)

@@ -10,18 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from deft.data.images import LabeledImages
-from deft.decisions import FILE, Decision, Decisions, Entry, standing
+from deft.decisions import FILE, SET_ASIDE, Decisions, Entry, first_labels, standing
 from deft.detectors.detection import Detection
 from deft.errors import DataError
 from deft.files import replace_file
 
 BEFORE = "before"
 """Folder in a run that holds the verdicts of the run it was made from."""
-
-REASONS = {
-    "none_of_these": "set aside in review: none of the classes",
-    "bad_image": "set aside in review: bad image",
-}
 
 
 @dataclass(frozen=True)
@@ -55,24 +50,21 @@ def apply_decisions(images: LabeledImages, log: Sequence[Entry]) -> Reviewed:
     """
     place = {name: row for row, name in enumerate(images.sample_id)}
     labels, trusted, errors = images.labels.copy(), np.zeros(len(images), bool), dict(images.read_errors)
-    first: dict[str, Decision] = {}
-    for entry in log:
-        first.setdefault(entry.decision.sample_id, entry.decision)
     counts = dict.fromkeys(("kept", "corrected", "none_of_these", "bad_image", "skipped"), 0)
     latest, class_of = standing(log), {name: number for number, name in enumerate(images.classes)} | {"": -1}
-    for sample, start in first.items():
+    for sample, start in first_labels(log).items():
         if sample not in place:
             continue
         row, last = place[sample], latest[sample][-1] if latest[sample] else None
-        wanted = start.from_label if last is None or last.to_label is None else last.to_label
+        wanted = start if last is None or last.to_label is None else last.to_label
         if wanted not in class_of:
             raise DataError(f"A decision about {sample} names the class {wanted!r}, which this run doesn't have.")
         labels[row] = class_of[wanted]
         if last is not None:
             counts[last.status] += 1
             trusted[row] = last.to_label is not None
-            if last.status in REASONS:
-                errors[row] = REASONS[last.status]
+            if last.status in SET_ASIDE:
+                errors[row] = SET_ASIDE[last.status]
     changed = replace(images, read_errors=errors).relabel(labels, trusted=trusted)
     return Reviewed(changed, counts["kept"], counts["corrected"], counts["none_of_these"] + counts["bad_image"])
 
