@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,15 @@ def test_review_wants_a_run(tmp_path: Path) -> None:
     result = deft("review", tmp_path, "--no-browser")
     assert result.exit_code == 2
     assert "labels.parquet" in result.stderr
+
+
+def test_a_taken_port_is_all_that_is_said(run: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        result = deft("review", run, "--no-browser", "--port", other.getsockname()[1])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "leave out --port for a free one" in " ".join(result.stderr.split())
 
 
 def test_review_wants_a_name(run: Path) -> None:

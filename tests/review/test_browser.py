@@ -235,6 +235,17 @@ def test_names_are_text_whatever_they_hold(found: Detection, tmp_path: Path, roo
     assert ada.width() <= 390
 
 
+def test_an_image_without_a_suggestion_says_so(run: Path, found: Detection, room: Room) -> None:
+    ada = room.sit(room.serve(run))
+    ada.key("f")
+    ada.page.locator("select[name=verdict]").select_option("unread")
+    ada.wait_for_image(found.sample_id[7])
+    assert ada.page.get_by_role("button", name="No suggestion").is_disabled()
+    ada.key("Escape")
+    ada.press("b")
+    assert "The one image of this filter was seen." in ada.page.locator(".nothing").inner_text()
+
+
 def test_the_focus_stays_where_a_key_left_it_and_letters_can_be_switched_off(run: Path, room: Room) -> None:
     ada = room.sit(room.serve(run))
     keep = ada.page.get_by_role("button", name=re.compile("^Keep"))

@@ -41,13 +41,15 @@ def review(
     opened: list[str] = []
 
     def announce(address: str) -> None:
+        if not opened:
+            flagged = int(found.is_label_issue.sum())
+            typer.echo(f"{len(found)} images, {flagged} flagged. Stop with Ctrl-C; nothing is lost.")
         typer.echo(f"{'For another browser' if opened else 'Review page'}: {address}")
         if not opened and not no_browser:
             # In a thread of its own: some browsers only return when they are closed.
             threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
         opened.append(address)
 
-    typer.echo(f"{len(found)} images, {int(found.is_label_issue.sum())} flagged. Stop with Ctrl-C; nothing is lost.")
     serve(run, found, images, reviewer=name, port=port, announce=announce)
     typer.echo(f"Stopped. The decisions are in {run}; use them with: deft detect {run} --with-reviews -o NEW")
 

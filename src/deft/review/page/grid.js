@@ -101,8 +101,8 @@ export class Grid {
     const chosen = this.chosen();
     const count = chosen.length === 1 ? "1 image" : `${chosen.length} images`;
     const same = (key) => new Set(chosen.map((item) => item[key])).size === 1;
-    const given = same("given") ? ["Keep ", name(chosen[0].given)] : ["Keep labels"];
-    const suggested = same("suggested") ? ["Change to ", name(chosen[0].suggested)] : ["Take suggestions"];
+    const given = same("given") ? ["Keep ", name(chosen[0].given || "label")] : ["Keep labels"];
+    const suggested = same("suggested") ? ["Change to ", name(chosen[0].suggested || "suggestion")] : ["Take suggestions"];
     const can = (key) => chosen.length > 0 && chosen.every((item) => item[key]);
     return [
       el("p", { class: "selected" }, el("strong", {}, count), this.selected.size ? " selected" : " in focus"),

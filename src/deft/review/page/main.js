@@ -77,9 +77,10 @@ function draw() {
 
 function nothing() {
   const { scope } = queue.counts;
+  const seen = scope === 1 ? "The one image of this filter was seen. " : `All ${scope} images of this filter were seen. `;
   return el("section", { class: "nothing" },
     el("h2", {}, scope ? "Nothing left to do here" : "No image fits the filter"),
-    el("p", {}, scope ? `All ${scope} images of this filter were seen. ` : "",
+    el("p", {}, scope ? seen : "",
       "Change the filter to see others, or close this page: every decision is kept."));
 }
 

@@ -64,8 +64,8 @@ function history(item) {
 
 function actions(item, act) {
   return el("div", { class: "actions", role: "group", "aria-label": "Decide" },
-    button(["Keep ", name(item.given)], "K", () => act("keep"), { class: "keep", disabled: !item.given }),
-    button(["Change to ", name(item.suggested)], "S", () => act("suggest"),
+    button(item.given ? ["Keep ", name(item.given)] : "No label", "K", () => act("keep"), { class: "keep", disabled: !item.given }),
+    button(item.suggested ? ["Change to ", name(item.suggested)] : "No suggestion", "S", () => act("suggest"),
       { class: "suggest", disabled: !item.suggested || item.suggested === item.given }),
     button("Other class …", "C", () => act("choose")),
     button("None of these", "N", () => act("none_of_these")),
