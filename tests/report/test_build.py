@@ -14,6 +14,7 @@ from deft.data.images import LabeledImages
 from deft.data.readers import ArrayReader
 from deft.errors import DataError, SettingsError
 from deft.report.build import build_report
+from deft.report.facts import errors
 
 from .runs import make
 
@@ -67,8 +68,7 @@ def page_of(*classes: str, **changes: object) -> str:
 
 def test_no_name_becomes_markup() -> None:
     tame_names = tuple(f"kind {letter}" for letter in "abcdefghij")
-    errors = {5: "photos/x.png: truncated"}
-    tame = Parsed(page_of(*tame_names, read_errors=errors))
+    tame = Parsed(page_of(*tame_names, read_errors={5: "photos/x.png: truncated"}))
     files = tuple(f"{EVIL[row % len(EVIL)]}/{row}.png" for row in range(80))
     wild_text = page_of(
         *EVIL, file_name=files, read_errors={5: EVIL[0]}, info={"device": EVIL[0], "versions": {EVIL[1]: EVIL[2]}}
@@ -95,6 +95,13 @@ def test_every_name_in_the_text_is_isolated() -> None:
     for start in before:
         opening = start.rpartition("<")[2]
         assert opening.startswith(("bdi", "text ")) or start.endswith(("\u2068", "&#x2068;")), start[-200:]
+
+
+def test_a_reason_does_not_say_the_name_again() -> None:
+    """A right-to-left mark in the name would turn the reason behind it."""
+    names = tuple(f"\u202egnp.{row}" for row in range(80))
+    _, found = make(80, ("cat", "dog"), file_name=names, read_errors={5: "\u202egnp.5: empty file", 6: "x"})
+    assert errors(found).rows == (("\u202egnp.5", "empty file"), ("\u202egnp.6", "x"))
 
 
 def test_the_page_loads_nothing() -> None:

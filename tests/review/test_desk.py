@@ -137,12 +137,14 @@ def test_what_makes_no_sense_is_refused(desk: Desk, found: Detection, log: Decis
     assert log.history() == []
 
 
-def test_an_unreadable_image_says_why_and_has_no_suggestion(desk: Desk) -> None:
+def test_an_unreadable_image_says_why_and_has_no_suggestion(desk: Desk, log: Decisions) -> None:
     (item,) = desk.page(Query(verdict="unread"), after=-1, limit=1).items
     assert item["score"] is None
     assert item["suggested"] == ""
     assert item["top"] == []
     assert item["error"] == "broken.png: not an image"
+    named = replace(desk.found, read_errors={7: f"{item['name']}: empty file"})
+    assert Desk(named, log, "Ada").items([item["id"]])[0]["error"] == "empty file"  # the name stands beside it
 
 
 def test_what_changed_since_the_run_before(found: Detection, log: Decisions) -> None:

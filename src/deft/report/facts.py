@@ -111,7 +111,10 @@ def errors(found: Detection) -> Table:
         found: The verdicts.
     """
     every = sorted(found.read_errors.items())
-    rows = tuple((shown(found.file_name[row]), shown(reason)) for row, reason in every[:ERRORS])
+    rows = tuple(
+        (shown(found.file_name[row]), shown(reason.removeprefix(f"{found.file_name[row]}: ")))
+        for row, reason in every[:ERRORS]
+    )
     left = len(every) - len(rows)
     return Table(("File", "Reason"), rows, words=2, note=f"{count(left)} more stand in labels.csv." if left else "")
 
