@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from deft.cli.app import app
 from deft.decisions import Decision, Decisions, Status, now
 from deft.detectors.detection import Detection
+from deft.detectors.saved_run import Source
 from deft.review.next_run import load_before
 
 FAST = ["--epochs", "2", "--context", "4", "--length", "3", "--device", "cpu", "--seed", "3"]
@@ -106,6 +107,37 @@ def test_a_run_without_decisions_says_what_to_do(run: Path, tmp_path: Path) -> N
     assert result.exit_code == 2
     assert "deft review" in result.stderr
     assert not (run / "reviews.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["report"], ["review", "--no-browser"], ["export", "--to", "out"], ["detect", "--with-reviews", "-o", "out"]],
+)
+def test_what_a_run_lacks_is_said_with_what_to_do(
+    run: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    decide(run, [("kept", None)])
+    monkeypatch.chdir(tmp_path)
+    result = deft(words[0], "nowhere", *words[1:])
+    assert result.exit_code == 2
+    assert "There is no run folder nowhere" in " ".join(result.stderr.split())
+    photos.rename(tmp_path / "moved")
+    result = deft(words[0], run, *words[1:])
+    assert result.exit_code == 2
+    assert "no longer at" in result.stderr
+    assert "--data" in result.stderr
+
+
+def test_a_run_is_judged_again_where_its_photos_are_now(run: Path, photos: Path, tmp_path: Path) -> None:
+    decide(run, [("kept", None)])
+    photos.rename(tmp_path / "moved")
+    again = ["--with-reviews", "--data", tmp_path / "moved", "--detector", run / "detector", "-q"]
+    result = deft("detect", run, "-o", tmp_path / "next", *again)
+    assert result.exit_code == 0, result.output
+    assert Source.load(tmp_path / "next").data == str(tmp_path / "moved")
+    result = deft("detect", tmp_path / "moved", "-o", tmp_path / "other", "--data", tmp_path / "moved")
+    assert result.exit_code == 2
+    assert "--data belongs to --with-reviews" in " ".join(result.stderr.split())
 
 
 def test_review_wants_a_run(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from deft.cli.run_folder import check_opens
 from deft.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from deft.review.next_run import Reviewed
 
 ALLOWED = {"data", "out", "with_reviews", "detector", "workers", "device", "resume", "output_format", "fail_on_issues"}
-ALLOWED |= {"quiet"}
+ALLOWED |= {"moved", "quiet"}
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,12 @@ class Again:
         return replace(found, info={**found.info, "reviews": info(self.run, self.reviewed)})
 
 
-def open_again(run: Path, context: typer.Context) -> Again:
+def open_again(run: Path, data: str | None, context: typer.Context) -> Again:
     """Open a reviewed run.
 
     Args:
         run: Its folder.
+        data: Where its images are now, if they were moved.
         context: Of the command; options that would change the run's data or settings are refused.
 
     Raises:
@@ -70,16 +72,18 @@ def open_again(run: Path, context: typer.Context) -> Again:
         SettingsError: Another option doesn't go with --with-reviews.
     """
     refuse_options(context)
+    check_opens(run, data)
     from deft.decisions import FILE, Decisions
     from deft.detectors.saved_run import Source, open_run
     from deft.review.next_run import apply_decisions
 
-    found, images = open_run(run)
+    found, images = open_run(run, data=data)
     if not (run / FILE).is_file():
         raise DataError(f"{run} holds no decisions ({FILE}). Make some first: deft review {run}")
     with Decisions(run) as log:
         reviewed = apply_decisions(images, log.history())
-    return Again(run, Source.load(run), found, reviewed)
+    source = Source.load(run)
+    return Again(run, source if data is None else replace(source, data=data), found, reviewed)
 
 
 def refuse_options(context: typer.Context) -> None:

@@ -69,6 +69,15 @@ def detect(
             rich_help_panel=DATA,
         ),
     ] = False,
+    moved: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            metavar="DATA",
+            help="With --with-reviews: where the images are now, if they were moved.",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
     limit: Annotated[
         int | None,
         typer.Option(min=2, help="Only this many images, drawn by the seed.", rich_help_panel=DATA),
@@ -174,6 +183,8 @@ def detect(
     check_run(out, resume=resume)
     if fail_on_issues is not None and not 0 <= fail_on_issues <= 1:
         raise SettingsError(f"--fail-on-issues must lie in 0..1, not {fail_on_issues}.")
+    if moved is not None and not with_reviews:
+        raise SettingsError("--data belongs to --with-reviews; images to judge for the first time are DATA itself.")
 
     from deft.cli.progress import choose_progress
     from deft.detectors.base import Workspace
@@ -182,7 +193,7 @@ def detect(
 
     progress = choose_progress(quiet=quiet)
     build_tuning(choice)  # says what is wrong with it before anything is read
-    again = open_again(Path(data), context_of_command) if with_reviews else None
+    again = open_again(Path(data), moved, context_of_command) if with_reviews else None
     if again is not None:
         source, images = again.source, again.images
     else:

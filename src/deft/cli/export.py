@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from deft.cli.run_folder import check_outside
-from deft.errors import DataError, SettingsError
+from deft.cli.run_folder import check_opens, check_outside
+from deft.errors import SettingsError
 
 if TYPE_CHECKING:
     from deft.export.plan import Plan, Written
@@ -75,8 +75,7 @@ def _plan(run: Path, to: Path, data: str | None, use: UseName, fix: FixName) -> 
     from deft.detectors.saved_run import Source
     from deft.export.plan import plan_run
 
-    if not run.is_dir():
-        raise DataError(f"There is no run folder {run}; deft detect DATA -o RUN makes one.")
+    check_opens(run, data)
     plan = plan_run(run, data=data, use=use, fix=fix)
     check_outside(to, Source.load(run).data if data is None else data)
     return plan

@@ -31,11 +31,12 @@ def report(
 ) -> None:
     """Write a run as one HTML page that needs no network: suspects, classes, confusions, and how far to look."""
     from deft.cli.progress import choose_progress
-    from deft.cli.run_folder import check_outside
+    from deft.cli.run_folder import check_opens, check_outside
     from deft.cli.show import printable
     from deft.detectors.saved_run import Source, open_run
     from deft.errors import DataError
 
+    check_opens(run, data)
     source = Source.load(run).data if data is None else data
     target = run / REPORT if out is None else out
     check_outside(target, source)

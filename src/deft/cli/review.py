@@ -31,12 +31,14 @@ def review(
     import threading
     import webbrowser
 
+    from deft.cli.run_folder import check_opens
     from deft.detectors.saved_run import open_run
     from deft.review.serve import serve
 
     name = (_user() if reviewer is None else reviewer).strip()
     if not name:
         raise SettingsError("--reviewer needs a name.")
+    check_opens(run, data)
     found, images = open_run(run, data=data)
     opened: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Where a command may write: never into the data, never over somebody's files."""
+"""Folders of runs: where a command may write (never into the data, never over somebody's files), and what it opens."""
 
 from __future__ import annotations
 
@@ -19,6 +19,27 @@ def check_outside(output: Path, data: str) -> None:
     place, source = output.expanduser().resolve(), source.resolve()
     if place == source or (source.is_dir() and source in place.parents):
         raise DataError(f"{output} lies inside the data, {data}, where deft never writes. Choose another folder.")
+
+
+def check_opens(run: Path, data: str | None) -> None:
+    """Refuse a run that isn't there, or whose images have gone, with what to do.
+
+    Args:
+        run: Folder of the run.
+        data: Where the images are now, if that was said.
+
+    Raises:
+        DataError: There is no such folder, or nothing is where the images were.
+    """
+    from deft.detectors.saved_run import RUN, Source
+
+    if not run.is_dir():
+        raise DataError(f"There is no run folder {run}; deft detect DATA -o RUN makes one.")
+    if data is not None or not (run / RUN).is_file():
+        return
+    source = Path(Source.load(run).data)
+    if source.is_absolute() and not source.exists():  # what isn't absolute is no path but on the Hub
+        raise DataError(f"The images of this run are no longer at {source}. Say where they are now with --data.")
 
 
 def check_run(run: Path, *, resume: bool) -> None:
