@@ -57,3 +57,8 @@ export function decided(item) {
   if (!item.status) return "not decided";
   return item.status === "corrected" ? `corrected to ${item.label}` : STATUS[item.status];
 }
+
+/** What stands about images and who decided it, in words. */
+export function stands(items) {
+  return items.map((item) => `${item.name}: ${decided(item)}${item.reviewer ? ` by ${item.reviewer}` : ""}`).join("; ");
+}

@@ -1,7 +1,7 @@
 // The review page: puts queue, views, filters and keys together.
 
 import { chooseClass, showHelp } from "./dialogs.js";
-import { byId, decided, el, imageAddress, name } from "./dom.js";
+import { byId, decided, el, imageAddress, name, stands } from "./dom.js";
 import { fillFilters, readFilters, setFilters } from "./filters.js";
 import { Grid, TILES } from "./grid.js";
 import { single } from "./single.js";
@@ -182,11 +182,6 @@ async function explain(error, items) {
   draw();
   tell(`Somebody decided elsewhere in the meantime, so nothing was saved. ${stands(changed)}. `
     + "Decide again to replace it, or go on with →.");
-}
-
-/** What stands about images and who decided it, in words. */
-function stands(items) {
-  return items.map((item) => `${item.name}: ${decided(item)}${item.reviewer ? ` by ${item.reviewer}` : ""}`).join("; ");
 }
 
 async function step(by) {
