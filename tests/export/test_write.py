@@ -336,6 +336,20 @@ def test_label_studio_tasks(plan: Plan, photos: Path, tmp_path: Path) -> None:
     assert "annotations" not in by_name["dog/1.png"]
 
 
+def test_label_studios_own_checks_pass(plan: Plan, tmp_path: Path) -> None:
+    sdk = pytest.importorskip("label_studio_sdk.label_interface", reason="pip install label-studio-sdk")
+    write_export(plan, tmp_path / "out", "labelstudio")
+    interface = sdk.LabelInterface((tmp_path / "out" / "label_config.xml").read_text())
+    interface.validate()
+    tasks = json.loads((tmp_path / "out" / "tasks.json").read_text())
+    predictions = [one for task in tasks for one in task.get("predictions", ())]
+    annotations = [one for task in tasks for one in task.get("annotations", ())]
+    assert len(predictions) == 5
+    assert annotations
+    assert all(interface.validate_prediction(one) for one in predictions)
+    assert all(interface.validate_annotation(one) for one in annotations)
+
+
 def test_label_studio_serves_only_below_its_root(plan: Plan, photos: Path, tmp_path: Path) -> None:
     write_export(plan, tmp_path / "out", "labelstudio", root=photos)
     tasks = json.loads((tmp_path / "out" / "tasks.json").read_text())
