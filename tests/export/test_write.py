@@ -312,6 +312,21 @@ def test_fiftyone_samples(plan: Plan, photos: Path, tmp_path: Path) -> None:
     }
 
 
+def test_fiftyones_own_importers_read_it(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))  # where it keeps its settings
+    importers = pytest.importorskip("fiftyone.utils.data", reason="pip install fiftyone")
+    write_export(plan, tmp_path / "out", "fiftyone")
+    place = str(tmp_path / "out")
+    with importers.LegacyFiftyOneDatasetImporter(dataset_dir=place) as everything:
+        final = {sample.filepath: sample["final"] for sample in everything}
+    assert all(os.path.isfile(path) for path in final)
+    with importers.FiftyOneImageClassificationDatasetImporter(dataset_dir=place, data_path="data.json") as classes:
+        labels = {path: label.label for path, _, label in classes}
+    assert len(final) == 5
+    assert labels == {path: label.label for path, label in final.items() if label is not None}
+    assert sorted(labels.values()) == sorted(RELABELLED.values())
+
+
 def test_label_studio_tasks(plan: Plan, photos: Path, tmp_path: Path) -> None:
     from urllib.parse import parse_qs, urlparse
 
