@@ -17,9 +17,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -35,7 +34,6 @@ from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
 from deft.metrics import clean_selection, score_detection
 from deft.noise import symmetric
-from deft.optimization import Optimization
 from deft.tuning import VPT, Frozen, Tuning
 
 RESULTS = Path(__file__).parent / "results"
@@ -64,22 +62,21 @@ def baseline(name: str) -> Judge:
     return judge
 
 
-def specific(gradient: Literal["both", "negative"], tuning: Tuning) -> Judge:
-    """DeFT with contexts of their own for every class, and L_sim robust and over all labels to the end.
+def weak(tuning: Tuning, **changes: object) -> Judge:
+    """DeFT's preset for a weak model, with other ways of reading its losses if named."""
 
-    The learning rate is for `tiny`, whose inverse temperature is a quarter of CLIP's.
-    """
-    recipe = Recipe(warmup=10, robust_warmup=True, gradient=gradient)
-    optimization = Optimization(learning_rate=0.1)
-    return by(
-        lambda e, i, s: DeFT(e, tuning=tuning, class_specific=True, recipe=recipe, optimization=optimization, seed=s)
-    )
+    def build(encoder: DualEncoder, images: LabeledImages, seed: int) -> Detector:
+        detector = DeFT.for_weak_model(encoder, tuning=tuning, seed=seed)
+        detector.recipe = replace(detector.recipe, **changes)  # type: ignore[arg-type]
+        return detector
+
+    return by(build)
 
 
 METHODS: dict[str, Judge] = {
-    "deft-vpt-specific": specific("both", VPT(length=20)),
-    "deft-frozen-specific": specific("both", Frozen()),
-    "deft-frozen-specific-negative": specific("negative", Frozen()),
+    "deft-vpt-weak": weak(VPT(length=20)),
+    "deft-frozen-weak": weak(Frozen()),
+    "deft-frozen-weak-negative": weak(Frozen(), gradient="negative"),
     "deft-vpt": by(lambda e, i, s: DeFT(e, tuning=VPT(length=20), seed=s)),
     "deft-frozen": by(lambda e, i, s: DeFT(e, tuning=Frozen(), seed=s)),
     "deft-frozen-both": by(lambda e, i, s: DeFT(e, tuning=Frozen(), seed=s, recipe=Recipe(gradient="both"))),

@@ -16,11 +16,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -270,13 +272,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--noise", choices=["human", "clean", "symmetric", "instance"], default="human")
     parser.add_argument("--rate", type=float, default=0.4)
     parser.add_argument("--start", type=int, default=20000, help="first row of CIFAR-10N")
-    parser.add_argument("--count", type=int, default=3000, help="photos to train on")
-    parser.add_argument("--test", type=int, default=4000, help="photos to test on, from the start of the test set")
+    parser.add_argument("--count", type=int, default=2000, help="photos to train on")
+    parser.add_argument("--test", type=int, default=3000, help="photos to test on, from the start of the test set")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--learning-rate", type=float, default=0.01)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--method", nargs="*", help="run only these")
     parser.add_argument("--here", action="store_true", help="run the one method in this process")
+    parser.add_argument("--jobs", type=int, default=1, help="methods at a time")
     parser.add_argument("--tune", action="store_true")
     parser.add_argument("--costs", action="store_true")
     parser.add_argument("--cache", type=Path, default=Path("/tmp/deft-bank"), help="where kept tokens lie")
@@ -294,11 +297,18 @@ def main() -> None:
     if options.here:
         (options.method,) = names
         return run_one(options)
+    Run(options)  # keeps the tokens, so that no two processes compute them
     plain = [argument for argument in sys.argv[1:] if argument not in ("--method", *names)]
-    for name in names:
-        command = [sys.executable, "-m", "benchmarks.learning", *plain, "--here", "--method", name]
-        subprocess.run(command, check=True)
+    with ThreadPoolExecutor(options.jobs) as pool:
+        list(pool.map(partial(run_apart, plain, options.jobs), names))
     return None
+
+
+def run_apart(arguments: list[str], jobs: int, name: str) -> None:
+    """Train one method in a process of its own, with its share of the cores."""
+    command = [sys.executable, "-m", "benchmarks.learning", *arguments, "--here", "--method", name]
+    threads = str(max((os.cpu_count() or 1) // jobs, 1))
+    subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": threads})
 
 
 if __name__ == "__main__":

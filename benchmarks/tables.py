@@ -18,9 +18,9 @@ PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 NOTES = Path(__file__).parent / "notes.md"
 
 NAMES = {
-    "deft-vpt-specific": "**DeFT, VPT, for a weak model**",
-    "deft-frozen-specific": "**DeFT, frozen, for a weak model**",
-    "deft-frozen-specific-negative": "the same, the authors' L_dp",
+    "deft-vpt-weak": "**DeFT, VPT, for a weak model**",
+    "deft-frozen-weak": "**DeFT, frozen, for a weak model**",
+    "deft-frozen-weak-negative": "the same, the authors' L_dp",
     "deft-vpt": "**DeFT, VPT, the paper's settings**",
     "deft-frozen": "**DeFT, frozen, the paper's settings**",
     "deft-frozen-both": "the same, published L_dp",

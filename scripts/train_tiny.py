@@ -25,9 +25,10 @@ import torch
 from safetensors.torch import save_file
 from scripts.tiny.draw import Words
 from scripts.tiny.evaluate import evaluate
-from scripts.tiny.features import VIEWS, calm_malloc, decode, extract
+from scripts.tiny.features import VIEWS, calm_malloc, decode, extract, finish
 from scripts.tiny.fold import folded_trunk, published
 from scripts.tiny.glyphs import draw_many
+from scripts.tiny.late import read_early, teach_trunk
 from scripts.tiny.photos import load_photos, main_axes
 from scripts.tiny.texts import Vocabulary, all_names, imagenet_tree, train_tokenizer, vocabulary
 from scripts.tiny.train import start_images, teach_images, teach_words
@@ -37,27 +38,45 @@ from transformers import PreTrainedTokenizerFast
 
 from deft.encoders.hybrid import HybridConfig, HybridEncoder, load_hybrid
 from deft.encoders.load import TINY
+from deft.encoders.trunk import Trunk
 
 NOUNS, VOCABULARY, DIM, GLYPHS = 30_000, 4096, 256, 12_000
 
 
 def prepare_images(data: Path, work: Path) -> None:
-    """Features of the photos in every view, and of drawn glyphs."""
+    """What the trunk's early blocks make of the photos in every view, and of drawn glyphs."""
     trunk, weights, biases = folded_trunk(published())
-    torch.save((trunk.state_dict(), weights, biases), work / "trunk.pt")
+    torch.save((trunk.state_dict(), weights, biases), work / "published.pt")
     pixels, labels = work / "photos-pixels.npy", work / "photos-labels.json"
     if not labels.exists():
         images, names = decode(sorted(data.glob("tiny-imagenet-train-*.parquet")), "label")
         np.save(pixels, images)
         labels.write_text(json.dumps(names))
     for seed, (name, view) in enumerate(VIEWS.items()):
-        if not (work / f"view-{seed}-{name}.npy").exists():
-            print(f"features of the view {name!r}", flush=True)
-            extract(trunk, np.load(pixels, mmap_mode="r"), view, work / f"view-{seed}-{name}.npy", seed)
-    if not (work / "glyphs.npy").exists():
+        if not (work / f"early-{seed}.npy").exists():
+            print(f"early features of the view {name!r}", flush=True)
+            extract(trunk, np.load(pixels, mmap_mode="r"), view, work / f"early-{seed}.npy", seed)
+    if not (work / "early-glyphs.npy").exists():
         pictures, drawn = draw_many(GLYPHS, seed=1)
         np.save(work / "glyphs-labels.npy", drawn)
-        extract(trunk, pictures, VIEWS["plain"], work / "glyphs.npy", seed=3)
+        extract(trunk, pictures, VIEWS["plain"], work / "early-glyphs.npy", seed=3)
+
+
+def prepare_trunk(work: Path, seconds: float) -> None:
+    """The trunk's late blocks, taught on small photos, and the features that they give."""
+    state, weights, biases = torch.load(work / "published.pt")
+    trunk = Trunk()
+    trunk.load_state_dict(state)
+    if (work / "trunk.pt").exists():
+        trunk.load_state_dict(torch.load(work / "trunk.pt")[0])
+    else:
+        classifier = teach_trunk(trunk, (weights, biases), read_early(work), seconds=seconds, seed=7)
+        torch.save((trunk.state_dict(), *classifier), work / "trunk.pt")
+    for early in sorted(work.glob("early-*.npy")):
+        late = work / early.name.replace("early", "late")
+        if not late.exists():
+            print(f"late features of {early.stem}", flush=True)
+            finish(trunk, np.load(early, mmap_mode="r"), late)
 
 
 def prepare_words(work: Path) -> tuple[Tree, Vocabulary, PreTrainedTokenizerFast]:
@@ -105,22 +124,23 @@ def package(encoder: HybridEncoder, tokenizer_folder: Path, folder: Path) -> Non
     os.replace(folder / "model.safetensors.part", folder / "model.safetensors")
 
 
-def train(data: Path, work: Path, out: Path, minutes: tuple[float, float]) -> None:
+def train(data: Path, work: Path, out: Path, minutes: tuple[float, float, float]) -> None:
     """Every step from the data to the packaged model."""
     work.mkdir(parents=True, exist_ok=True)
     calm_malloc()
     prepare_images(data, work)
+    prepare_trunk(work, minutes[0] * 60)
     tree, taught, tokenizer = prepare_words(work)
     encoder = fresh_encoder(tokenizer, work)
     words = Words(encoder.text, seed=1)
     if (work / "words.pt").exists():
         encoder.text.load_state_dict(torch.load(work / "words.pt"))
     else:
-        teach_words(words, taught, minutes[0] * 60, seed=1)
+        teach_words(words, taught, minutes[1] * 60, seed=1)
         torch.save(encoder.text.state_dict(), work / "words.pt")
     photos = load_photos(work, encoder.visual.trunk.head)
     start_images(encoder, words, tree, photos, main_axes(photos, encoder.width))
-    teach_images(encoder, words, taught, tree, photos, seconds=minutes[1] * 60, seed=5)
+    teach_images(encoder, words, taught, tree, photos, seconds=minutes[2] * 60, seed=5)
     package(encoder, work / "tokenizer", out)
 
 
@@ -129,7 +149,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the Parquet files")
     parser.add_argument("--work", type=Path, default=Path("/tmp/tiny"), help="folder for intermediate results")
     parser.add_argument("--out", type=Path, default=TINY, help="folder of the model")
-    parser.add_argument("--minutes", type=float, nargs=2, default=(4.0, 15.0), metavar=("WORDS", "IMAGES"))
+    parser.add_argument(
+        "--minutes", type=float, nargs=3, default=(7.0, 4.0, 14.0), metavar=("TRUNK", "WORDS", "IMAGES")
+    )
     parser.add_argument("--evaluate", action="store_true", help="measure the model instead of making it")
     asked = parser.parse_args()
     torch.set_num_threads(os.cpu_count() or 1)

