@@ -82,6 +82,7 @@ METHODS: dict[str, Judge] = {
     "deft-frozen-both": by(lambda e, i, s: DeFT(e, tuning=Frozen(), seed=s, recipe=Recipe(gradient="both"))),
     "label-match": by(lambda e, i, s: LabelMatch(e)),
     "small-loss": by(lambda e, i, s: SmallLoss(e, noise_rate=true_rate(i), seed=s)),
+    "small-loss-estimated": by(lambda e, i, s: SmallLoss(e, seed=s)),
     "small-loss-frozen": by(lambda e, i, s: SmallLoss(e, tuning=Frozen(), noise_rate=true_rate(i), seed=s)),
     "cleanlab": baseline("cleanlab"),
     "disagreement": baseline("disagreement"),

@@ -26,6 +26,7 @@ NAMES = {
     "deft-frozen-both": "the same, published L_dp",
     "label-match": "label-match",
     "small-loss": "small-loss, VPT, told the rate",
+    "small-loss-estimated": "small-loss, VPT, rate estimated",
     "small-loss-frozen": "small-loss, frozen, told the rate",
     "cleanlab": "cleanlab, confident learning",
     "disagreement": "the same probabilities, argmax ≠ label",

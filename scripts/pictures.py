@@ -18,7 +18,7 @@ from deft.data.digits import digits
 from deft.detectors.deft import DeFT
 from deft.encoders.load import load_encoder
 from deft.report.build import build_report
-from deft.tuning import Frozen
+from deft.tuning import VPT
 
 PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 LARGEST = 150_000  # bytes of a picture
@@ -44,7 +44,7 @@ def picture_report(browser: Any, folder: Path) -> None:
     """The top of a report and its drawings, one above the other."""
     images, _ = digits()
     encoder = load_encoder("tiny", device="cpu")
-    found = DeFT.for_weak_model(encoder, tuning=Frozen(), epochs=10, seed=0).detect(images)
+    found = DeFT.for_weak_model(encoder, tuning=VPT(length=20), epochs=10, seed=0).detect(images)
     build_report(images, found, name="handwritten digits, 30 % of the labels made wrong").write(folder / "report.html")
     page = browser.new_page(viewport={"width": 1120, "height": 870}, color_scheme="light")
     page.goto((folder / "report.html").as_uri())

@@ -18,7 +18,7 @@ from deft.errors import DataError
 
 OPTIONS = {
     "detect": {
-        "--batch-size", "--class-specific", "--classes", "--clean-col", "--context", "--detector", "--device",
+        "--batch-size", "--class-specific", "--classes", "--clean-col", "--context", "--data", "--detector", "--device",
         "--epochs", "--fail-on-issues", "--for-real-noise", "--for-weak-model", "--format", "--image-col",
         "--label-col", "--labels", "--length", "--limit", "--lr",
         "--method", "--model", "--noise-rate", "--out", "--precision", "--quiet", "--resume", "--seed", "--split",

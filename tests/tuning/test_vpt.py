@@ -93,9 +93,9 @@ def assert_same(encoder: DualEncoder, reference: Reference, tuning: VPT) -> None
     """Features, gradients of the prompts and gradients of the tokens, to 1e-5 of the largest."""
     with tuning.attach(encoder, seed=0) as attachment:
         prompts = attachment.weights["prompts"]
-        with torch.no_grad():
-            prompts.mul_(3.0)  # strong enough to matter
         tokens = start(encoder)
+        with torch.no_grad():
+            prompts.mul_(3.0).add_(tokens[0, -LENGTH:])  # strong, and enough like image tokens to be attended to
         found, expected = encoder.tower(tokens), reference(tokens, prompts)
         torch.testing.assert_close(found, expected, atol=TOLERANCE, rtol=0)
         toward = torch.randn(found.shape, generator=torch.Generator().manual_seed(1))

@@ -119,8 +119,8 @@ class DeFT(Detector):
 
         Every class learns contexts of its own, since a shared one can only lean on what the names mean to the model;
         L_sim is generalised cross-entropy over all labels to the end, since a weak model's early verdicts are no guide,
-        and counts three times; L_dp trains everything. The learning rate suits `tiny`, whose inverse temperature is a third
-        of CLIP's. `docs/benchmarks.md` shows what it gains.
+        and counts three times; L_dp trains everything. The learning rate suits `tiny`, whose inverse temperature is a
+        third of CLIP's. `docs/benchmarks.md` shows what it gains.
 
         Args:
             encoder: A vision-language model.
