@@ -55,7 +55,7 @@ def learning_page() -> list[str]:
         *_accuracies(runs),
         "",
         "    python -m benchmarks.learning --data ../shared/data --noise human  # symmetric, instance with --rate",
-        "    python -m benchmarks.learning --data ../shared/data --costs",
+        "    python -m benchmarks.learning --data ../shared/data --noise human --costs --epochs 4 --count 1000",
         "",
         *_kept(runs),
         *_paradigms(),

@@ -20,16 +20,16 @@ NOTES = Path(__file__).parent / "notes.md"
 NAMES = {
     "deft-vpt-weak": "**DeFT, VPT, for a weak model**",
     "deft-frozen-weak": "**DeFT, frozen, for a weak model**",
-    "deft-frozen-weak-negative": "the same, the authors' L_dp",
+    "deft-frozen-weak-negative": "DeFT, frozen, for a weak model, the authors' L_dp",
     "deft-vpt": "**DeFT, VPT, the paper's settings**",
     "deft-frozen": "**DeFT, frozen, the paper's settings**",
-    "deft-frozen-both": "the same, published L_dp",
+    "deft-frozen-both": "DeFT, frozen, the paper's settings, published L_dp",
     "label-match": "label-match",
     "small-loss": "small-loss, VPT, told the rate",
     "small-loss-estimated": "small-loss, VPT, rate estimated",
     "small-loss-frozen": "small-loss, frozen, told the rate",
     "cleanlab": "cleanlab, confident learning",
-    "disagreement": "the same probabilities, argmax ≠ label",
+    "disagreement": "5-fold logistic regression, argmax ≠ label",
     "neighbours": "10-nearest-neighbour vote",
 }
 TITLES = {"human": "Human labels (CIFAR-10N, one annotator)", "symmetric0.4": "40 % symmetric noise"}

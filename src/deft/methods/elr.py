@@ -24,8 +24,8 @@ class ELR(LearningMethod):
     """Minimise CE + λ·log(1 − ⟨t, p⟩), t being the sample's own past predictions; Eq. 6 and 9 of the paper.
 
     With E epochs the targets hold only 1 − β^E of their mass: 0.65 for β = 0.9 and 10 epochs, 0.97 for β = 0.7. A
-    correction fills them from the first epoch on, which holds a fresh head to its first guesses; on CIFAR-10 with 60 %
-    symmetric noise that cost 7 points (`docs/benchmarks.md`), so it is an option.
+    correction fills them from the first epoch on, which holds a fresh head to its first guesses; on CIFAR-10 that cost
+    about a point in four of five kinds of noise (`docs/benchmarks.md`), so it is an option.
 
     Args:
         beta: Share of the old target that stays.
