@@ -7,7 +7,6 @@ EfficientNet-Lite0 was trained on sharp photos of 224 pixels. What its early blo
 from __future__ import annotations
 
 import json
-import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from scripts.tiny.features import EARLY, through
+from scripts.tiny.train import set_rate, share_of_rate
 from torch import Tensor, nn
 
 from deft.encoders.trunk import TRUNK_CHANNELS, Trunk
@@ -129,9 +129,7 @@ def teach_trunk(trunk: Trunk, classifier: Classifier, early: Early, *, seconds: 
     adam = _optimiser(late)
     began, step, done, running = time.time(), 0, 0.0, 0.0
     while done < 1:
-        share = min((step + 1) / 100, 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
-        for group in adam.param_groups:
-            group["lr"] = group["full"] * share
+        set_rate(adam, share_of_rate(step, done))
         loss = late_loss(late, early, teacher, rng)
         adam.zero_grad()
         loss.backward()
@@ -152,7 +150,7 @@ def _optimiser(late: Late) -> torch.optim.AdamW:
     fast, slow = [late.classes, late.glyphs], [late.imagenet]
     middle = [*late.blocks, late.head]
     groups = [
-        {"params": [p for part in parts for p in part.parameters()], "lr": rate, "full": rate}
+        {"params": [p for part in parts for p in part.parameters()], "lr": rate}
         for parts, rate in ((middle, RATE), (fast, 2 * RATE), (slow, RATE / 3))
     ]
     return torch.optim.AdamW(groups, weight_decay=DECAY, fused=True)
