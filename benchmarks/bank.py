@@ -18,6 +18,7 @@ from deft.data.load import load_images
 from deft.data.pixels import PixelStore
 from deft.encoders.bank import BankLoader, keep_outputs
 from deft.encoders.base import DualEncoder
+from deft.encoders.fingerprint import encoder_fingerprint
 from deft.precision import resolve_precision
 from deft.progress import Silent
 
@@ -50,10 +51,11 @@ def kept_tokens(encoder: DualEncoder, images: LabeledImages, file: Path, *, weak
     Args:
         encoder: The frozen model.
         images: The photos.
-        file: Where the views are kept, (V, N, L, W) float16.
+        file: Where the views are kept, (V, N, L, W) float16; the model's fingerprint is added to its name.
         weak: Weak views, the first of them plain.
         strong: Strong views.
     """
+    file = file.with_stem(f"{file.stem}-{encoder_fingerprint(encoder)[:8]}")
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
         store = PixelStore.build(images, encoder.spec, file.parent, workers=1, progress=Silent())

@@ -16,7 +16,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -28,12 +28,11 @@ from deft.detectors.base import Detector
 from deft.detectors.deft import DeFT
 from deft.detectors.detection import Verdicts
 from deft.detectors.label_match import LabelMatch
-from deft.detectors.phase1 import Recipe
 from deft.detectors.small_loss import SmallLoss
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
 from deft.metrics import clean_selection, score_detection
-from deft.noise import symmetric
+from deft.noise import pair_flip, symmetric
 from deft.tuning import VPT, Frozen, Tuning
 
 RESULTS = Path(__file__).parent / "results"
@@ -63,23 +62,30 @@ def baseline(name: str) -> Judge:
 
 
 def weak(tuning: Tuning, **changes: object) -> Judge:
-    """DeFT's preset for a weak model, with other ways of reading its losses if named."""
+    """DeFT's preset for a weak model, with other ways of learning or judging if named."""
+    return by(lambda encoder, images, seed: changed(DeFT.for_weak_model(encoder, tuning=tuning, seed=seed), changes))
 
-    def build(encoder: DualEncoder, images: LabeledImages, seed: int) -> Detector:
-        detector = DeFT.for_weak_model(encoder, tuning=tuning, seed=seed)
-        detector.recipe = replace(detector.recipe, **changes)  # type: ignore[arg-type]
-        return detector
 
-    return by(build)
+def paper(tuning: Tuning, **changes: object) -> Judge:
+    """DeFT with the paper's settings, with other ways of learning or judging if named."""
+    return by(lambda encoder, images, seed: changed(DeFT(encoder, tuning=tuning, seed=seed), changes))
+
+
+def changed(detector: DeFT, changes: Mapping[str, object]) -> DeFT:
+    """The same detector with another recipe."""
+    detector.recipe = replace(detector.recipe, **changes)  # type: ignore[arg-type]
+    return detector
 
 
 METHODS: dict[str, Judge] = {
     "deft-vpt-weak": weak(VPT(length=20)),
     "deft-frozen-weak": weak(Frozen()),
-    "deft-frozen-weak-negative": weak(Frozen(), gradient="negative"),
-    "deft-vpt": by(lambda e, i, s: DeFT(e, tuning=VPT(length=20), seed=s)),
-    "deft-frozen": by(lambda e, i, s: DeFT(e, tuning=Frozen(), seed=s)),
-    "deft-frozen-both": by(lambda e, i, s: DeFT(e, tuning=Frozen(), seed=s, recipe=Recipe(gradient="both"))),
+    "deft-vpt-weak-negative": weak(VPT(length=20), verdict="negative"),
+    "deft-frozen-weak-both": weak(Frozen(), gradient="both"),
+    "deft-vpt": paper(VPT(length=20)),
+    "deft-vpt-posterior": paper(VPT(length=20), verdict="posterior"),
+    "deft-frozen": paper(Frozen()),
+    "deft-frozen-both": paper(Frozen(), gradient="both"),
     "label-match": by(lambda e, i, s: LabelMatch(e)),
     "small-loss": by(lambda e, i, s: SmallLoss(e, noise_rate=true_rate(i), seed=s)),
     "small-loss-estimated": by(lambda e, i, s: SmallLoss(e, seed=s)),
@@ -95,9 +101,9 @@ def read(options: argparse.Namespace) -> LabeledImages:
     column = "label_human" if options.noise == "human" else "label_true"
     images = load_images(options.data, label_column=column, clean_column="label_true")
     images = images.keep(np.arange(options.start, min(options.start + options.count, len(images))))
-    if options.noise == "symmetric":
-        noisy = symmetric(images.labels, options.rate, num_classes=len(images.classes), seed=options.noise_seed)
-        images = images.relabel(noisy)
+    if options.noise != "human":
+        make = {"symmetric": symmetric, "pair": pair_flip}[options.noise]
+        images = images.relabel(make(images.labels, options.rate, num_classes=len(images.classes), seed=options.seed))
     return images
 
 
@@ -138,7 +144,7 @@ def run_one(options: argparse.Namespace) -> None:
 
 def setting(options: argparse.Namespace) -> str:
     """Name of what is measured, as in the file names."""
-    noise = "human" if options.noise == "human" else f"symmetric{options.rate:g}"
+    noise = "human" if options.noise == "human" else f"{options.noise}{options.rate:g}"
     return f"cifar10n-{options.count}-{noise}"
 
 
@@ -147,11 +153,10 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="cifar10n-train.parquet")
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--start", type=int, default=10_000, help="first row; settings were chosen on the rows before")
-    parser.add_argument("--noise", choices=["human", "symmetric"], default="human")
+    parser.add_argument("--noise", choices=["human", "symmetric", "pair"], default="human")
     parser.add_argument("--rate", type=float, default=0.4)
-    parser.add_argument("--noise-seed", type=int, default=0)
     parser.add_argument("--model", default="tiny")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="of the noise and of the method")
     parser.add_argument("--method", choices=sorted(METHODS), help="one method, in this process; default: all of them")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()

@@ -23,6 +23,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -74,6 +75,7 @@ METHODS: dict[str, LearningMethod] = {
     # A probe's rate of 0.1: the default factor of 200 is for the 5e-4 of DeFT's second phase, and diverged at 0.01.
     "turn": TURN(probe_rate=10),
     "unicon": UNICON(),
+    "unicon-gentle": UNICON(guesses=1.0),
     "longremix": LongReMix(),
     "promix": ProMix(),
 }
@@ -84,17 +86,17 @@ DEFT = "deft"
 def noisy(images: LabeledImages, options: argparse.Namespace, tokens: Loader) -> LabeledImages:
     """The photos with the asked labels."""
     assert images.clean_labels is not None
-    classes = len(images.classes)
+    classes, seed = len(images.classes), options.seed
     match options.noise:
         case "human":
             return images
         case "clean":
             labels = images.clean_labels
         case "symmetric":
-            labels = symmetric(images.clean_labels, options.rate, num_classes=classes, seed=0)
+            labels = symmetric(images.clean_labels, options.rate, num_classes=classes, seed=seed)
         case _:
             features = tokens.load(np.arange(len(images)), None)[:, 0].numpy()
-            labels = instance_dependent(features, images.clean_labels, options.rate, num_classes=classes, seed=0)
+            labels = instance_dependent(features, images.clean_labels, options.rate, num_classes=classes, seed=seed)
     return images.relabel(labels)
 
 
@@ -202,7 +204,8 @@ def first_phase(run: Run) -> tuple[np.ndarray, dict[str, float]]:
     """DeFT's verdicts on the photos: the rows to keep, and how good the first phase is by itself."""
     detector = DeFT.for_weak_model(run.encoder, tuning=VPT(length=20), seed=run.options.seed)
     trained, found = detector.train(run.images)
-    told = trained.detect(run.photos.test)
+    # Without the noise transition: what the prompts say of a photo, not of a photo and its label.
+    told = replace(trained, transition=None).detect(run.photos.test)
     assert run.images.clean_labels is not None
     precision, recall = clean_selection(found.is_clean, run.images.labels, run.images.clean_labels)
     extra = {

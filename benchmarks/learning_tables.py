@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from pathlib import Path
-from statistics import mean
+from statistics import mean, stdev
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
@@ -30,6 +30,7 @@ NAMES = {
     "rolt": "RoLT",
     "turn": "TURN",
     "unicon": "UNICON, two networks",
+    "unicon-gentle": "UNICON with λ_u = 1 in place of 30",
     "longremix": "LongReMix, two networks",
     "promix": "ProMix, two networks",
     "deft": "**DeFT, second phase (CE on what it kept)**",
@@ -50,7 +51,7 @@ def learning_page() -> list[str]:
         "",
         f"Accuracy on the first {first['test_images']:,} test photos of CIFAR-10, in %, after the last epoch / after "
         "the best one. Backbone: the image half of `tiny`, stem kept, transformer layers and a linear head trained; "
-        "the same learning rate, batch and views for every method.",
+        f"the same learning rate, batch and views for every method. {_seeds(runs)}",
         "",
         *_accuracies(runs),
         "",
@@ -61,6 +62,17 @@ def learning_page() -> list[str]:
         *_paradigms(),
     ]
     return [*lines, *(NOTES.read_text(encoding="utf-8").splitlines() if NOTES.is_file() else []), ""]
+
+
+def _seeds(runs: Runs) -> str:
+    """Over how many seeds the means are, and how far one seed's accuracy typically is from its mean."""
+    cells = [results for method in runs.values() for results in method.values()]
+    counts = sorted({len(results) for results in cells})
+    spread = [stdev(run["accuracy"][-1] for run in results) for results in cells if len(results) > 1]
+    number = " or ".join(map(str, counts))
+    if not spread:
+        return f"Seeds: {number}."
+    return f"Means over {number} seeds, whose standard deviation is {100 * mean(spread):.1f} points on average."
 
 
 def _read() -> Runs:

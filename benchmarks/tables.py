@@ -20,8 +20,10 @@ NOTES = Path(__file__).parent / "notes.md"
 NAMES = {
     "deft-vpt-weak": "**DeFT, VPT, for a weak model**",
     "deft-frozen-weak": "**DeFT, frozen, for a weak model**",
-    "deft-frozen-weak-negative": "DeFT, frozen, for a weak model, the authors' L_dp",
+    "deft-vpt-weak-negative": "DeFT, VPT, for a weak model, verdict by the negative prompts",
+    "deft-frozen-weak-both": "DeFT, frozen, for a weak model, published L_dp",
     "deft-vpt": "**DeFT, VPT, the paper's settings**",
+    "deft-vpt-posterior": "DeFT, VPT, the paper's settings, verdict by the posterior",
     "deft-frozen": "**DeFT, frozen, the paper's settings**",
     "deft-frozen-both": "DeFT, frozen, the paper's settings, published L_dp",
     "label-match": "label-match",
@@ -33,6 +35,14 @@ NAMES = {
     "neighbours": "10-nearest-neighbour vote",
 }
 TITLES = {"human": "Human labels (CIFAR-10N, one annotator)", "symmetric0.4": "40 % symmetric noise"}
+COUNT = 10_000  # photos in the two large tables; the small one has fewer
+OTHERS = {
+    "symmetric0": "no noise",
+    "symmetric0.1": "10 % sym.",
+    "symmetric0.2": "20 % sym.",
+    "symmetric0.6": "60 % sym.",
+    "pair0.3": "30 % pair flip",
+}
 
 
 def read() -> dict[str, dict[str, list[dict[str, Any]]]]:
@@ -65,8 +75,58 @@ def table(methods: dict[str, list[dict[str, Any]]]) -> list[str]:
     return rows
 
 
+def large(setting: str, methods: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """The table of one setting, with its heading."""
+    data, count, noise = setting.split("-", 2)
+    first = next(iter(methods.values()))[0]
+    option = "--noise human" if noise == "human" else f"--noise symmetric --rate {noise.removeprefix('symmetric')}"
+    return [
+        f"## {TITLES[noise]}: {int(count):,} photos of {data.upper()}, model `{first['model']}`",
+        "",
+        f"{first['scores']['true_noise_rate']:.1%} of the labels are wrong.",
+        "",
+        *table(methods),
+        "",
+        f"    python -m benchmarks.detection --data cifar10n-train.parquet --count {count} {option}",
+        "",
+    ]
+
+
+def small(found: dict[str, dict[str, list[dict[str, Any]]]]) -> list[str]:
+    """F1 and the share flagged under other noise, a column per kind."""
+    columns = {}
+    for setting, methods in found.items():
+        _, count, noise = setting.split("-", 2)
+        if int(count) != COUNT and noise in OTHERS:
+            columns[noise] = methods
+    if not columns:
+        return []
+    images = next(iter(next(iter(columns.values())).values()))[0]["images"]
+    shown = [noise for noise in OTHERS if noise in columns]
+    rows = ["| method | " + " | ".join(OTHERS[noise] for noise in shown) + " |", "|---|" + "--:|" * len(shown)]
+    for name in [name for name in NAMES if all(name in columns[noise] for noise in shown)]:
+        rows.append(f"| {NAMES[name]} | {' | '.join(_both(columns[noise][name]) for noise in shown)} |")
+    command = f"python -m benchmarks.detection --data cifar10n-train.parquet --count {images} --noise pair --rate 0.3"
+    return [
+        f"## Other noise: {images:,} photos",
+        "",
+        "F1 / share flagged; where no label is wrong, only the second means something.",
+        "",
+        *rows,
+        "",
+        f"    {command}",
+        "",
+    ]
+
+
+def _both(results: list[dict[str, Any]]) -> str:
+    flagged = f"{average(results, 'estimated_noise_rate'):.1%}"
+    return f"{average(results, 'f1'):.3f} / {flagged}" if average(results, "true_noise_rate") else f"— / {flagged}"
+
+
 def page() -> str:
     """The page's text."""
+    found = read()
     parts = [
         "# Benchmarks",
         "",
@@ -75,19 +135,11 @@ def page() -> str:
         "A wrong label is the positive class. Every method sees the same photos through the same encoder.",
         "",
     ]
-    for setting, methods in sorted(read().items()):
-        data, count, noise = setting.split("-", 2)
-        first = next(iter(methods.values()))[0]
-        rate = first["scores"]["true_noise_rate"]
-        parts += [
-            f"## {TITLES.get(noise, noise)}: {int(count):,} photos of {data.upper()}, model `{first['model']}`",
-            "",
-        ]
-        parts += [f"{rate:.1%} of the labels are wrong.", "", *table(methods), ""]
-        option = "--noise human" if noise == "human" else f"--noise symmetric --rate {noise.removeprefix('symmetric')}"
-        parts += [f"    python -m benchmarks.detection --data cifar10n-train.parquet --count {count} {option}", ""]
+    for setting, methods in sorted(found.items()):
+        if setting.split("-")[1] == str(COUNT):
+            parts += large(setting, methods)
     notes = NOTES.read_text(encoding="utf-8") if NOTES.is_file() else ""
-    return "\n".join([*parts, notes, *learning_page()])
+    return "\n".join([*parts, *small(found), notes, *learning_page()])
 
 
 if __name__ == "__main__":

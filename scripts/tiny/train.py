@@ -17,6 +17,9 @@ from torch import Tensor, nn
 
 from deft.encoders.hybrid import HybridEncoder
 
+KEPT = 0.5  # weight of reading the trunk's features off the joint ones
+SPREAD = 0.05  # added to each feature's own, so that a silent one counts little
+
 
 def optimiser(groups: list[tuple[nn.Module | nn.Parameter, float]], decay: float) -> torch.optim.AdamW:
     """AdamW over modules with a learning rate each; vectors are not decayed."""
@@ -116,6 +119,30 @@ def contrast(features: Tensor, classes: Tensor, scale: Tensor, target: Tensor, p
     return -(target * logits.log_softmax(-1)).sum(-1).mean()
 
 
+class Reading(nn.Module):
+    """Reads the trunk's mean features off the joint ones, so that these keep what no class name asks for.
+
+    Thrown away after training. Without it the joint features forget whatever does not help to name a class.
+
+    Args:
+        dim: Width D of the joint space.
+        pooled: Mean features of some images, (B, 1280), whose means and spreads are the units.
+    """
+
+    def __init__(self, dim: int, pooled: Tensor) -> None:
+        super().__init__()
+        self.linear = nn.Linear(dim, pooled.shape[1])
+        self.register_buffer("mean", pooled.mean(dim=0))
+        self.register_buffer("spread", pooled.std(dim=0) + SPREAD)
+
+    def loss(self, features: Tensor, pooled: Tensor) -> Tensor:
+        """Mean squared error in units of each feature's spread, of unit features (B, D) and mean features (B, 1280)."""
+        # A coordinate of a unit vector is about D to the power of -1/2.
+        read = self.linear(features * features.shape[1] ** 0.5)
+        error: Tensor = read - (pooled - self.get_buffer("mean")) / self.get_buffer("spread")
+        return error.square().mean()
+
+
 def teach_images(
     encoder: HybridEncoder,
     words: Words,
@@ -145,17 +172,21 @@ def teach_images(
     """
     encoder.visual.trunk.requires_grad_(False)
     log_scale = nn.Parameter(encoder.logit_scale.clamp(max=25.0).log())
-    adam = images_optimiser(encoder, log_scale)
-    trained = [p for group in adam.param_groups for p in group["params"]]
     generator = torch.Generator().manual_seed(seed)
+    some = draw_batch(photos, encoder.visual.trunk.head, 1024, glyphs, generator, moved)
+    reading = Reading(encoder.config.dim, some.grid.float().mean(dim=1))
+    adam = images_optimiser(encoder, log_scale, reading)
+    trained = [p for group in adam.param_groups for p in group["params"]]
     classes, draws = Classes(tree, seed), random.Random(seed + 1)
     began, step, done, running, shares = time.time(), 0, 0.0, 0.0, torch.zeros(1036)
     while done < 1:
         set_rate(adam, share_of_rate(step, done))
         batch = draw_batch(photos, encoder.visual.trunk.head, count, glyphs, generator, moved)
         shares = shares.lerp(batch.target.mean(0), max(0.005, 1 / (step + 1)))
-        fit = images_loss(encoder, words, batch, classes.draw(), log_scale.exp(), shares)
-        loss = fit + 2 * words_loss(words, taught, draws, 256)
+        features = joint_features(encoder, batch)
+        fit = images_loss(features, words, batch, classes.draw(), log_scale.exp(), shares)
+        kept = reading.loss(features, batch.grid.float().mean(dim=1))
+        loss = fit + KEPT * kept + 2 * words_loss(words, taught, draws, 256)
         adam.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(trained, 1.0)
@@ -163,11 +194,12 @@ def teach_images(
         running += 0.02 * (fit.item() - running) if step else fit.item()
         step, done = step + 1, (time.time() - began) / seconds
         if step % 50 == 0:
-            print(f"  images: step {step}, loss {running:.3f}, scale {log_scale.exp():.0f}, {done:.0%}", flush=True)
+            state = f"loss {running:.3f}, read {kept.item():.3f}, scale {log_scale.exp():.0f}"
+            print(f"  images: step {step}, {state}, {done:.0%}", flush=True)
     encoder.get_buffer("_logit_scale").copy_(log_scale.detach().exp().clamp(max=100.0))
 
 
-def images_optimiser(encoder: HybridEncoder, log_scale: nn.Parameter) -> torch.optim.AdamW:
+def images_optimiser(encoder: HybridEncoder, log_scale: nn.Parameter, reading: Reading) -> torch.optim.AdamW:
     """AdamW for all but the trunk; the text tower, which has learned already, at a lower rate."""
     vision = encoder.visual
     parts = nn.ModuleList([vision.project, vision.layers, vision.norm, vision.head])
@@ -176,12 +208,20 @@ def images_optimiser(encoder: HybridEncoder, log_scale: nn.Parameter) -> torch.o
         (encoder.text, 4e-4),
         (vision.positions, 1e-3),
         (log_scale, 1e-2),
+        (reading, 2e-3),
     ]
     return optimiser(rates, decay=0.05)
 
 
+def joint_features(encoder: HybridEncoder, batch: Batch) -> Tensor:
+    """Unit features of a batch, (B, D)."""
+    with torch.autocast("cpu", torch.bfloat16):
+        features: Tensor = encoder.visual.features(encoder.visual.embed(batch.grid))
+    return features.float()
+
+
 def images_loss(
-    encoder: HybridEncoder,
+    features: Tensor,
     words: Words,
     batch: Batch,
     asked: tuple[list[str], Tensor, str | int],
@@ -191,8 +231,8 @@ def images_loss(
     """The contrast of a batch against the classes that it is asked for.
 
     Args:
-        encoder: What is trained.
-        words: Its text tower.
+        features: Unit features of the batch, (B, D).
+        words: The text tower.
         batch: Features and targets.
         asked: What `Classes.draw` gives.
         scale: Inverse temperature.
@@ -202,6 +242,5 @@ def images_loss(
     prior = torch.zeros(len(names)).index_add_(0, place, shares)
     target = torch.zeros(len(batch.target), len(names)).index_add_(1, place, batch.target)
     with torch.autocast("cpu", torch.bfloat16):
-        features = encoder.visual.features(encoder.visual.embed(batch.grid))
         embedded = words.encode(names, way)
-    return contrast(features.float(), embedded, scale.clamp(max=100.0), target, prior)
+    return contrast(features, embedded, scale.clamp(max=100.0), target, prior)

@@ -22,7 +22,7 @@ OPTIONS = {
         "--epochs", "--fail-on-issues", "--for-real-noise", "--for-weak-model", "--format", "--image-col",
         "--label-col", "--labels", "--length", "--limit", "--lr",
         "--method", "--model", "--noise-rate", "--out", "--precision", "--quiet", "--resume", "--seed", "--split",
-        "--tuning", "--warmup", "--workers", "--with-reviews",
+        "--tuning", "--verdict", "--warmup", "--workers", "--with-reviews",
     },
     "report": {"--data", "--limit", "--out", "--quiet"},
     "adapt": {

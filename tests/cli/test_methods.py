@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deft.cli.methods import Choice, build_detector, build_tuning
+from deft.cli.methods import Choice, advice, build_detector, build_tuning
 from deft.errors import SettingsError
 from deft.tuning import VPT, Adapter, Bias, Frozen, Full, Layers, LoRA
 
@@ -58,3 +58,36 @@ def test_a_longer_warmup_leaves_that_of_the_negative_prompts(clip_folder: Path) 
     assert (longer.recipe.warmup, longer.recipe.dual_warmup) == (5, 1)
     assert longer.prompts["class_specific"] is True
     assert (none.recipe.warmup, none.recipe.dual_warmup) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("choice", "model", "said"),
+    [
+        (Choice(), "tiny", True),
+        (Choice(), "openai/clip-vit-base-patch16", False),
+        (Choice(for_weak_model=True), "tiny", False),
+        (Choice(verdict="posterior"), "tiny", False),
+        (Choice(method="label-match"), "tiny", False),
+    ],
+)
+def test_the_weak_model_is_told_its_settings(choice: Choice, model: str, said: bool) -> None:
+    assert ("--for-weak-model" in (advice(choice, model) or "")) == said
+
+
+def test_the_verdict_is_changed_in_any_preset(clip_folder: Path) -> None:
+    from deft.detectors.deft import DeFT
+    from deft.encoders.load import load_encoder
+
+    encoder = load_encoder(clip_folder, device="cpu")
+    found = {}
+    for choice in (
+        Choice(),
+        Choice(verdict="posterior"),
+        Choice(for_real_noise=True, verdict="posterior"),
+        Choice(for_weak_model=True),
+        Choice(for_weak_model=True, verdict="negative"),
+    ):
+        detector = build_detector(choice, encoder)
+        assert isinstance(detector, DeFT)
+        found[choice] = detector.recipe.verdict
+    assert list(found.values()) == ["negative", "posterior", "posterior", "posterior", "negative"]

@@ -212,8 +212,8 @@ def test_a_saved_detector_judges_without_training(name: str, encoder: DualEncode
     assert len(new) == 6
 
 
-FALSE_ALARMS = {"deft-vpt": 0.15, "deft-frozen": 0.15, "small-loss": 0.03}
-FOUND = {"deft-vpt": 0.70, "deft-frozen": 0.72, "small-loss": 0.60}
+FALSE_ALARMS = {"deft-vpt": 0.02, "deft-frozen": 0.02, "small-loss": 0.03}
+FOUND = {"deft-vpt": 0.93, "deft-frozen": 0.93, "small-loss": 0.60}
 ON_DIGITS: dict[str, Build] = {
     "deft-vpt": lambda e: DeFT.for_weak_model(e, tuning=VPT(length=4)),
     "deft-frozen": lambda e: DeFT.for_weak_model(e, tuning=Frozen()),

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from deft.cli.again import open_again
-from deft.cli.methods import Choice, MethodName, PrecisionName, TuningName, build_detector, build_tuning
+from deft.cli.methods import (
+    Choice,
+    MethodName,
+    PrecisionName,
+    TuningName,
+    VerdictName,
+    advice,
+    build_detector,
+    build_tuning,
+)
 from deft.cli.report import REPORT, write_report
 from deft.cli.run_folder import check_outside, check_run
 from deft.errors import SettingsError
@@ -139,6 +148,14 @@ def detect(
             "--for-weak-model", help="For a model that hardly knows the classes, as tiny.", rich_help_panel=TRAINING
         ),
     ] = False,
+    verdict: Annotated[
+        VerdictName | None,
+        typer.Option(
+            help="negative: the paper's, by the negative prompt. posterior: by all prompts and estimated confusions; "
+            "that of --for-weak-model.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
     noise_rate: Annotated[
         float | None,
         typer.Option(help="Share of wrong labels, for small-loss; estimated if not given.", rich_help_panel=TRAINING),
@@ -176,6 +193,7 @@ def detect(
         precision=precision,
         for_real_noise=for_real_noise,
         for_weak_model=for_weak_model,
+        verdict=verdict,
         noise_rate=noise_rate,
     )
     choice.check()
@@ -204,6 +222,8 @@ def detect(
         found = _judge(detector, device, images, space)
     else:
         learner = again.detector(device) if again else build_detector(choice, load_encoder(model, device=device))
+        if (hint := advice(choice, model)) and again is None:
+            progress.note(hint)
         found = _learn(learner, images, space, out)
     if again is not None:
         found = again.finish(found, out)

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
 
 MethodName = Literal["deft", "label-match", "small-loss"]
 TuningName = Literal["vpt", "vpt-shallow", "lora", "adapter", "bias", "full", "layers", "frozen"]
+VerdictName = Literal["negative", "posterior"]
 PrecisionName = Literal["auto", "float32", "bfloat16", "float16"]
 
 OF_TRAINING = ("tuning", "epochs", "warmup", "learning_rate", "length")
 BELONGS = {
-    "deft": (*OF_TRAINING, "context", "class_specific", "for_real_noise", "for_weak_model"),
+    "deft": (*OF_TRAINING, "context", "class_specific", "for_real_noise", "for_weak_model", "verdict"),
     "small-loss": (*OF_TRAINING, "noise_rate"),
     "label-match": (),
 }
@@ -49,6 +50,7 @@ class Choice:
         precision: Number format of the activations.
         for_real_noise: The authors' settings for real noise.
         for_weak_model: Our settings for a model that hardly knows the classes.
+        verdict: What DeFT's verdict goes by.
         noise_rate: Share of wrong labels, for small-loss.
     """
 
@@ -65,6 +67,7 @@ class Choice:
     precision: PrecisionName = "auto"
     for_real_noise: bool = False
     for_weak_model: bool = False
+    verdict: VerdictName | None = None
     noise_rate: float | None = None
 
     def check(self) -> None:
@@ -85,6 +88,14 @@ class Choice:
             raise SettingsError("--for-real-noise and --for-weak-model are two different settings; choose one.")
         if self.length is not None and self.tuning not in (None, "vpt", "vpt-shallow"):
             raise SettingsError(f"--length belongs to --tuning vpt or vpt-shallow, not {self.tuning}.")
+
+
+def advice(choice: Choice, model: str) -> str | None:
+    """What a person should know of a choice that works but is hardly meant, in one sentence; None for nothing."""
+    presets = choice.for_weak_model or choice.for_real_noise or choice.verdict is not None
+    if model == "tiny" and choice.method == "deft" and not presets:
+        return "These are the paper's settings, made for a full CLIP; with tiny, --for-weak-model finds more."
+    return None
 
 
 def build_tuning(choice: Choice) -> Tuning:
@@ -169,4 +180,6 @@ def _deft(choice: Choice, encoder: DualEncoder, settings: dict[str, Any]) -> Det
         # L_dp needs the negative prompts' verdict early; only no warm-up at all shortens its own.
         dual = min(detector.recipe.dual_warmup, choice.warmup)
         detector.recipe = replace(detector.recipe, warmup=choice.warmup, dual_warmup=dual)
+    if choice.verdict is not None:
+        detector.recipe = replace(detector.recipe, verdict=choice.verdict)
     return detector

@@ -118,9 +118,9 @@ class DeFT(Detector):
         """Settings for a model that hardly knows the classes, such as the bundled `tiny`; ours, not the paper's.
 
         Every class learns contexts of its own, since a shared one can only lean on what the names mean to the model;
-        L_sim is generalised cross-entropy over all labels to the end, since a weak model's early verdicts are no guide,
-        and counts three times; L_dp trains everything. The learning rate suits `tiny`, whose inverse temperature is a
-        third of CLIP's. `docs/benchmarks.md` shows what it gains.
+        L_sim is generalised cross-entropy over all labels to the end, since a weak model's early verdicts are no guide;
+        the verdict is the posterior, since a weak model is often unsure. The learning rate suits `tiny`, whose inverse
+        temperature is a third of CLIP's. `docs/benchmarks.md` shows what it gains.
 
         Args:
             encoder: A vision-language model.
@@ -130,7 +130,7 @@ class DeFT(Detector):
             precision: Number format of the activations.
             settings: Further arguments of `DeFT`.
         """
-        recipe = Recipe(warmup=epochs, warmup_loss="gce", similarity_weight=3.0, gradient="both")
+        recipe = Recipe(warmup=epochs, warmup_loss="gce", verdict="posterior")
         optimization = Optimization(learning_rate=0.1, precision=precision)
         shared: dict[str, Any] = {"class_specific": True, **settings}
         return cls(encoder, tuning=tuning, epochs=epochs, seed=seed, recipe=recipe, optimization=optimization, **shared)
@@ -162,7 +162,7 @@ class DeFT(Detector):
         """
         space, watch = workspace or Workspace(), Stopwatch()
         with open_inputs(self.encoder, self.tuning, images, space, self.reading) as inputs:
-            trained = self._train(images, inputs, space)
+            trained = self._train(images, inputs, space).observed(inputs, space.progress)
             verdicts = trained.judge(inputs, len(images), space.progress)
         found = new_detection(
             images,

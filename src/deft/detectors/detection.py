@@ -111,6 +111,11 @@ class Detection:
         judged: np.ndarray = np.isfinite(self.verdicts.p_clean)
         return judged
 
+    def reason(self, row: int) -> str | None:
+        """Why an image could not be judged, without the file name that the read error begins with; None if it was."""
+        error = self.read_errors.get(row)
+        return None if error is None else error.removeprefix(f"{self.file_name[row]}: ")
+
     @property
     def table(self) -> pd.DataFrame:
         """One row per image: given label, suggestion, score, verdict (columns as in docs/file-formats.md).

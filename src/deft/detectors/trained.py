@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,19 @@ from torch import Tensor
 
 from deft.data.images import LabeledImages
 from deft.detectors.base import Detector, Workspace
-from deft.detectors.collect import Collector, pick
 from deft.detectors.detection import Detection, Verdicts, new_detection
 from deft.detectors.inputs import Inputs, Reading, open_inputs
-from deft.detectors.phase1 import DualPromptTraining, Recipe, believed
+from deft.detectors.judge import judge, observe_transition
+from deft.detectors.phase1 import DualPromptTraining, Recipe
 from deft.detectors.run_info import Stopwatch
 from deft.encoders.base import DualEncoder
 from deft.encoders.fingerprint import encoder_fingerprint
 from deft.encoders.load import load_encoder
 from deft.errors import DataError, ModelError
 from deft.files import replace_file
-from deft.precision import autocast, resolve_precision
 from deft.progress import Progress
 from deft.prompts.dual import DualPrompts
+from deft.transition import NoiseTransition
 from deft.tuning import Attachment, Tuning, tuning_from_settings
 
 CONFIG = "detector.json"
@@ -46,6 +47,7 @@ class TrainedDeFT(Detector):
         recipe: How it learned; says what counts as clean.
         reading: How inputs are read.
         weights: The learned weights of prompts and tuning.
+        transition: How true classes turned into the labels that it has learned from, where its verdicts go by that.
 
     Example:
         >>> detector = TrainedDeFT.from_pretrained("run/detector")  # doctest: +SKIP
@@ -59,6 +61,7 @@ class TrainedDeFT(Detector):
     recipe: Recipe
     reading: Reading
     weights: Mapping[str, Tensor]
+    transition: NoiseTransition | None = None
 
     def settings(self) -> dict[str, object]:
         return {
@@ -91,10 +94,22 @@ class TrainedDeFT(Detector):
 
     def judge(self, inputs: Inputs, rows: int, progress: Progress) -> Verdicts:
         """Verdicts on open inputs, (rows,): evaluation mode, no augmentation, final weights."""
+        with self._method(inputs) as method:
+            return judge(method, inputs, rows, self.recipe, self.reading, progress, self.transition)
+
+    def observed(self, inputs: Inputs, progress: Progress) -> TrainedDeFT:
+        """The same detector, with the noise transition of open inputs if its verdicts go by one."""
+        if self.recipe.verdict != "posterior":
+            return self
+        with self._method(inputs) as method:
+            return replace(self, transition=observe_transition(method, inputs, self.reading, progress))
+
+    @contextlib.contextmanager
+    def _method(self, inputs: Inputs) -> Iterator[DualPromptTraining]:
         with self.tuning.attach(self.encoder, seed=self.reading.seed) as attachment:
             method = build_method(self.encoder, inputs, self.classes, self.prompts, attachment, self.recipe)
             method.load_state_dict(dict(self.weights))
-            return judge(method, inputs, rows, self.recipe, self.reading, progress)
+            yield method
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write settings (JSON) and learned weights (safetensors) into a folder; the encoder is kept by name.
@@ -110,7 +125,7 @@ class TrainedDeFT(Detector):
             "encoder_fingerprint": encoder_fingerprint(self.encoder),
         }
         with replace_file(folder / WEIGHTS) as temporary:
-            save_file({name: value.contiguous() for name, value in self.weights.items()}, temporary)
+            save_file(_tensors(self.weights, self.transition), temporary)
         with replace_file(folder / CONFIG) as temporary:
             temporary.write_text(json.dumps(config, indent=2, ensure_ascii=False), encoding="utf-8")
 
@@ -147,6 +162,7 @@ class TrainedDeFT(Detector):
             prompts=config["prompts"],
             recipe=Recipe(**config["recipe"]),
             reading=Reading(**config["reading"]),
+            transition=_transition(weights),
             weights=weights,
         )
 
@@ -160,6 +176,26 @@ class TrainedDeFT(Detector):
             )
         index = np.array([self.classes.index(name) for name in images.classes] + [-1], np.int64)
         return images.relabel(index[images.labels], self.classes)
+
+
+TRANSITION = ("transition.matrix", "transition.sharpness")
+
+
+def _tensors(weights: Mapping[str, Tensor], transition: NoiseTransition | None) -> dict[str, Tensor]:
+    """All that a saved detector holds in tensors."""
+    tensors = {name: value.contiguous() for name, value in weights.items()}
+    if transition is not None:
+        values = (transition.matrix.contiguous(), torch.tensor(transition.sharpness, dtype=torch.float64))
+        tensors |= dict(zip(TRANSITION, values, strict=True))
+    return tensors
+
+
+def _transition(tensors: dict[str, Tensor]) -> NoiseTransition | None:
+    """Take the noise transition out of what was read from a file."""
+    if TRANSITION[0] not in tensors:
+        return None
+    matrix, sharpness = (tensors.pop(name) for name in TRANSITION)
+    return NoiseTransition(matrix, float(sharpness))
 
 
 def build_method(
@@ -182,25 +218,3 @@ def build_method(
     """
     dual = DualPrompts(encoder.text, classes, **prompts)
     return DualPromptTraining(encoder, inputs.encode, dual, attachment, recipe, inputs.trusted)
-
-
-def judge(
-    method: DualPromptTraining,
-    inputs: Inputs,
-    rows: int,
-    recipe: Recipe,
-    reading: Reading,
-    progress: Progress,
-) -> Verdicts:
-    """The separate pass that verdicts come from: no augmentation, no gradient, final weights."""
-    device = inputs.batches.device
-    with torch.no_grad():
-        texts = method.text_features()  # once for all images, so in float32
-    with torch.no_grad(), autocast(resolve_precision(reading.precision, device), device):
-        collector = Collector(rows, len(texts[0]))
-        for batch in progress.track(inputs.batches.ordered(), "Judging labels", total=len(inputs.batches)):
-            similar, against = method.scores(batch.inputs, texts)
-            odds = believed(similar - against, batch.labels, require_margin=recipe.require_margin)
-            threshold = pick(against, batch.labels) / method.encoder.logit_scale
-            collector.add(batch, odds, similar, threshold)
-    return collector.verdicts()

@@ -110,11 +110,8 @@ def errors(found: Detection) -> Table:
     Args:
         found: The verdicts.
     """
-    every = sorted(found.read_errors.items())
-    rows = tuple(
-        (shown(found.file_name[row]), shown(reason.removeprefix(f"{found.file_name[row]}: ")))
-        for row, reason in every[:ERRORS]
-    )
+    every = sorted(found.read_errors)
+    rows = tuple((shown(found.file_name[row]), shown(found.reason(row) or "")) for row in every[:ERRORS])
     left = len(every) - len(rows)
     return Table(("File", "Reason"), rows, words=2, note=f"{count(left)} more stand in labels.csv." if left else "")
 

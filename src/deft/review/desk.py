@@ -203,7 +203,7 @@ class Desk:
         found, sample = self.found, self.found.sample_id[row]
         stack = self._standing.get(sample)
         last = stack[-1] if stack else None
-        judged, error = bool(found.judged[row]), found.read_errors.get(row)
+        judged = bool(found.judged[row])
         top = zip(found.verdicts.topk[row].tolist(), found.verdicts.topk_probs[row].tolist(), strict=True)
         return {
             "id": sample,
@@ -213,7 +213,7 @@ class Desk:
             "score": round(float(found.p_clean[row]), 4) if judged else None,
             "flagged": bool(found.is_label_issue[row]),
             "top": [[found.classes[index], round(prob, 4)] for index, prob in top if index >= 0] if judged else [],
-            "error": error and error.removeprefix(f"{found.file_name[row]}: "),
+            "error": found.reason(row),
             "revision": self._entries[sample].revision if sample in self._entries else 0,
             "status": None if last is None else last.status,
             "label": None if last is None else last.to_label,
