@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from deft.errors import DataError
-from deft.transition import NoiseTransition, estimate_transition
+from deft.transition import NoiseTransition, best_border, estimate_transition
 
 PAIRED = [[0.9, 0.1, 0.0], [0.0, 0.7, 0.3], [0.05, 0.05, 0.9]]
 
@@ -82,10 +84,63 @@ def test_more_classes_than_candidates() -> None:
     assert found.sharpness == pytest.approx(0.5, rel=0.1)
 
 
-def test_no_images_give_a_matrix_that_can_be_used() -> None:
-    found = estimate_transition(torch.empty(0, 3), torch.empty(0, dtype=torch.int64))
-    assert torch.allclose(found.matrix.sum(dim=1), torch.ones(3, dtype=torch.float64))
-    assert torch.isfinite(found.posterior(torch.zeros(1, 3), torch.tensor([2]))).all()
+def test_few_images_of_many_classes_do_not_make_the_scores_too_sharp() -> None:
+    # 40 images a class and free confusions: sharper scores and more of these explain the labels seen ever better.
+    matrix = 0.7 * np.eye(50) + 0.3 * np.roll(np.eye(50), 1, axis=1)
+    scores, true, labels = world(matrix.tolist(), 2000)
+    found = estimate_transition(scores, labels)
+    assert found.sharpness == pytest.approx(1, abs=0.2)
+    assert float(found.matrix.diagonal().mean()) == pytest.approx(0.7, abs=0.08)
+    flagged = found.log_odds(scores, labels) < 0
+    assert float((flagged == (labels != true)).double().mean()) > 0.85
+
+
+@pytest.mark.parametrize("images", [0, 1])
+def test_too_few_images_give_a_matrix_that_can_be_used(images: int) -> None:
+    found = estimate_transition(torch.zeros(images, 3), torch.zeros(images, dtype=torch.int64))
+    assert found.sharpness == 1
+    assert torch.allclose(found.matrix.diagonal(), torch.full((3,), 0.8, dtype=torch.float64))
+
+
+def test_the_border_moves_the_log_odds_of_the_posterior() -> None:
+    scores, _, labels = world(PAIRED, 300)
+    found = estimate_transition(scores, labels)
+    wrong = 1 - found.posterior(scores, labels).gather(1, labels.unsqueeze(1)).squeeze(1)
+    odds = found.log_odds(scores, labels)
+    assert 1 / 3 <= found.border <= 0.5
+    assert ((odds < 0) == (wrong > found.border)).all()
+    moved = ((1 - wrong) / wrong).log() - math.log((1 - found.border) / found.border)
+    assert torch.allclose(odds, moved, atol=1e-6)
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
+def test_no_other_border_has_a_better_expected_f1(chances: list[float]) -> None:
+    wrong = torch.tensor(chances, dtype=torch.float64)
+    border = best_border(wrong)
+
+    def expected(flagged: Tensor) -> float:
+        return float(2 * wrong[flagged].sum() / (flagged.sum() + wrong.sum()).clamp(min=1e-300))
+
+    if 1 / 3 < border < 0.5:
+        assert expected(wrong >= border) >= max(expected(wrong >= other) for other in wrong) - 1e-12
+    assert 1 / 3 <= border <= 0.5
+
+
+@pytest.mark.parametrize("size", [1e-6, 1e4])
+@pytest.mark.parametrize("kind", [torch.int32, torch.int64])
+def test_scores_of_any_size_and_labels_of_any_width(size: float, kind: torch.dtype) -> None:
+    scores = size * torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+    found = estimate_transition(scores, scores.argmax(dim=1).to(kind))
+    assert torch.isfinite(found.matrix).all()
+    assert torch.isfinite(found.log_odds(scores, scores.argmin(dim=1))).all()
+
+
+def test_labels_and_scores_that_mean_nothing_are_refused() -> None:
+    with pytest.raises(DataError, match="between 0 and 2"):
+        estimate_transition(torch.zeros(2, 3), torch.tensor([0, -1]))
+    with pytest.raises(DataError, match="not finite"):
+        estimate_transition(torch.full((2, 3), float("nan")), torch.tensor([0, 1]))
 
 
 @pytest.mark.parametrize(("shape", "labels"), [((4, 1), 4), ((4, 3), 5), ((4,), 4)])

@@ -6,7 +6,7 @@ Shapes: N images, K classes.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from scipy.optimize import minimize_scalar
@@ -15,10 +15,11 @@ from torch import Tensor
 from deft.errors import DataError
 
 START_RATE = 0.2
-SHARPNESS = (0.05, 5.0)  # where it is looked for
-MOST_ROUNDS, GAIN = 100, 1e-6
-STRENGTHS = (1.0, 10.0, 100.0)  # of the pull to a common rate, in images per class and class
-CANDIDATES = 20  # classes that may be an image's true one while the matrix is sought; the rest hardly ever are
+SHARPNESS = (0.005, 5.0)  # where it is looked for
+LEAST_BORDER = 1 / 3
+MOST_ROUNDS, STILL = 100, 1e-4
+STRENGTHS = (0.1, 1.0, 10.0, 100.0)  # of the pull to a common rate: images added to a class, in units of K
+CANDIDATES = 20  # classes that may be an image's true one while the matrix is sought; the rest are lumped together
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class NoiseTransition:
     Args:
         matrix: Probability of each given label (column) for each true class (row), float64, (K, K).
         sharpness: By which scores are multiplied before the softmax: an inverse temperature.
+        border: Probability of being wrong above which a label is flagged.
 
     Example:
         >>> scores = torch.tensor([[2.0, 0.0], [0.0, 2.0]])
@@ -38,19 +40,31 @@ class NoiseTransition:
 
     matrix: Tensor
     sharpness: float
+    border: float = 0.5
 
     def log_joint(self, scores: Tensor, labels: Tensor) -> Tensor:
-        """log P(class | image) + log P(given label | class), float64, (N, K).
+        """log P(class | image) + log P(given label | class), float64 on the CPU, (N, K).
 
         Args:
             scores: Class scores, (N, K).
             labels: Given labels, (N,).
         """
-        chances = (self.sharpness * scores.double()).log_softmax(dim=1)
-        return chances + self.matrix.log().T[labels]
+        scores, labels = scores.detach().cpu().double(), labels.cpu()
+        return (self.sharpness * scores).log_softmax(dim=1) + self.matrix.T[labels].log()
+
+    def log_odds(self, scores: Tensor, labels: Tensor) -> Tensor:
+        """Log-odds that each given label is right, less those of the border: negative means flagged, (N,).
+
+        Args:
+            scores: Class scores, (N, K).
+            labels: Given labels, (N,).
+        """
+        joint, own = self.log_joint(scores, labels), labels.cpu().unsqueeze(1)
+        others = joint.scatter(1, own, -math.inf).logsumexp(dim=1)
+        return joint.gather(1, own).squeeze(1) - others - math.log(1 / self.border - 1)
 
     def posterior(self, scores: Tensor, labels: Tensor) -> Tensor:
-        """Probability of each class once image and given label are known, float64, (N, K).
+        """Probability of each class once image and given label are known, float64 on the CPU, (N, K).
 
         Args:
             scores: Class scores, (N, K).
@@ -64,17 +78,18 @@ def estimate_transition(scores: Tensor, labels: Tensor) -> NoiseTransition:
 
     Source: Dawid and Skene, "Maximum Likelihood Estimation of Observer Error-Rates Using the EM Algorithm", Applied
     Statistics 1979, with a model's class probabilities as each image's prior, as in the noise adaptation of Bekker and
-    Goldberger, ICASSP 2016. Beyond them: the sharpness of the scores (temperature scaling, Guo et al., ICML 2017) is
-    chosen by the same likelihood, and every row is drawn to one common noise rate with evenly spread errors, as by so
-    many images more; how many is chosen by the likelihood of the other half of the labels. So a class with few images
-    has a row as well, and K² free numbers don't follow chance.
+    Goldberger, ICASSP 2016. Beyond them: scores are sharpened (temperature scaling, Guo et al., ICML 2017), and every
+    row is drawn to one common noise rate with evenly spread errors, as by some images more, so that a class with few
+    images has a row as well and K² free numbers don't follow chance. How sharp and how many is chosen by what foretells
+    the other half of the labels best.
 
     Args:
         scores: Class scores of N images, unnormalised log-probabilities, (N, K).
         labels: Their given labels, (N,).
 
     Raises:
-        DataError: The scores aren't of as many images as the labels, or of fewer than two classes.
+        DataError: The scores aren't of as many images as the labels, are of fewer than two classes or not finite, or a
+            label is none of the classes.
 
     Example:
         >>> scores = torch.eye(3).repeat(50, 1) * 4
@@ -83,15 +98,65 @@ def estimate_transition(scores: Tensor, labels: Tensor) -> NoiseTransition:
         >>> float(estimate_transition(scores, labels).matrix.diagonal().mean().round(decimals=1))
         0.8
     """
+    scores, labels = scores.detach().cpu().double(), labels.cpu().long()
+    _check(scores, labels)
+    count = scores.shape[1]
+    if len(labels) < 2:
+        return NoiseTransition(_even(count, START_RATE), 1.0)
+    problem = _Labels.of(scores, labels)
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
+    halves = problem.part(order[::2]), problem.part(order[1::2])
+
+    def surprise(log_sharpness: float, strength: float) -> float:
+        sharpness = math.exp(log_sharpness)
+        return -sum(
+            unseen.likelihood(sharpness, seen.maximise(sharpness, strength))
+            for seen, unseen in (halves, reversed(halves))
+        )
+
+    bounds = tuple(math.log(bound) for bound in SHARPNESS)
+    found = [
+        (
+            minimize_scalar(surprise, args=(strength,), bounds=bounds, method="bounded", options={"xatol": 0.02}),
+            strength,
+        )
+        for strength in STRENGTHS
+    ]
+    best, strength = min(found, key=lambda pair: pair[0].fun)
+    sharpness = math.exp(best.x)
+    transition = NoiseTransition(problem.maximise(sharpness, strength), sharpness)
+    right = transition.posterior(scores, labels).gather(1, labels.unsqueeze(1)).squeeze(1)
+    return replace(transition, border=best_border(1 - right))
+
+
+def best_border(wrong: Tensor) -> float:
+    """The probability of being wrong from which flagging a label raises the expected F1.
+
+    Source: Lipton, Elkan and Naryanaswamy, "Optimal Thresholding of Classifiers to Maximize F1 Measure", ECML PKDD
+    2014: half of the best F1 that can be expected. Beyond them: at least a third, for where hardly any label is wrong
+    the best F1 that can be expected is tiny, and flagging everything reaches it.
+
+    Args:
+        wrong: Probability of being wrong of each label, (N,).
+
+    Example:
+        >>> round(best_border(torch.tensor([0.99, 0.95, 0.45, 0.02, 0.01])), 2)
+        0.44
+    """
+    found = wrong.sort(descending=True).values.cumsum(0)
+    expected = 2 * found / (torch.arange(1, len(wrong) + 1) + found[-1])
+    return min(max(float(expected.max()) / 2, LEAST_BORDER), 0.5)
+
+
+def _check(scores: Tensor, labels: Tensor) -> None:
     if scores.ndim != 2 or scores.shape[1] < 2 or len(scores) != len(labels):
         raise DataError(
             f"Scores of the shape {tuple(scores.shape)} don't fit {len(labels)} labels of at least 2 classes."
         )
-    problem = _Labels.of(scores, labels)
-    halves = problem.part(0, 2), problem.part(1, 2)
-    fits = [_Fit.of(problem, strength) for strength in STRENGTHS]
-    best = max(fits, key=lambda fit: fit.foreseen(*halves) + fit.foreseen(*reversed(halves)))
-    return NoiseTransition(best.matrix.cpu(), best.sharpness)
+    if not torch.isfinite(scores).all():
+        raise DataError("Some class scores are not finite.")
+    if bool(((labels < 0) | (labels >= scores.shape[1])).any()):
+        raise DataError(f"Labels must lie between 0 and {scores.shape[1] - 1}.")
 
 
 @dataclass(frozen=True)
@@ -110,85 +175,55 @@ class _Labels:
 
     @classmethod
     def of(cls, scores: Tensor, labels: Tensor) -> _Labels:
-        scores, labels = scores.double(), labels.to(scores.device)
         classes = scores.topk(min(CANDIDATES, scores.shape[1]), dim=1).indices
         absent = (classes != labels.unsqueeze(1)).all(dim=1)
         classes[absent, -1] = labels[absent]
         return cls(scores, labels, classes)
 
-    def part(self, number: int, parts: int) -> _Labels:
-        """Every so-manieth image."""
-        return _Labels(*(each[number::parts] for each in (self.scores, self.labels, self.classes)))
+    def part(self, rows: Tensor) -> _Labels:
+        """Some of the images."""
+        return _Labels(self.scores[rows], self.labels[rows], self.classes[rows])
 
     def chances(self, sharpness: float) -> Tensor:
         """P(class | image) of each candidate, (N, C)."""
         return (sharpness * self.scores).log_softmax(dim=1).gather(1, self.classes).exp()
 
-    def maximise(self, chances: Tensor, strength: float) -> Tensor:
-        """The most likely matrix, (K, K)."""
-        matrix = _even(self.scores.shape[1], torch.tensor(START_RATE, dtype=torch.float64, device=chances.device))
-        likelihood = -math.inf
+    def maximise(self, sharpness: float, strength: float) -> Tensor:
+        """The most likely matrix, (K, K), at a sharpness and with a pull to the common rate."""
+        chances, matrix = self.chances(sharpness), _even(self.scores.shape[1], START_RATE)
         for _ in range(MOST_ROUNDS):
-            counts, reached = self.expect(chances, matrix)
-            if reached - likelihood < GAIN:
+            before, matrix = matrix, _matrix(self._expect(chances, matrix)[0], strength)
+            if float((matrix - before).abs().max()) < STILL:
                 break
-            likelihood, matrix = reached, _matrix(counts, strength)
         return matrix
 
-    def expect(self, chances: Tensor, matrix: Tensor) -> tuple[Tensor, float]:
-        """Expected counts of (class, label), (K, K), and the mean log-likelihood of the labels."""
+    def likelihood(self, sharpness: float, matrix: Tensor) -> float:
+        """Mean log-likelihood of the labels."""
+        return float(self._expect(self.chances(sharpness), matrix)[1].log().mean())
+
+    def _expect(self, chances: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
+        """Expected counts of (class, label), (K, K), and the probability of each label, (N,)."""
         count = len(matrix)
         cells = (self.classes * count + self.labels.unsqueeze(1)).flatten()
         joint = chances * matrix.flatten()[cells].view_as(chances)
-        # All other classes share one column of T without its diagonal: their labels are wrong ones.
+        # What is left for classes that are no candidates is taken as one class with the mean of their rows.
         rest = (1 - chances.sum(dim=1)).clamp(min=0)
         other = rest * ((matrix.sum(dim=0) - matrix.diagonal()) / (count - 1))[self.labels]
         evidence = joint.sum(dim=1) + other
         counts = chances.new_zeros(count * count).index_add_(0, cells, (joint / evidence.unsqueeze(1)).flatten())
         spread = chances.new_zeros(count).index_add_(0, self.labels, other / evidence) / (count - 1)
-        reached = float(evidence.log().mean()) if len(self.labels) else 0.0
-        return counts.view(count, count) + spread - torch.diag(spread), reached
-
-
-@dataclass(frozen=True)
-class _Fit:
-    """What is most likely when every row is drawn to the common rate with one strength.
-
-    Args:
-        strength: Images added to each row, in units of K.
-        sharpness: Of the scores.
-        matrix: T, (K, K).
-    """
-
-    strength: float
-    sharpness: float
-    matrix: Tensor
-
-    @classmethod
-    def of(cls, problem: _Labels, strength: float) -> _Fit:
-        def cost(log_sharpness: float) -> float:
-            chances = problem.chances(math.exp(log_sharpness))
-            return -problem.expect(chances, problem.maximise(chances, strength))[1]
-
-        bounds = tuple(math.log(bound) for bound in SHARPNESS)
-        sharpness = math.exp(minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": 0.02}).x)
-        return cls(strength, sharpness, problem.maximise(problem.chances(sharpness), strength))
-
-    def foreseen(self, seen: _Labels, unseen: _Labels) -> float:
-        """Mean log-likelihood of the labels of images that the matrix was not estimated from."""
-        matrix = seen.maximise(seen.chances(self.sharpness), self.strength)
-        return unseen.expect(unseen.chances(self.sharpness), matrix)[1]
+        return counts.view(count, count) + spread - torch.diag(spread), evidence
 
 
 def _matrix(counts: Tensor, strength: float) -> Tensor:
     """The matrix of expected counts of (class, label), each row with images of the common rate added."""
-    # One image of either kind added: a rate of zero could never be left again, nor blame a new label.
-    rate = (counts.sum() - counts.trace() + 1) / (counts.sum() + 2)
+    # Two images added: a rate of zero could never be left again, and no new label would ever be blamed.
+    rate = (counts.sum() - counts.trace() + 2 * START_RATE) / (counts.sum() + 2)
     added = strength * len(counts)
-    return (counts + added * _even(len(counts), rate)) / (counts.sum(dim=1, keepdim=True) + added)
+    return (counts + added * _even(len(counts), float(rate))) / (counts.sum(dim=1, keepdim=True) + added)
 
 
-def _even(classes: int, rate: Tensor) -> Tensor:
+def _even(classes: int, rate: float) -> Tensor:
     """The matrix of symmetric noise."""
-    matrix = (rate / (classes - 1)).repeat(classes, classes)
-    return matrix.fill_diagonal_(float(1 - rate))
+    matrix = torch.full((classes, classes), rate / (classes - 1), dtype=torch.float64)
+    return matrix.fill_diagonal_(1 - rate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +13,14 @@ from sklearn.datasets import load_digits
 
 from deft.data.images import LabeledImages
 from deft.data.load import load_images
+from deft.detectors import judge
 from deft.detectors.deft import DeFT
 from deft.detectors.detection import Detection
 from deft.detectors.phase1 import evidence
 from deft.detectors.trained import TrainedDeFT
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
+from deft.errors import ModelError
 from deft.noise import pair_flip, symmetric
 from deft.tuning import Frozen
 
@@ -100,12 +103,53 @@ def test_a_saved_detector_keeps_the_transition_of_its_training(
     assert again.detect(noisy.keep(few)).p_clean == pytest.approx(found.p_clean[few], abs=1e-5)
 
 
+def test_a_saved_detector_that_lacks_its_transition_is_named(
+    paired: tuple[LabeledImages, TrainedDeFT, Detection], tiny: DualEncoder, tmp_path: Path
+) -> None:
+    _, trained, _ = paired
+    replace(trained, transition=None).save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="no noise transition of 10 classes"):
+        TrainedDeFT.from_pretrained(tmp_path, encoder=tiny)
+
+
+def test_a_detector_of_another_version_is_named(
+    paired: tuple[LabeledImages, TrainedDeFT, Detection], tiny: DualEncoder, tmp_path: Path
+) -> None:
+    _, trained, _ = paired
+    trained.save_pretrained(tmp_path)
+    file = tmp_path / "detector.json"
+    config = json.loads(file.read_text())
+    config["recipe"]["similarity_weight"] = 1.0
+    file.write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="another version of deft"):
+        TrainedDeFT.from_pretrained(tmp_path, encoder=tiny)
+
+
+def test_new_images_of_some_of_the_classes_are_judged_alike(
+    paired: tuple[LabeledImages, TrainedDeFT, Detection],
+) -> None:
+    noisy, trained, found = paired
+    few = np.flatnonzero(np.isin(noisy.labels, [3, 7]))[:20]
+    renamed = noisy.keep(few).relabel(np.where(noisy.labels[few] == 3, 1, 0), ("seven", "three"))
+    again = trained.detect(renamed)
+    assert again.p_clean == pytest.approx(found.p_clean[few], abs=1e-5)
+
+
+def test_a_sample_of_the_images_is_enough(
+    tiny: DualEncoder, images: LabeledImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judge, "MOST_IMAGES", 300)
+    noisy = images.relabel(symmetric(images.labels, 0.3, num_classes=10, seed=0))
+    _, found = train(tiny, noisy)
+    assert found.judged.all()
+    assert float(found.is_label_issue.mean()) == pytest.approx(0.3, abs=0.07)
+
+
 def test_labels_that_a_person_confirmed_say_nothing_of_the_others(tiny: DualEncoder, images: LabeledImages) -> None:
     noisy = symmetric(images.labels, 0.3, num_classes=10, seed=0)
     # Confirmed, wrong or not: if they counted, three in ten would be the rate.
     sure = np.arange(COUNT) < 450
     labels = np.where(sure, noisy, images.labels)
-    trained, found = train(tiny, images.relabel(labels, trusted=sure))
+    trained, _ = train(tiny, images.relabel(labels, trusted=sure))
     assert trained.transition is not None
     assert float(1 - trained.transition.matrix.diagonal().mean()) < 0.1
-    assert not found.is_label_issue[sure].any()

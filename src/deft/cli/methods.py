@@ -94,7 +94,7 @@ def advice(choice: Choice, model: str) -> str | None:
     """What a person should know of a choice that works but is hardly meant, in one sentence; None for nothing."""
     presets = choice.for_weak_model or choice.for_real_noise or choice.verdict is not None
     if model == "tiny" and choice.method == "deft" and not presets:
-        return "These are the paper's settings, made for a full CLIP; with tiny, --for-weak-model finds more."
+        return "These are the paper's settings, made for a full CLIP; with tiny, --for-weak-model is better."
     return None
 
 

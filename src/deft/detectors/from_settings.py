@@ -36,7 +36,10 @@ def detector_from_settings(settings: Mapping[str, Any], encoder: DualEncoder) ->
     if kind == "small-loss":
         return _small_loss(settings, encoder)
     if kind == "deft" and "epochs" in settings:
-        return _deft(settings, encoder)
+        try:
+            return _deft(settings, encoder)
+        except TypeError as error:
+            raise SettingsError(f"The run was made by another version of deft: {error}.") from error
     if kind == "deft":
         raise SettingsError("This run was judged by a kept detector; name its folder with --detector again.")
     raise SettingsError(f"There is no detector {kind!r}. Known: deft, label-match, small-loss.")

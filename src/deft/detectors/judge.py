@@ -43,10 +43,8 @@ def judge(
     collector = Collector(rows, len(method.prompts.plan))
     for batch, similar, against in _scores(method, inputs.batches, reading, progress, "Judging labels"):
         if transition is not None:
-            # In float64, which not every device has; it is little work.
-            labels = batch.labels.cpu()
-            joint = transition.log_joint(evidence(similar, against).cpu(), labels)
-            collector.add(batch, _log_odds(joint, labels), joint)
+            scores = evidence(similar, against)
+            collector.add(batch, transition.log_odds(scores, batch.labels), transition.log_joint(scores, batch.labels))
         else:
             odds = believed(similar - against, batch.labels, require_margin=recipe.require_margin)
             collector.add(batch, odds, similar, pick(against, batch.labels) / method.encoder.logit_scale)
@@ -59,6 +57,7 @@ def observe_transition(
     """How true classes turn into given labels on these inputs, as the trained prompts see it.
 
     Labels that a person has confirmed are left out: the doubtful ones were asked about, so they are no fair sample.
+    What is found is how the labels that are left came about.
 
     Args:
         method: What has learned.
@@ -86,9 +85,3 @@ def _scores(
     with torch.no_grad(), autocast(resolve_precision(reading.precision, device), device):
         for batch in progress.track(batches.ordered(), task, total=len(batches)):
             yield batch, *method.scores(batch.inputs, texts)
-
-
-def _log_odds(joint: Tensor, labels: Tensor) -> Tensor:
-    """Log-odds of the given label against all other classes, (B,), of log-probabilities (B, K)."""
-    others = joint.scatter(1, labels.unsqueeze(1), float("-inf")).logsumexp(dim=1)
-    return pick(joint, labels) - others

@@ -68,9 +68,9 @@ class Recipe:
         require_margin: Whether a clean label must also be the class with the largest s⁺ − s⁻, while learning and in a
             negative verdict.
         verdict: What the final verdict goes by. "negative" is the paper's: a label passes if the image is closer to
-            its positive prompt than to its negative one. "posterior" is ours: it passes if it is more likely right
-            than wrong, given what both prompts of all classes say of the image and how often each class is mistaken
-            for each other, which is estimated from all images (`estimate_transition`).
+            its positive prompt than to its negative one. "posterior" is ours: it passes if it is likely enough, given
+            what both prompts of all classes say of the image and how often each class is mistaken for each other,
+            which is estimated from the images (`estimate_transition`). It changes nothing of how phase 1 learns.
     """
 
     warmup: int = 1

@@ -155,14 +155,15 @@ class TrainedDeFT(Detector):
                 f"The detector in {folder} was trained on {config['model']!r}, whose weights differ from the "
                 f"encoder given ({encoder.name!r})."
             )
+        recipe, classes = _recipe(config["recipe"]), tuple(config["classes"])
         return cls(
             encoder=encoder,
             tuning=tuning_from_settings(config["tuning"]),
-            classes=tuple(config["classes"]),
+            classes=classes,
             prompts=config["prompts"],
-            recipe=Recipe(**config["recipe"]),
+            recipe=recipe,
             reading=Reading(**config["reading"]),
-            transition=_transition(weights),
+            transition=_transition(weights, recipe, len(classes)),
             weights=weights,
         )
 
@@ -178,24 +179,33 @@ class TrainedDeFT(Detector):
         return images.relabel(index[images.labels], self.classes)
 
 
-TRANSITION = ("transition.matrix", "transition.sharpness")
+MATRIX, NUMBERS = "transition.matrix", "transition.numbers"
 
 
 def _tensors(weights: Mapping[str, Tensor], transition: NoiseTransition | None) -> dict[str, Tensor]:
     """All that a saved detector holds in tensors."""
     tensors = {name: value.contiguous() for name, value in weights.items()}
     if transition is not None:
-        values = (transition.matrix.contiguous(), torch.tensor(transition.sharpness, dtype=torch.float64))
-        tensors |= dict(zip(TRANSITION, values, strict=True))
+        tensors[MATRIX] = transition.matrix.contiguous()
+        tensors[NUMBERS] = torch.tensor([transition.sharpness, transition.border], dtype=torch.float64)
     return tensors
 
 
-def _transition(tensors: dict[str, Tensor]) -> NoiseTransition | None:
-    """Take the noise transition out of what was read from a file."""
-    if TRANSITION[0] not in tensors:
+def _transition(tensors: dict[str, Tensor], recipe: Recipe, classes: int) -> NoiseTransition | None:
+    """Take the noise transition out of what was read from a file, where the recipe has one."""
+    matrix, numbers = tensors.pop(MATRIX, None), tensors.pop(NUMBERS, None)
+    if recipe.verdict != "posterior":
         return None
-    matrix, sharpness = (tensors.pop(name) for name in TRANSITION)
-    return NoiseTransition(matrix, float(sharpness))
+    if matrix is None or numbers is None or matrix.shape != (classes, classes) or len(numbers) != 2:
+        raise ModelError(f"{WEIGHTS} holds no noise transition of {classes} classes, by which its verdicts go.")
+    return NoiseTransition(matrix, *numbers.tolist())
+
+
+def _recipe(settings: Mapping[str, Any]) -> Recipe:
+    try:
+        return Recipe(**settings)
+    except TypeError as error:
+        raise ModelError(f"The detector was saved by another version of deft: {error}.") from error
 
 
 def build_method(
