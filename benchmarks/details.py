@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchmarks.speed import HALF, TextCase, build_encoder
+from benchmarks.speed import HALF, TextCase, best_of, build_encoder
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
 from deft.precision import autocast
@@ -27,15 +27,9 @@ def apart(narrow: Tensor, wide: Tensor) -> str:
     return f"{float((narrow.float() - wide).norm() / wide.norm()):.2%}"
 
 
-def cheapest(function: Callable[[], object], repeats: int = 7) -> float:
-    """Least processor time of several runs after one that is not counted, in milliseconds."""
-    function()
-    times = []
-    for _ in range(repeats):
-        start = time.process_time()
-        function()
-        times.append(time.process_time() - start)
-    return 1000 * min(times)
+def milliseconds(function: Callable[[], object]) -> str:
+    """Least processor time of several runs."""
+    return f"{1000 * best_of(function, 7, time.process_time):.0f} ms"
 
 
 def image_tower(encoder: DualEncoder, pixels: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -75,7 +69,7 @@ def attention() -> None:
             weights = (q @ k.transpose(-1, -2) * WIDTH**-0.5).softmax(dim=-1)
             (weights @ v).sum().backward()
 
-        print(f"  {str(dtype)[6:]:<9} fused {cheapest(fused):.0f} ms, products {cheapest(products):.0f} ms")
+        print(f"  {str(dtype)[6:]:<9} fused {milliseconds(fused)}, products {milliseconds(products)}")
 
 
 def tiny_layers() -> None:
@@ -90,7 +84,7 @@ def tiny_layers() -> None:
                 with autocast(dtype, CPU):
                     encoder.tower(grid).float().sum().backward()
 
-            print(f"  {str(dtype)[6:]:<9} {cheapest(step):.0f} ms")
+            print(f"  {str(dtype)[6:]:<9} {milliseconds(step)}")
 
 
 def main() -> None:

@@ -127,6 +127,7 @@ def run_one(options: argparse.Namespace) -> None:
         "scores": asdict(scores),
         "clean_precision": precision,
         "clean_recall": recall,
+        "flagged_by_given_class": flagged_by_class(verdicts, images),
         "wall_seconds": round(seconds, 1),
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "command": "python -m benchmarks.detection " + " ".join(sys.argv[1:]),
@@ -140,6 +141,12 @@ def run_one(options: argparse.Namespace) -> None:
         f"rate {scores.estimated_noise_rate:.3f} of {scores.true_noise_rate:.3f}  {seconds:.0f} s",
         flush=True,
     )
+
+
+def flagged_by_class(verdicts: Verdicts, images: LabeledImages) -> dict[str, float]:
+    """Share of each given class that is flagged: a class that a method has lost is flagged as a whole."""
+    shares = {name: (~verdicts.is_clean)[images.labels == k].mean() for k, name in enumerate(images.classes)}
+    return {name: round(float(share), 3) for name, share in shares.items()}
 
 
 def setting(options: argparse.Namespace) -> str:

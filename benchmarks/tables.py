@@ -79,17 +79,23 @@ def large(setting: str, methods: dict[str, list[dict[str, Any]]]) -> list[str]:
     """The table of one setting, with its heading."""
     data, count, noise = setting.split("-", 2)
     first = next(iter(methods.values()))[0]
-    option = "--noise human" if noise == "human" else f"--noise symmetric --rate {noise.removeprefix('symmetric')}"
     return [
-        f"## {TITLES[noise]}: {int(count):,} photos of {data.upper()}, model `{first['model']}`",
+        f"## {TITLES.get(noise, noise)}: {int(count):,} photos of {data.upper()}, model `{first['model']}`",
         "",
         f"{first['scores']['true_noise_rate']:.1%} of the labels are wrong.",
         "",
         *table(methods),
         "",
-        f"    python -m benchmarks.detection --data cifar10n-train.parquet --count {count} {option}",
+        f"    {command(count, noise)}",
         "",
     ]
+
+
+def command(count: int | str, noise: str) -> str:
+    """What printed the results of so many photos with one kind of noise, such as "pair0.3"."""
+    kind = noise.rstrip("0123456789.")
+    rate = f" --rate {noise.removeprefix(kind)}" if noise != kind else ""
+    return f"python -m benchmarks.detection --data cifar10n-train.parquet --count {count} --noise {kind}{rate}"
 
 
 def small(found: dict[str, dict[str, list[dict[str, Any]]]]) -> list[str]:
@@ -106,7 +112,6 @@ def small(found: dict[str, dict[str, list[dict[str, Any]]]]) -> list[str]:
     rows = ["| method | " + " | ".join(OTHERS[noise] for noise in shown) + " |", "|---|" + "--:|" * len(shown)]
     for name in [name for name in NAMES if all(name in columns[noise] for noise in shown)]:
         rows.append(f"| {NAMES[name]} | {' | '.join(_both(columns[noise][name]) for noise in shown)} |")
-    command = f"python -m benchmarks.detection --data cifar10n-train.parquet --count {images} --noise pair --rate 0.3"
     return [
         f"## Other noise: {images:,} photos",
         "",
@@ -114,7 +119,7 @@ def small(found: dict[str, dict[str, list[dict[str, Any]]]]) -> list[str]:
         "",
         *rows,
         "",
-        f"    {command}",
+        *(f"    {command(images, noise)}" for noise in shown),
         "",
     ]
 

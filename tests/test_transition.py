@@ -91,7 +91,7 @@ def test_few_images_of_many_classes_do_not_make_the_scores_too_sharp() -> None:
     found = estimate_transition(scores, labels)
     assert found.sharpness == pytest.approx(1, abs=0.2)
     assert float(found.matrix.diagonal().mean()) == pytest.approx(0.7, abs=0.08)
-    flagged = found.log_odds(scores, labels) < 0
+    flagged = found.log_odds(found.log_joint(scores, labels), labels) < 0
     assert float((flagged == (labels != true)).double().mean()) > 0.85
 
 
@@ -106,7 +106,7 @@ def test_the_border_moves_the_log_odds_of_the_posterior() -> None:
     scores, _, labels = world(PAIRED, 300)
     found = estimate_transition(scores, labels)
     wrong = 1 - found.posterior(scores, labels).gather(1, labels.unsqueeze(1)).squeeze(1)
-    odds = found.log_odds(scores, labels)
+    odds = found.log_odds(found.log_joint(scores, labels), labels)
     assert 1 / 3 <= found.border <= 0.5
     assert ((odds < 0) == (wrong > found.border)).all()
     moved = ((1 - wrong) / wrong).log() - math.log((1 - found.border) / found.border)
@@ -133,7 +133,8 @@ def test_scores_of_any_size_and_labels_of_any_width(size: float, kind: torch.dty
     scores = size * torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
     found = estimate_transition(scores, scores.argmax(dim=1).to(kind))
     assert torch.isfinite(found.matrix).all()
-    assert torch.isfinite(found.log_odds(scores, scores.argmin(dim=1))).all()
+    other = scores.argmin(dim=1)
+    assert torch.isfinite(found.log_odds(found.log_joint(scores, other), other)).all()
 
 
 def test_labels_and_scores_that_mean_nothing_are_refused() -> None:

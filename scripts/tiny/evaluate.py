@@ -105,8 +105,8 @@ def evaluate(encoder: HybridEncoder, data: Path) -> dict[str, float]:
     Returns:
         Accuracies between 0 and 1 by name, and the images per second.
     """
-    photo, found = "a photo of a {}.", dict[str, float]()
-    found |= cifar(encoder, data, photo)
+    photo = "a photo of a {}."
+    found = cifar(encoder, data, photo)
     ids = json.loads((data / "tiny-imagenet-classes.json").read_text())
     images, labels = decode([data / "tiny-imagenet-val.parquet"], "label")
     test = joint(encoder, pooled(encoder, images)[0])

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from scripts.tiny.features import EARLY, through
-from scripts.tiny.train import set_rate, share_of_rate
+from scripts.tiny.train import SPREAD, set_rate, share_of_rate
 from torch import Tensor, nn
 
 from deft.encoders.trunk import TRUNK_CHANNELS, Trunk
@@ -24,7 +24,6 @@ PHOTOS, GLYPHS = 112, 16  # in a batch
 MIXED = 0.4  # Beta(a, a) of the mixup
 RATE, DECAY = 1e-3, 0.02
 LABELS, DRAWN = 0.5, 0.25  # weights of the labels and of the glyphs
-SPREAD = 0.05  # added to each feature's own, so that a silent one counts little
 
 Classifier = tuple[Tensor, Tensor]
 

@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     from deft.metrics import score_detection as score_detection
     from deft.optimization import Optimization as Optimization
     from deft.report.build import build_report as build_report
+    from deft.transition import NoiseTransition as NoiseTransition
+    from deft.transition import estimate_transition as estimate_transition
     from deft.tuning import VPT as VPT
     from deft.tuning import Adapter as Adapter
     from deft.tuning import Bias as Bias
@@ -90,6 +92,7 @@ _HOMES = {
     "LongReMix": "deft.methods.longremix",
     "Method": "deft.fit",
     "ModelError": "deft.errors",
+    "NoiseTransition": "deft.transition",
     "Optimization": "deft.optimization",
     "ProMix": "deft.methods.promix",
     "Recipe": "deft.detectors.phase1",
@@ -107,6 +110,7 @@ _HOMES = {
     "Workspace": "deft.detectors.base",
     "adapt": "deft.adapt.run",
     "build_report": "deft.report.build",
+    "estimate_transition": "deft.transition",
     "find_images": "deft.data.unlabelled",
     "fit": "deft.fit",
     "load_encoder": "deft.encoders.load",

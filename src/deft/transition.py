@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from scipy.optimize import minimize_scalar
@@ -52,14 +53,14 @@ class NoiseTransition:
         scores, labels = scores.detach().cpu().double(), labels.cpu()
         return (self.sharpness * scores).log_softmax(dim=1) + self.matrix.T[labels].log()
 
-    def log_odds(self, scores: Tensor, labels: Tensor) -> Tensor:
+    def log_odds(self, joint: Tensor, labels: Tensor) -> Tensor:
         """Log-odds that each given label is right, less those of the border: negative means flagged, (N,).
 
         Args:
-            scores: Class scores, (N, K).
+            joint: What `log_joint` gives, (N, K).
             labels: Given labels, (N,).
         """
-        joint, own = self.log_joint(scores, labels), labels.cpu().unsqueeze(1)
+        own = labels.cpu().unsqueeze(1)
         others = joint.scatter(1, own, -math.inf).logsumexp(dim=1)
         return joint.gather(1, own).squeeze(1) - others - math.log(1 / self.border - 1)
 
@@ -184,6 +185,11 @@ class _Labels:
         """Some of the images."""
         return _Labels(self.scores[rows], self.labels[rows], self.classes[rows])
 
+    @cached_property
+    def cells(self) -> Tensor:
+        """Place of each candidate's chance of the given label in the flat matrix, (N * C,)."""
+        return (self.classes * self.scores.shape[1] + self.labels.unsqueeze(1)).flatten()
+
     def chances(self, sharpness: float) -> Tensor:
         """P(class | image) of each candidate, (N, C)."""
         return (sharpness * self.scores).log_softmax(dim=1).gather(1, self.classes).exp()
@@ -204,13 +210,12 @@ class _Labels:
     def _expect(self, chances: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
         """Expected counts of (class, label), (K, K), and the probability of each label, (N,)."""
         count = len(matrix)
-        cells = (self.classes * count + self.labels.unsqueeze(1)).flatten()
-        joint = chances * matrix.flatten()[cells].view_as(chances)
+        joint = chances * matrix.flatten()[self.cells].view_as(chances)
         # What is left for classes that are no candidates is taken as one class with the mean of their rows.
         rest = (1 - chances.sum(dim=1)).clamp(min=0)
         other = rest * ((matrix.sum(dim=0) - matrix.diagonal()) / (count - 1))[self.labels]
         evidence = joint.sum(dim=1) + other
-        counts = chances.new_zeros(count * count).index_add_(0, cells, (joint / evidence.unsqueeze(1)).flatten())
+        counts = chances.new_zeros(count * count).index_add_(0, self.cells, (joint / evidence.unsqueeze(1)).flatten())
         spread = chances.new_zeros(count).index_add_(0, self.labels, other / evidence) / (count - 1)
         return counts.view(count, count) + spread - torch.diag(spread), evidence
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.datasets import load_digits
 
 import deft
+from deft.data.digits import digits
 from deft.data.images import LabeledImages
 from deft.data.load import load_images
 from deft.detectors.base import Detector, Workspace
@@ -25,7 +25,6 @@ from deft.noise import symmetric
 from deft.progress import Progress, T
 from deft.tuning import VPT, Bias, Frozen, LoRA
 
-DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 Build = Callable[[DualEncoder], Detector]
 
 TRAINED: dict[str, Build] = {
@@ -65,9 +64,7 @@ def photos(count: int, classes: int, *, seed: int = 0) -> LabeledImages:
 
 def real_digits(count: int) -> LabeledImages:
     """Handwritten digits of scikit-learn."""
-    found = load_digits()
-    pixels = (found.images[:count] * 255 / 16).astype(np.uint8)
-    return load_images(pixels, labels=found.target[:count], classes=DIGITS)
+    return digits(noise=0.0)[0].keep(np.arange(count))
 
 
 def same(first: Detection, second: Detection) -> None:

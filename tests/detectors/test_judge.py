@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
 
+from deft.data.digits import digits
 from deft.data.images import LabeledImages
-from deft.data.load import load_images
 from deft.detectors import judge
 from deft.detectors.deft import DeFT
 from deft.detectors.detection import Detection
@@ -24,7 +23,6 @@ from deft.errors import ModelError
 from deft.noise import pair_flip, symmetric
 from deft.tuning import Frozen
 
-DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 COUNT = 900
 
 
@@ -35,9 +33,7 @@ def tiny() -> DualEncoder:
 
 @pytest.fixture(scope="module")
 def images() -> LabeledImages:
-    found = load_digits()
-    pixels = (found.images[:COUNT] * 255 / 16).astype(np.uint8)
-    return load_images(pixels, labels=found.target[:COUNT], classes=DIGITS)
+    return digits(noise=0.0)[0].keep(np.arange(COUNT))
 
 
 def train(tiny: DualEncoder, images: LabeledImages) -> tuple[TrainedDeFT, Detection]:

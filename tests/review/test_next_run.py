@@ -91,5 +91,8 @@ def test_a_detector_comes_back_from_its_settings(clip_folder: Path) -> None:
         assert again.settings() == made.settings()
     with pytest.raises(SettingsError, match="--detector again"):
         detector_from_settings({"detector": "deft"}, encoder)
+    old = DeFT(encoder).settings()
+    with pytest.raises(SettingsError, match="another version of deft"):
+        detector_from_settings({**old, "recipe": {"similarity_weight": 3.0}}, encoder)
     with pytest.raises(SettingsError, match="no detector 'made up'"):
         detector_from_settings({"detector": "made up"}, encoder)

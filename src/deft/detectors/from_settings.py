@@ -25,7 +25,8 @@ def detector_from_settings(settings: Mapping[str, Any], encoder: DualEncoder) ->
         encoder: The model they name, `settings["model"]`.
 
     Raises:
-        SettingsError: They don't describe how a detector learns: a kept detector judged, or another program.
+        SettingsError: They don't describe how a detector learns: a kept detector judged, or another program or
+            version.
 
     Example:
         >>> detector_from_settings(found.settings, load_encoder(found.settings["model"]))  # doctest: +SKIP
@@ -36,10 +37,7 @@ def detector_from_settings(settings: Mapping[str, Any], encoder: DualEncoder) ->
     if kind == "small-loss":
         return _small_loss(settings, encoder)
     if kind == "deft" and "epochs" in settings:
-        try:
-            return _deft(settings, encoder)
-        except TypeError as error:
-            raise SettingsError(f"The run was made by another version of deft: {error}.") from error
+        return _deft(settings, encoder)
     if kind == "deft":
         raise SettingsError("This run was judged by a kept detector; name its folder with --detector again.")
     raise SettingsError(f"There is no detector {kind!r}. Known: deft, label-match, small-loss.")
@@ -68,7 +66,7 @@ def _deft(settings: Mapping[str, Any], encoder: DualEncoder) -> DeFT:
         position=prompts["position"],
         class_specific=prompts["class_specific"],
         epochs=settings["epochs"],
-        recipe=Recipe(**settings["recipe"]),
+        recipe=Recipe.from_settings(settings["recipe"]),
         optimization=Optimization.from_settings(settings["optimization"]),
         batch_size=reading.batch_size,
         seed=reading.seed,

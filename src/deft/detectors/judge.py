@@ -43,8 +43,8 @@ def judge(
     collector = Collector(rows, len(method.prompts.plan))
     for batch, similar, against in _scores(method, inputs.batches, reading, progress, "Judging labels"):
         if transition is not None:
-            scores = evidence(similar, against)
-            collector.add(batch, transition.log_odds(scores, batch.labels), transition.log_joint(scores, batch.labels))
+            joint = transition.log_joint(evidence(similar, against), batch.labels)
+            collector.add(batch, transition.log_odds(joint, batch.labels), joint)
         else:
             odds = believed(similar - against, batch.labels, require_margin=recipe.require_margin)
             collector.add(batch, odds, similar, pick(against, batch.labels) / method.encoder.logit_scale)

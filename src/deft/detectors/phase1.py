@@ -5,9 +5,9 @@ Shapes: B batch, K classes, D width of the joint space.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -90,6 +90,21 @@ class Recipe:
             raise SettingsError(f"Unknown warm-up loss {self.warmup_loss!r}. Known: {', '.join(WARMUP_LOSSES)}.")
         if self.verdict not in ("negative", "posterior"):
             raise SettingsError(f"Unknown verdict {self.verdict!r}. Known: negative, posterior.")
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Recipe:
+        """The recipe that a run or a saved detector kept.
+
+        Args:
+            settings: Its fields by name.
+
+        Raises:
+            SettingsError: Another version of deft kept them, with settings that this one doesn't have.
+        """
+        try:
+            return cls(**settings)
+        except TypeError as error:
+            raise SettingsError(f"These are settings of another version of deft: {error}.") from error
 
 
 class DualPromptTraining(Method):

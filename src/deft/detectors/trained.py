@@ -24,7 +24,7 @@ from deft.detectors.run_info import Stopwatch
 from deft.encoders.base import DualEncoder
 from deft.encoders.fingerprint import encoder_fingerprint
 from deft.encoders.load import load_encoder
-from deft.errors import DataError, ModelError
+from deft.errors import DataError, ModelError, SettingsError
 from deft.files import replace_file
 from deft.progress import Progress
 from deft.prompts.dual import DualPrompts
@@ -33,6 +33,7 @@ from deft.tuning import Attachment, Tuning, tuning_from_settings
 
 CONFIG = "detector.json"
 WEIGHTS = "detector.safetensors"
+MATRIX, NUMBERS = "transition.matrix", "transition.numbers"  # beside the weights
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,12 @@ class TrainedDeFT(Detector):
                 f"The detector in {folder} was trained on {config['model']!r}, whose weights differ from the "
                 f"encoder given ({encoder.name!r})."
             )
-        recipe, classes = _recipe(config["recipe"]), tuple(config["classes"])
+        try:
+            recipe = Recipe.from_settings(config["recipe"])
+        except SettingsError as error:
+            raise ModelError(f"The detector in {folder} can't be used. {error}") from error
+        classes = tuple(config["classes"])
+        transition = _take_transition(weights, recipe, len(classes))
         return cls(
             encoder=encoder,
             tuning=tuning_from_settings(config["tuning"]),
@@ -163,8 +169,8 @@ class TrainedDeFT(Detector):
             prompts=config["prompts"],
             recipe=recipe,
             reading=Reading(**config["reading"]),
-            transition=_transition(weights, recipe, len(classes)),
             weights=weights,
+            transition=transition,
         )
 
     def _translate(self, images: LabeledImages) -> LabeledImages:
@@ -179,9 +185,6 @@ class TrainedDeFT(Detector):
         return images.relabel(index[images.labels], self.classes)
 
 
-MATRIX, NUMBERS = "transition.matrix", "transition.numbers"
-
-
 def _tensors(weights: Mapping[str, Tensor], transition: NoiseTransition | None) -> dict[str, Tensor]:
     """All that a saved detector holds in tensors."""
     tensors = {name: value.contiguous() for name, value in weights.items()}
@@ -191,7 +194,7 @@ def _tensors(weights: Mapping[str, Tensor], transition: NoiseTransition | None) 
     return tensors
 
 
-def _transition(tensors: dict[str, Tensor], recipe: Recipe, classes: int) -> NoiseTransition | None:
+def _take_transition(tensors: dict[str, Tensor], recipe: Recipe, classes: int) -> NoiseTransition | None:
     """Take the noise transition out of what was read from a file, where the recipe has one."""
     matrix, numbers = tensors.pop(MATRIX, None), tensors.pop(NUMBERS, None)
     if recipe.verdict != "posterior":
@@ -199,13 +202,6 @@ def _transition(tensors: dict[str, Tensor], recipe: Recipe, classes: int) -> Noi
     if matrix is None or numbers is None or matrix.shape != (classes, classes) or len(numbers) != 2:
         raise ModelError(f"{WEIGHTS} holds no noise transition of {classes} classes, by which its verdicts go.")
     return NoiseTransition(matrix, *numbers.tolist())
-
-
-def _recipe(settings: Mapping[str, Any]) -> Recipe:
-    try:
-        return Recipe(**settings)
-    except TypeError as error:
-        raise ModelError(f"The detector was saved by another version of deft: {error}.") from error
 
 
 def build_method(
