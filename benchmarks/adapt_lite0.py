@@ -21,11 +21,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deft.adapt.kept import use
-from deft.adapt.presets import preset
-from deft.adapt.run import adapt
+from deft.adaptation.adapt import adapt
+from deft.adaptation.presets import preset
+from deft.adaptation.training_set import use
+from deft.data.image_spec import ImageSpec
 from deft.data.load import load_images
-from deft.data.spec import ImageSpec
 from deft.detectors.deft import DeFT
 from deft.encoders.load import load_encoder
 from deft.encoders.vision import VisionModel

@@ -10,10 +10,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from deft.data.images import LabeledImages
-from deft.detectors.base import Workspace
-from deft.detectors.detection import Verdicts
 from deft.detectors.inputs import Reading, open_inputs
 from deft.encoders.base import DualEncoder
+from deft.runs.detection import Verdicts
+from deft.training.workspace import Workspace
 from deft.tuning import Frozen
 
 NEIGHBOURS = 10

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from benchmarks.speed import HALF, TextCase, best_of, build_encoder
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
-from deft.precision import autocast
+from deft.training.precision import autocast
 from deft.tuning import VPT
 
 CPU = torch.device("cpu")

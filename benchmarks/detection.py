@@ -26,13 +26,13 @@ from deft.data.images import LabeledImages
 from deft.data.load import load_images
 from deft.detectors.base import Detector
 from deft.detectors.deft import DeFT
-from deft.detectors.detection import Verdicts
 from deft.detectors.label_match import LabelMatch
 from deft.detectors.small_loss import SmallLoss
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
 from deft.metrics import clean_selection, score_detection
 from deft.noise import pair_flip, symmetric
+from deft.runs.detection import Verdicts
 from deft.tuning import VPT, Frozen, Tuning
 
 RESULTS = Path(__file__).parent / "results"

@@ -30,15 +30,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.bank import CPU, kept_tokens, read_photos
+from benchmarks.cifar10n import CPU, kept_tokens, read_photos
 from deft.classifiers.base import Classifier
 from deft.classifiers.linear import LinearClassifier
-from deft.data.batches import Batches, Loader
 from deft.data.images import LabeledImages
 from deft.detectors.deft import DeFT
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
-from deft.fit import Method, epochs_of
 from deft.methods.base import LearningMethod, Setting
 from deft.methods.co_teaching import CoTeaching
 from deft.methods.cross_entropy import CE
@@ -53,8 +51,10 @@ from deft.methods.turn import TURN
 from deft.methods.unicon import UNICON
 from deft.metrics import clean_selection
 from deft.noise import instance_dependent, symmetric
-from deft.optimization import Optimization
-from deft.precision import autocast, resolve_precision
+from deft.training.batches import Batches, Loader
+from deft.training.loop import Method, epochs_of
+from deft.training.optimization import Optimization
+from deft.training.precision import autocast, resolve_precision
 from deft.tuning import VPT, Full
 
 RESULTS = Path(__file__).parent / "results"

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
+from deft.data.image_spec import ImageSpec
 from deft.data.load import load_images
-from deft.data.pixels import PixelStore
-from deft.data.spec import ImageSpec
+from deft.training.pixel_store import PixelStore
 
 
 def measure(source: str, label_column: str, count: int, workers: int) -> dict[str, float]:

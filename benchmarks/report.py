@@ -18,8 +18,8 @@ import numpy as np
 from PIL import Image
 
 from deft.data.load import load_images
-from deft.detectors.detection import Verdicts, new_detection
-from deft.detectors.saved_run import Source
+from deft.runs.detection import Verdicts, new_detection
+from deft.runs.folder import Source
 
 PHOTOS = 64  # different ones; the others are hard links to them
 FLAGGED = 0.2

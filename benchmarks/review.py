@@ -27,13 +27,13 @@ import uvicorn
 
 from deft.data.images import LabeledImages
 from deft.data.load import load_images
-from deft.decisions import Decisions
-from deft.detectors.detection import Verdicts, new_detection
 from deft.review.access import Access
 from deft.review.desk import Desk
 from deft.review.pictures import Pictures
 from deft.review.serve import listen
 from deft.review.server import create_app
+from deft.runs.decisions import Decisions
+from deft.runs.detection import Verdicts, new_detection
 
 ROWS, CLASSES, TOP = 50_000, 100, 5
 DECIDED, TIMES = 20_000, 30

@@ -29,14 +29,14 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.plain import PROMPTS, PlainStep, plain_images, plain_prompts
-from deft.data.augment import crop_and_flip
-from deft.data.batches import Batch
-from deft.data.spec import ImageSpec
-from deft.detectors.phase1 import DualPromptTraining, Recipe
+from benchmarks.reference_step import PROMPTS, PlainStep, plain_images, plain_prompts
+from deft.data.image_spec import ImageSpec
+from deft.detectors.deft_training import DualPromptTraining, Recipe
 from deft.encoders.clip import ClipEncoder
-from deft.precision import autocast, resolve_precision
-from deft.prompts.dual import DualPrompts
+from deft.prompts.learned import DualPrompts
+from deft.training.augment import crop_and_flip
+from deft.training.batches import Batch
+from deft.training.precision import autocast, resolve_precision
 from deft.tuning import VPT
 
 BATCH = 16

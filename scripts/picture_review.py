@@ -18,7 +18,6 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from deft.data.digits import digits
-from deft.decisions import Decisions
 from deft.detectors.deft import DeFT
 from deft.encoders.load import load_encoder
 from deft.review.access import Access
@@ -26,6 +25,7 @@ from deft.review.desk import Desk
 from deft.review.pictures import Pictures
 from deft.review.serve import listen
 from deft.review.server import create_app
+from deft.runs.decisions import Decisions
 from deft.tuning import Frozen
 
 PICTURE = Path(__file__).parent.parent / "docs" / "pictures" / "review.png"

@@ -38,9 +38,9 @@ from scripts.tiny.words import Tree
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
+from deft.encoders.efficientnet_lite import Trunk
 from deft.encoders.hybrid import HybridConfig, HybridEncoder, load_hybrid
 from deft.encoders.load import TINY
-from deft.encoders.trunk import Trunk
 
 NOUNS, VOCABULARY, DIM, GLYPHS = 30_000, 4096, 256, 12_000
 

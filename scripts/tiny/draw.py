@@ -14,7 +14,7 @@ from scripts.tiny.texts import template_or_context
 from scripts.tiny.words import Tree
 from torch import Tensor, nn
 
-from deft.encoders.plan import PromptPlan, Slots, split_name
+from deft.encoders.prompt_plan import PromptPlan, Slots, split_name
 from deft.encoders.text import CausalTextTower
 
 CONTEXT_STD = 0.02

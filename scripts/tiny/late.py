@@ -18,7 +18,7 @@ from scripts.tiny.features import EARLY, through
 from scripts.tiny.train import SPREAD, set_rate, share_of_rate
 from torch import Tensor, nn
 
-from deft.encoders.trunk import TRUNK_CHANNELS, Trunk
+from deft.encoders.efficientnet_lite import TRUNK_CHANNELS, Trunk
 
 PHOTOS, GLYPHS = 112, 16  # in a batch
 MIXED = 0.4  # Beta(a, a) of the mixup

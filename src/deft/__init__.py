@@ -10,27 +10,23 @@ This file is the index of the library; each name is loaded when it is first used
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deft.adapt.kept import use as use
-    from deft.adapt.model import AdaptedModel as AdaptedModel
-    from deft.adapt.run import adapt as adapt
-    from deft.adapt.watch import Validation as Validation
+    from deft.adaptation.adapt import adapt as adapt
+    from deft.adaptation.model import AdaptedModel as AdaptedModel
+    from deft.adaptation.training_set import use as use
+    from deft.adaptation.validation import Validation as Validation
     from deft.data.images import LabeledImages as LabeledImages
+    from deft.data.load import find_images as find_images
     from deft.data.load import load_images as load_images
-    from deft.data.unlabelled import find_images as find_images
     from deft.detectors.base import Detector as Detector
-    from deft.detectors.base import Workspace as Workspace
     from deft.detectors.deft import DeFT as DeFT
-    from deft.detectors.detection import Detection as Detection
+    from deft.detectors.deft_trained import TrainedDeFT as TrainedDeFT
+    from deft.detectors.deft_training import Recipe as Recipe
     from deft.detectors.label_match import LabelMatch as LabelMatch
-    from deft.detectors.phase1 import Recipe as Recipe
     from deft.detectors.small_loss import SmallLoss as SmallLoss
-    from deft.detectors.trained import TrainedDeFT as TrainedDeFT
     from deft.encoders.base import DualEncoder as DualEncoder
     from deft.encoders.load import load_encoder as load_encoder
     from deft.encoders.vision import load_vision_model as load_vision_model
@@ -38,8 +34,6 @@ if TYPE_CHECKING:
     from deft.errors import DeftError as DeftError
     from deft.errors import ModelError as ModelError
     from deft.errors import SettingsError as SettingsError
-    from deft.fit import Method as Method
-    from deft.fit import fit as fit
     from deft.methods.co_teaching import CoTeaching as CoTeaching
     from deft.methods.cross_entropy import CE as CE
     from deft.methods.elr import ELR as ELR
@@ -54,8 +48,12 @@ if TYPE_CHECKING:
     from deft.methods.unicon import UNICON as UNICON
     from deft.methods.weighted import WeightedCE as WeightedCE
     from deft.metrics import score_detection as score_detection
-    from deft.optimization import Optimization as Optimization
     from deft.report.build import build_report as build_report
+    from deft.runs.detection import Detection as Detection
+    from deft.training.loop import Method as Method
+    from deft.training.loop import fit as fit
+    from deft.training.optimization import Optimization as Optimization
+    from deft.training.workspace import Workspace as Workspace
     from deft.transition import NoiseTransition as NoiseTransition
     from deft.transition import estimate_transition as estimate_transition
     from deft.tuning import VPT as VPT
@@ -69,7 +67,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "AdaptedModel": "deft.adapt.model",
+    "AdaptedModel": "deft.adaptation.model",
     "Adapter": "deft.tuning",
     "Bias": "deft.tuning",
     "CE": "deft.methods.cross_entropy",
@@ -77,7 +75,7 @@ _HOMES = {
     "DataError": "deft.errors",
     "DeFT": "deft.detectors.deft",
     "DeftError": "deft.errors",
-    "Detection": "deft.detectors.detection",
+    "Detection": "deft.runs.detection",
     "Detector": "deft.detectors.base",
     "DualEncoder": "deft.encoders.base",
     "ELR": "deft.methods.elr",
@@ -90,37 +88,88 @@ _HOMES = {
     "Layers": "deft.tuning",
     "LoRA": "deft.tuning",
     "LongReMix": "deft.methods.longremix",
-    "Method": "deft.fit",
+    "Method": "deft.training.loop",
     "ModelError": "deft.errors",
     "NoiseTransition": "deft.transition",
-    "Optimization": "deft.optimization",
+    "Optimization": "deft.training.optimization",
     "ProMix": "deft.methods.promix",
-    "Recipe": "deft.detectors.phase1",
+    "Recipe": "deft.detectors.deft_training",
     "RoLT": "deft.methods.rolt",
     "SCE": "deft.methods.sce",
     "SettingsError": "deft.errors",
     "SmallLoss": "deft.detectors.small_loss",
     "TURN": "deft.methods.turn",
-    "TrainedDeFT": "deft.detectors.trained",
+    "TrainedDeFT": "deft.detectors.deft_trained",
     "TruncatedGCE": "deft.methods.gce",
     "UNICON": "deft.methods.unicon",
     "VPT": "deft.tuning",
-    "Validation": "deft.adapt.watch",
+    "Validation": "deft.adaptation.validation",
     "WeightedCE": "deft.methods.weighted",
-    "Workspace": "deft.detectors.base",
-    "adapt": "deft.adapt.run",
+    "Workspace": "deft.training.workspace",
+    "adapt": "deft.adaptation.adapt",
     "build_report": "deft.report.build",
     "estimate_transition": "deft.transition",
-    "find_images": "deft.data.unlabelled",
-    "fit": "deft.fit",
+    "find_images": "deft.data.load",
+    "fit": "deft.training.loop",
     "load_encoder": "deft.encoders.load",
     "load_images": "deft.data.load",
     "load_vision_model": "deft.encoders.vision",
     "score_detection": "deft.metrics",
-    "use": "deft.adapt.kept",
+    "use": "deft.adaptation.training_set",
 }
 
-__all__ = sorted([*_HOMES, "__version__"])
+__all__ = [
+    "CE",
+    "ELR",
+    "GCE",
+    "GMM",
+    "SCE",
+    "TURN",
+    "UNICON",
+    "VPT",
+    "AdaptedModel",
+    "Adapter",
+    "Bias",
+    "CoTeaching",
+    "DataError",
+    "DeFT",
+    "DeftError",
+    "Detection",
+    "Detector",
+    "DualEncoder",
+    "Frozen",
+    "Full",
+    "LabelMatch",
+    "LabeledImages",
+    "Layers",
+    "LoRA",
+    "LongReMix",
+    "Method",
+    "ModelError",
+    "NoiseTransition",
+    "Optimization",
+    "ProMix",
+    "Recipe",
+    "RoLT",
+    "SettingsError",
+    "SmallLoss",
+    "TrainedDeFT",
+    "TruncatedGCE",
+    "Validation",
+    "WeightedCE",
+    "Workspace",
+    "__version__",
+    "adapt",
+    "build_report",
+    "estimate_transition",
+    "find_images",
+    "fit",
+    "load_encoder",
+    "load_images",
+    "load_vision_model",
+    "score_detection",
+    "use",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -131,17 +180,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return list(__all__)
-
-
-class _Index(ModuleType):
-    """Keeps `deft.fit` and `deft.adapt` the actions of that name, though modules are called so too.
-
-    Importing a module puts it into its parent under its own name, where it would hide the action.
-    """
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _HOMES and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Index

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from deft.errors import DataError, SettingsError
 
@@ -71,6 +70,8 @@ def score_detection(
     Raises:
         DataError: The rows don't correspond.
     """
+    from sklearn.metrics import average_precision_score, roc_auc_score  # seconds to import: reports do without
+
     flags, clean, labels, true, suggested = _rows(is_issue, p_clean, given, truth, predicted)
     judged = ~np.isnan(clean.astype(np.float64)) & (true >= 0)
     flagged, score = flags[judged].astype(bool), -clean[judged].astype(np.float64)

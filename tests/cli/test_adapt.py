@@ -13,7 +13,7 @@ from PIL import Image
 from transformers import pipeline
 from typer.testing import CliRunner, Result
 
-from deft.adapt.watch import Watched
+from deft.adaptation.validation import Watched
 from deft.cli.app import app
 
 Folders = Callable[[str], Path]
@@ -117,7 +117,7 @@ def test_a_run_is_opened_with_its_verdicts(run: Path, resnet: Path, tmp_path: Pa
 
 
 def test_what_people_decided_counts(run: Path, resnet: Path, tmp_path: Path) -> None:
-    from deft.decisions import Decision, Decisions, now
+    from deft.runs.decisions import Decision, Decisions, now
 
     table = pd.read_csv(run / "labels.csv")
     one = table[table["is_label_issue"]].iloc[0]

@@ -12,7 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from deft.cli.app import app
-from deft.fit import fit
+from deft.training.loop import fit
 
 FAST = ["--epochs", "2", "--context", "4", "--length", "3", "--device", "cpu"]
 

@@ -14,10 +14,10 @@ from typer.testing import CliRunner, Result
 
 from deft.cli.app import app
 from deft.data.load import load_images
-from deft.decisions import Decision, Decisions, now
-from deft.detectors.detection import Detection, Verdicts, new_detection
-from deft.detectors.saved_run import Source, open_run
-from deft.review.next_run import apply_decisions, hand_on
+from deft.runs.decisions import Decision, Decisions, now
+from deft.runs.detection import Detection, Verdicts, new_detection
+from deft.runs.folder import Source, open_run
+from deft.runs.reviewed import apply_decisions, hand_on
 
 runner = CliRunner()
 

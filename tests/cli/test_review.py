@@ -13,10 +13,10 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from deft.cli.app import app
-from deft.decisions import Decision, Decisions, Status, now
-from deft.detectors.detection import Detection
-from deft.detectors.saved_run import Source
-from deft.review.next_run import load_before
+from deft.runs.decisions import Decision, Decisions, Status, now
+from deft.runs.detection import Detection
+from deft.runs.folder import Source
+from deft.runs.reviewed import load_before
 
 FAST = ["--epochs", "2", "--context", "4", "--length", "3", "--device", "cpu", "--seed", "3"]
 

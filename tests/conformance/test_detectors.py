@@ -13,9 +13,8 @@ import deft
 from deft.data.digits import digits
 from deft.data.images import LabeledImages
 from deft.data.load import load_images
-from deft.detectors.base import Detector, Workspace
+from deft.detectors.base import Detector
 from deft.detectors.deft import DeFT
-from deft.detectors.detection import Detection
 from deft.detectors.label_match import LabelMatch
 from deft.detectors.small_loss import SmallLoss
 from deft.encoders.base import DualEncoder
@@ -23,6 +22,8 @@ from deft.encoders.load import load_encoder
 from deft.errors import DataError
 from deft.noise import symmetric
 from deft.progress import Progress, T
+from deft.runs.detection import Detection
+from deft.training.workspace import Workspace
 from deft.tuning import VPT, Bias, Frozen, LoRA
 
 Build = Callable[[DualEncoder], Detector]

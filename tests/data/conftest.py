@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 from PIL import Image
 
-from deft.data.spec import ImageSpec
+from deft.data.image_spec import ImageSpec
 from deft.progress import Progress
 
 T = TypeVar("T")

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image, ImageFile
 
 from deft.data.decode import decode, shorter_side, upright
+from deft.data.image_spec import ImageSpec
 from deft.data.readers import ImageError, Pixels
-from deft.data.spec import ImageSpec
 
 WHITE, RED = (255, 255, 255), (255, 0, 0)
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from deft.data.images import NO_LABEL
-from deft.data.unlabelled import find_images
+from deft.data.load import find_images
 from deft.errors import DataError
 
 

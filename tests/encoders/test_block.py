@@ -13,7 +13,7 @@ from transformers.models.clip.configuration_clip import CLIPVisionConfig
 from transformers.models.clip.modeling_clip import CLIPEncoderLayer
 
 from deft.encoders.block import Block, class_token
-from deft.encoders.narrow import NarrowCopies
+from deft.encoders.cast_cache import NarrowCopies
 
 WIDTH, TOKENS = 32, 11
 

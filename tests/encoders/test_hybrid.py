@@ -13,9 +13,9 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 from torch.nn import functional as F
 
+from deft.encoders.efficientnet_lite import TRUNK_CHANNELS, SameConv
 from deft.encoders.hybrid import HybridConfig, HybridEncoder, load_hybrid
 from deft.encoders.load import TINY
-from deft.encoders.trunk import TRUNK_CHANNELS, SameConv
 from deft.errors import ModelError
 
 # Strongest mean channels of the published network's first 11 blocks on a ramp, by tests/reference/hybrid_trunk.py.

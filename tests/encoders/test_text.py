@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
-from deft.encoders.plan import PromptPlan, split_name
+from deft.encoders.prompt_plan import PromptPlan, split_name
 from deft.encoders.text import NamePosition
 from deft.errors import ModelError
 

@@ -15,11 +15,11 @@ from torch import nn
 from transformers import AutoImageProcessor, AutoModelForImageClassification, ViTMAEModel, pipeline
 
 from deft.classifiers.linear import seeded_linear
-from deft.data.batches import PixelLoader
 from deft.data.load import load_images
-from deft.data.pixels import PixelStore
 from deft.encoders.vision import VisionModel, load_vision_model
 from deft.errors import ModelError
+from deft.training.batches import PixelLoader
+from deft.training.pixel_store import PixelStore
 
 Folders = Callable[[str], Path]
 WITH_HEAD = ["vit", "dinov2", "resnet", "convnext", "efficientnet", "siglip"]

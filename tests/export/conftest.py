@@ -11,8 +11,8 @@ from PIL import Image
 
 from deft.data.images import LabeledImages
 from deft.data.load import load_images
-from deft.decisions import Decision, Status
-from deft.detectors.detection import Detection, Verdicts
+from deft.runs.decisions import Decision, Status
+from deft.runs.detection import Detection, Verdicts
 
 Decide = Callable[..., Decision]
 

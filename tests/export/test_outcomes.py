@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deft.decisions import Decision
-from deft.detectors.detection import Detection
 from deft.errors import DataError, SettingsError
-from deft.export.outcomes import NO_OTHER, Outcome, count_outcomes, decide, final_classes
+from deft.runs.decisions import Decision
+from deft.runs.detection import Detection
+from deft.runs.outcomes import NO_OTHER, Outcome, count_outcomes, decide, final_classes
 
 GIVEN = ("cat", "cat", "cat", "dog", "dog", "dog")
 FLAGGED = {1: "dog", 3: "cat"}

@@ -19,15 +19,15 @@ from hypothesis import strategies as st
 from deft.data.images import LabeledImages
 from deft.data.load import load_images
 from deft.data.readers import ArrayReader
-from deft.decisions import Decision
-from deft.detectors.detection import Detection
 from deft.errors import DataError, SettingsError
 from deft.export.apply import Match, apply_patch, change_labels, find_rows, write_applied
-from deft.export.outcomes import decide
 from deft.export.patch import Change, Patch, make_patch
 from deft.export.plan import Plan
 from deft.export.write import write_export
 from deft.progress import Silent
+from deft.runs.decisions import Decision
+from deft.runs.detection import Detection
+from deft.runs.outcomes import decide
 
 QUIET = Silent()
 NAMES = ("cat", "dog", "owl")
@@ -128,7 +128,7 @@ def test_same_names_in_other_folders_are_told_apart(photos: Path, tmp_path: Path
 
 
 def _content(images: LabeledImages, name: str) -> str | None:
-    from deft.data.contents import content_id
+    from deft.data.image_bytes import content_id
 
     return content_id(images, images.file_name.index(name))
 

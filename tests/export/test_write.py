@@ -21,12 +21,12 @@ from PIL import Image
 from deft.data.images import LabeledImages
 from deft.data.load import load_images
 from deft.data.readers import ArrayReader
-from deft.decisions import Decision
-from deft.detectors.detection import Detection
 from deft.errors import DataError, SettingsError
-from deft.export.outcomes import decide
 from deft.export.plan import Plan
 from deft.export.write import write_export
+from deft.runs.decisions import Decision
+from deft.runs.detection import Detection
+from deft.runs.outcomes import decide
 
 from .conftest import judge
 

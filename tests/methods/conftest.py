@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from deft.classifiers.base import Classifier
 from deft.classifiers.linear import seeded_linear
-from deft.data.batches import Batches, Loader, Rows, View
-from deft.fit import Method, fit
 from deft.methods.base import LearningMethod, Setting
 from deft.noise import symmetric
-from deft.optimization import Optimization
+from deft.training.batches import Batches, Loader, Rows, View
+from deft.training.loop import Method, fit
+from deft.training.optimization import Optimization
 
 CPU = torch.device("cpu")
 JITTER = {"plain": 0.0, "weak": 0.1, "strong": 0.5}

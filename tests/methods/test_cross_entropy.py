@@ -8,7 +8,7 @@ import torch
 
 from deft.losses import cross_entropy
 from deft.methods.cross_entropy import CE
-from deft.processes import Processes
+from deft.training.processes import Processes
 
 if TYPE_CHECKING:
     from tests.methods.conftest import ScoreSetting, TableSetting

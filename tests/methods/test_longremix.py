@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from deft.errors import SettingsError
-from deft.fit import epochs_of
 from deft.methods.cross_entropy import CE
 from deft.methods.longremix import LongReMix, consecutive
-from deft.optimization import Optimization
+from deft.training.loop import epochs_of
+from deft.training.optimization import Optimization
 
 SETTINGS = Optimization(learning_rate=0.1, precision="float32")
 

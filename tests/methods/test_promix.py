@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from deft.errors import SettingsError
-from deft.fit import Method, epochs_of, fit
 from deft.methods.cross_entropy import CE
 from deft.methods.promix import CHOSEN, OTHER, ProMix, agreed
-from deft.optimization import Optimization
+from deft.training.loop import Method, epochs_of, fit
+from deft.training.optimization import Optimization
 
 RATE = 0.05  # the loss is a sum of up to eight: at 0.2 steps are too large for plain SGD
 

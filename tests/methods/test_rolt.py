@@ -11,7 +11,7 @@ import torch
 from deft.errors import SettingsError
 from deft.losses import cross_entropy, soft_cross_entropy
 from deft.methods.cross_entropy import CE
-from deft.methods.prototypes import centred, class_means, nearness
+from deft.methods.parts.prototypes import centred, class_means, nearness
 from deft.methods.rolt import RoLT, mixed_target
 from deft.selection import two_component_posterior
 

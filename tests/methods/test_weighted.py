@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from deft.classifiers.base import Classifier
-from deft.data.batches import Batches, Loader, Rows, View
 from deft.errors import SettingsError
 from deft.methods.base import Setting
 from deft.methods.weighted import WeightedCE
+from deft.training.batches import Batches, Loader, Rows, View
 
 LABELS = np.array([0, 1, 0, 1])
 CPU = torch.device("cpu")

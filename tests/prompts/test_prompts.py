@@ -10,7 +10,7 @@ import torch
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
 from deft.errors import SettingsError
-from deft.prompts.dual import DualPrompts
+from deft.prompts.learned import DualPrompts
 from deft.prompts.templates import ENSEMBLE, PHOTO, class_features
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from deft.data.images import LabeledImages
 from deft.data.readers import ArrayReader
-from deft.detectors.detection import Detection, Verdicts, new_detection
+from deft.runs.detection import Detection, Verdicts, new_detection
 
 Made = tuple[LabeledImages, Detection]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deft.data.shown import shown
+from deft.data.printable import shown
 from deft.report.words import count, percent, score, short
 
 

@@ -16,15 +16,15 @@ import uvicorn
 
 from deft.data.digits import digits
 from deft.data.images import LabeledImages
-from deft.decisions import Decisions
-from deft.detectors.detection import Detection, Verdicts, new_detection
-from deft.detectors.saved_run import DEMO, Source, open_run
 from deft.review.access import Access
 from deft.review.desk import Desk
-from deft.review.next_run import load_before
 from deft.review.pictures import Pictures
 from deft.review.serve import listen
 from deft.review.server import create_app
+from deft.runs.decisions import Decisions
+from deft.runs.detection import Detection, Verdicts, new_detection
+from deft.runs.folder import DEMO, Source, open_run
+from deft.runs.reviewed import load_before
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from deft.decisions import Decision, Decisions, now, read_decisions
-from deft.detectors.detection import Detection
-from deft.detectors.saved_run import DEMO, Source
 from deft.review.desk import Desk
-from deft.review.next_run import hand_on
+from deft.runs.decisions import Decision, Decisions, now, read_decisions
+from deft.runs.detection import Detection
+from deft.runs.folder import DEMO, Source
+from deft.runs.reviewed import hand_on
 
 if TYPE_CHECKING:
     from tests.review.conftest import Room

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deft.decisions import Decisions
-from deft.detectors.detection import Detection
 from deft.errors import ConflictError, DataError, SettingsError
 from deft.review.desk import Desk
 from deft.review.query import Query
+from deft.runs.decisions import Decisions
+from deft.runs.detection import Detection
 
 
 def ids(desk: Desk, limit: int = 1000, after: int = -1, **query: Any) -> list[str]:

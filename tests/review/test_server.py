@@ -17,13 +17,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from deft.data.images import LabeledImages
-from deft.decisions import Decisions, read_decisions
-from deft.detectors.detection import Detection
 from deft.review.access import HEADERS, Access
 from deft.review.desk import Desk
 from deft.review.pictures import Pictures
 from deft.review.serve import serve
 from deft.review.server import FILES, create_app
+from deft.runs.decisions import Decisions, read_decisions
+from deft.runs.detection import Detection
 
 PORT = 8123
 BASE = f"http://127.0.0.1:{PORT}"

@@ -10,7 +10,7 @@ from torch import Tensor
 from deft.classifiers.base import Classifier
 from deft.classifiers.linear import Entry, own_copy
 from deft.encoders.base import DualEncoder
-from deft.prompts.context import LearnedPrompts
+from deft.prompts.learned import LearnedPrompts
 from deft.tuning import Tuning
 
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from deft.cli.methods import PrecisionName, TuningName, tuning_named
+from deft.cli.detector_options import PrecisionName, TuningName, tuning_named
 from deft.cli.run_folder import check_outside
 from deft.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
-    from deft.adapt.kept import Kept
-    from deft.adapt.model import AdaptedModel
-    from deft.adapt.watch import Validation
+    from deft.adaptation.model import AdaptedModel
+    from deft.adaptation.training_set import Kept
+    from deft.adaptation.validation import Validation
     from deft.data.images import LabeledImages
     from deft.methods.base import LearningMethod
     from deft.progress import Progress
@@ -123,11 +123,11 @@ def adapt(
     if keep == "best" and validation is None:
         raise SettingsError("--keep best needs --validation: something to tell which epoch was best.")
 
-    from deft.adapt.backbones import kind_of, load_backbone
-    from deft.adapt.presets import preset
-    from deft.adapt.run import adapt as train
+    from deft.adaptation.adapt import adapt as train
+    from deft.adaptation.backbones import kind_of, load_backbone
+    from deft.adaptation.presets import preset
     from deft.cli.progress import choose_progress
-    from deft.detectors.base import Workspace
+    from deft.training.workspace import Workspace
 
     progress = choose_progress(quiet=quiet)
     chosen = tuning_named(tuning)
@@ -176,9 +176,9 @@ def check_model(out: Path, *, resume: bool) -> None:
 
 def _open(data: str, fix: FixName, moved: str | None, columns: dict[str, Any], progress: Progress) -> Kept:
     """The images of a run, as it judged them and people decided; or labelled images as they are."""
-    from deft.adapt.kept import all_of, use
+    from deft.adaptation.training_set import all_of, use
     from deft.data.load import load_images
-    from deft.detectors.saved_run import RUN, open_run
+    from deft.runs.folder import RUN, open_run
 
     if not (Path(data).expanduser() / RUN).is_file():
         if fix != "drop" or moved is not None:
@@ -196,8 +196,8 @@ def _open(data: str, fix: FixName, moved: str | None, columns: dict[str, Any], p
 
 def _reviewed(run: Path, images: LabeledImages, progress: Progress) -> LabeledImages:
     """The images with what people decided about them in `deft review`."""
-    from deft.decisions import FILE, Decisions
-    from deft.review.next_run import apply_decisions
+    from deft.runs.decisions import FILE, Decisions
+    from deft.runs.reviewed import apply_decisions
 
     if not (run / FILE).is_file():
         return images
@@ -218,7 +218,7 @@ def _method(name: MethodName, kept: Kept) -> LearningMethod | None:
 
 
 def _validation(given: str | None, keep: Literal["last", "best"], progress: Progress) -> Validation | None:
-    from deft.adapt.watch import Validation
+    from deft.adaptation.validation import Validation
     from deft.data.load import load_images
 
     if given is None:
@@ -234,7 +234,7 @@ def _report(model: AdaptedModel, out: Path, output_format: str) -> None:
     """Print what was trained, on standard output."""
     from rich.console import Console
 
-    from deft.cli.show import plain, printable, to_json
+    from deft.cli.output import plain, printable, to_json
 
     story = model.story
     if output_format == "json":

@@ -23,10 +23,10 @@ from deft.cli.detect import detect
 from deft.cli.doctor import doctor
 from deft.cli.evaluate import evaluate
 from deft.cli.export import export
+from deft.cli.output import printable
 from deft.cli.predict import predict
 from deft.cli.report import report
 from deft.cli.review import review
-from deft.cli.show import printable
 from deft.errors import DeftError
 
 USAGE, STOPPED = 2, 130

@@ -70,7 +70,7 @@ def _check(out: Path, data: str) -> None:
 def _report(applied: Applied, total: int, out: Path, *, reverse: bool) -> None:
     from rich.console import Console
 
-    from deft.cli.show import plain
+    from deft.cli.output import plain
 
     console = Console(soft_wrap=True)
     done = "taken back" if reverse else "made"

@@ -130,8 +130,8 @@ def _small_pixels(images: LabeledImages, progress: Progress) -> Any:
     """Pixels of all images at a small size, uint8 (N, side, side, 3)."""
     import numpy as np
 
-    from deft.data.pixels import PixelStore
-    from deft.data.spec import ImageSpec
+    from deft.data.image_spec import ImageSpec
+    from deft.training.pixel_store import PixelStore
 
     spec = ImageSpec(SIDE, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), fit="squash")
     with PixelStore.build(images, spec, None, progress=progress) as store:
@@ -140,7 +140,7 @@ def _small_pixels(images: LabeledImages, progress: Progress) -> Any:
 
 def _write(out: Path, images: LabeledImages, given: Labels) -> None:
     """Write the table under a temporary name and rename it."""
-    from deft.data.label_tables import write_label_table
+    from deft.data.table_writer import write_label_table
     from deft.files import replace_file
 
     names = [*images.classes, None]  # the last is for rows without a label

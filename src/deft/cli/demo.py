@@ -28,10 +28,10 @@ def demo(
     from deft.cli.progress import choose_progress
     from deft.cli.run_folder import check_run
     from deft.data.digits import digits
-    from deft.detectors.base import Workspace
-    from deft.detectors.saved_run import DEMO, Source
     from deft.encoders.load import load_encoder
     from deft.metrics import score_detection
+    from deft.runs.folder import DEMO, Source
+    from deft.training.workspace import Workspace
 
     check_run(out, resume=any(out.glob("pixels-*")) or (out / "labels.parquet").is_file())
     progress = choose_progress(quiet=quiet)
@@ -68,7 +68,7 @@ def _detectors(encoder: DualEncoder) -> dict[str, Detector]:
 def _print(rows: list[tuple[str, DetectionScores]], images: int, out: Path) -> None:
     from rich.console import Console
 
-    from deft.cli.show import percent, plain, table
+    from deft.cli.output import percent, plain, table
 
     cells = []
     for name, scores in rows:

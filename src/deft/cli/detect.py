@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from deft.cli.again import open_again
-from deft.cli.methods import (
+from deft.cli.detector_options import (
     Choice,
     MethodName,
     PrecisionName,
@@ -21,13 +20,15 @@ from deft.cli.methods import (
 )
 from deft.cli.report import REPORT, write_report
 from deft.cli.run_folder import check_outside, check_run
+from deft.cli.with_reviews import open_again
 from deft.errors import SettingsError
 
 if TYPE_CHECKING:
     from deft.data.images import LabeledImages
-    from deft.detectors.base import Detector, Workspace
-    from deft.detectors.detection import Detection
+    from deft.detectors.base import Detector
     from deft.metrics import DetectionScores
+    from deft.runs.detection import Detection
+    from deft.training.workspace import Workspace
 
 DEFAULT_MODEL = "openai/clip-vit-base-patch16"
 TOO_MANY_ISSUES = 3
@@ -205,9 +206,9 @@ def detect(
         raise SettingsError("--data belongs to --with-reviews; images to judge for the first time are DATA itself.")
 
     from deft.cli.progress import choose_progress
-    from deft.detectors.base import Workspace
-    from deft.detectors.saved_run import Source
     from deft.encoders.load import load_encoder
+    from deft.runs.folder import Source
+    from deft.training.workspace import Workspace
 
     progress = choose_progress(quiet=quiet)
     build_tuning(choice)  # says what is wrong with it before anything is read
@@ -249,7 +250,7 @@ def _learn(detector: Detector, images: LabeledImages, space: Workspace, out: Pat
 
 def _judge(detector: Path, device: str, images: LabeledImages, space: Workspace) -> Detection:
     """Judge with a detector that was trained before."""
-    from deft.detectors.trained import TrainedDeFT
+    from deft.detectors.deft_trained import TrainedDeFT
 
     return TrainedDeFT.from_pretrained(detector, device=device).detect(images, workspace=space)
 
@@ -281,7 +282,7 @@ def _report(found: Detection, out: Path, output_format: str) -> None:
     """Print the summary on standard output."""
     from rich.console import Console
 
-    from deft.cli.show import plain, print_summary, printable, to_json
+    from deft.cli.output import plain, print_summary, printable, to_json
 
     scores = _scores(found)
     files = {name: str(out / name) for name in ("labels.csv", "labels.parquet", "summary.json", REPORT)}

@@ -29,7 +29,7 @@ def doctor(
     """Print versions, devices, caches and a check of the device's arithmetic against the CPU's."""
     from rich.console import Console
 
-    from deft.cli.show import table
+    from deft.cli.output import table
 
     rows = [*_versions(), *_machine(), *_devices(), *_hub()]
     name, difference = check_numerics(device)
@@ -100,7 +100,7 @@ def _devices() -> list[tuple[str, str]]:
 def _describe(place: torch.device) -> str:
     import torch
 
-    from deft.precision import resolve_precision
+    from deft.training.precision import resolve_precision
 
     name = torch.cuda.get_device_name(place) + ", " if place.type == "cuda" else ""
     units = "bfloat16 in hardware" if _fast_bfloat16(place) else "no fast bfloat16"
@@ -111,7 +111,7 @@ def _describe(place: torch.device) -> str:
 def _fast_bfloat16(place: torch.device) -> bool:
     import torch
 
-    from deft.precision import cpu_has_bfloat16
+    from deft.training.precision import cpu_has_bfloat16
 
     if place.type == "cuda":
         return torch.cuda.get_device_capability(place) >= (8, 0)

@@ -10,7 +10,7 @@ import typer
 from deft.cli.run_folder import check_outside
 
 if TYPE_CHECKING:
-    from deft.adapt.model import Evaluation
+    from deft.adaptation.model import Evaluation
 
 DRAWN_CLASSES = 12
 """Up to this many classes the whole confusion matrix is printed; beyond, the pairs most often confused."""
@@ -41,9 +41,9 @@ def evaluate(
     if out is not None:
         check_outside(out, data)
 
-    from deft.adapt.model import AdaptedModel
+    from deft.adaptation.model import AdaptedModel
+    from deft.cli.output import to_json
     from deft.cli.progress import choose_progress
-    from deft.cli.show import to_json
     from deft.data.load import load_images
     from deft.files import replace_file
 
@@ -70,7 +70,7 @@ def evaluate(
 def _show(outcome: Evaluation) -> None:
     from rich.console import Console
 
-    from deft.cli.show import percent, plain, table
+    from deft.cli.output import percent, plain, table
 
     console = Console(soft_wrap=True)
     skipped = f", {outcome.unreadable} without label or unreadable" if outcome.unreadable else ""

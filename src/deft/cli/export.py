@@ -45,7 +45,7 @@ def export(
     _check(as_, link, root, push, private)
 
     from deft.cli.progress import choose_progress
-    from deft.data.hf_export import check_repository, push_folder
+    from deft.data.dataset_writer import check_repository, push_folder
     from deft.export.write import write_export
 
     if push is not None:
@@ -72,8 +72,8 @@ def _check(as_: str, link: str, root: Path | None, push: str | None, private: bo
 
 def _plan(run: Path, to: Path, data: str | None, use: UseName, fix: FixName) -> Plan:
     """Open the run and decide what becomes of every image."""
-    from deft.detectors.saved_run import Source
     from deft.export.plan import plan_run
+    from deft.runs.folder import Source
 
     check_opens(run, data)
     plan = plan_run(run, data=data, use=use, fix=fix)
@@ -84,8 +84,8 @@ def _plan(run: Path, to: Path, data: str | None, use: UseName, fix: FixName) -> 
 def _report(plan: Plan, written: Written, to: Path, as_: str) -> None:
     from rich.console import Console
 
-    from deft.cli.show import plain
-    from deft.export.outcomes import count_outcomes
+    from deft.cli.output import plain
+    from deft.runs.outcomes import count_outcomes
 
     console = Console(soft_wrap=True)
     counts = ", ".join(f"{name} {count}" for name, count in count_outcomes(plan.outcomes).items())

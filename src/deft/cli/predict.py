@@ -45,9 +45,9 @@ def predict(
             raise SettingsError(f"{out} ends in {out.suffix or 'nothing'}; expected one of {', '.join(ENDINGS)}.")
         check_outside(out, data)
 
-    from deft.adapt.model import AdaptedModel
+    from deft.adaptation.model import AdaptedModel
     from deft.cli.progress import choose_progress
-    from deft.data.unlabelled import find_images
+    from deft.data.load import find_images
 
     progress = choose_progress(quiet=quiet)
     images = find_images(data, progress=progress)
@@ -86,8 +86,8 @@ def _flat(table: pd.DataFrame) -> pd.DataFrame:
 def _show(table: pd.DataFrame, out: Path | None) -> None:
     from rich.console import Console
 
-    from deft.cli.show import plain, printable
-    from deft.cli.show import table as drawn
+    from deft.cli.output import plain, printable
+    from deft.cli.output import table as drawn
 
     console = Console(soft_wrap=True)
     readable = table[table["read_error"].isna()]

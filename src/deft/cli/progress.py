@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Drawn
 
-from deft.cli.show import plain, printable
+from deft.cli.output import plain, printable
 from deft.progress import Progress, Silent
 
 T = TypeVar("T")

@@ -11,8 +11,8 @@ from deft.report import LIMIT
 
 if TYPE_CHECKING:
     from deft.data.images import LabeledImages
-    from deft.detectors.detection import Detection
     from deft.progress import Progress
+    from deft.runs.detection import Detection
 
 REPORT = "report.html"
 
@@ -30,11 +30,11 @@ def report(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Write a run as one HTML page that needs no network: suspects, classes, confusions, and how far to look."""
+    from deft.cli.output import printable
     from deft.cli.progress import choose_progress
     from deft.cli.run_folder import check_opens, check_outside
-    from deft.cli.show import printable
-    from deft.detectors.saved_run import Source, open_run
     from deft.errors import DataError
+    from deft.runs.folder import Source, open_run
 
     check_opens(run, data)
     source = Source.load(run).data if data is None else data

@@ -32,8 +32,8 @@ def review(
     import webbrowser
 
     from deft.cli.run_folder import check_opens
-    from deft.detectors.saved_run import open_run
     from deft.review.serve import serve
+    from deft.runs.folder import open_run
 
     name = (_user() if reviewer is None else reviewer).strip()
     if not name:

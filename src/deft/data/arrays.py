@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from deft.data.assemble import Found
 from deft.data.decode import upright
 from deft.data.readers import ArrayReader, ImageError, Pixels
-from deft.data.rows import Found
 from deft.errors import DataError
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
+from deft.data.image_spec import ImageSpec
 from deft.data.readers import ImageError, Pixels, one_line
-from deft.data.spec import ImageSpec
 
 LARGEST_IMAGE = 178_956_970
 """Pixels; a larger image is taken for a decompression bomb and never decoded (Pillow's own limit)."""

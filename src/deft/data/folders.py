@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deft.data.columns import Columns
+from deft.data.assemble import Found
 from deft.data.readers import FileReader, file_problem, show_path
-from deft.data.rows import Found
-from deft.data.tables import from_table
+from deft.data.tables import Columns, from_table
 from deft.errors import DataError
 from deft.progress import Progress
 

@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from deft.data import hub
+from deft.data import huggingface
 from deft.data.arrays import from_arrays
-from deft.data.columns import Columns
-from deft.data.folders import from_folder
+from deft.data.assemble import Found, assemble, unique
+from deft.data.folders import IMAGE_ENDINGS, METADATA, from_folder
+from deft.data.huggingface import is_saved
 from deft.data.images import LabeledImages
 from deft.data.names import Classes, class_names
-from deft.data.rows import Found, assemble
-from deft.data.tables import TABLE_ENDINGS, from_table
+from deft.data.readers import FileReader, file_problem, show_path
+from deft.data.tables import TABLE_ENDINGS, Columns, from_table
 from deft.errors import DataError
 from deft.progress import Progress, Silent
 
@@ -62,7 +63,7 @@ def load_images(
         found = _from_path(os.fspath(source), labels, columns, split, told)
     elif type(source).__module__.partition(".")[0] == "datasets":
         _refuse_labels(labels, "A data set")
-        found = hub.from_dataset(source, "dataset", columns, told)
+        found = huggingface.from_dataset(source, "dataset", columns, told)
     elif isinstance(source, np.ndarray | Sequence) and not isinstance(source, bytes):
         if labels is None or isinstance(labels, str | os.PathLike):
             raise DataError("Images in memory need labels=, with one label per image.")
@@ -85,8 +86,8 @@ def _from_path(source: str, labels: Any, columns: Columns, split: str | None, pr
             if not table.is_file():
                 raise DataError(f"There is no table of labels at {table}.")
             return from_table(table, columns, progress, [path])
-        if hub.is_saved(str(path)):
-            return hub.from_dataset(hub.from_saved(str(path)), path.name, columns, progress)
+        if huggingface.is_saved(str(path)):
+            return huggingface.from_dataset(huggingface.from_saved(str(path)), path.name, columns, progress)
         return from_folder(path, columns, progress)
     _refuse_labels(labels, f"{source} isn't a folder; a table")
     if path.is_file():
@@ -95,7 +96,7 @@ def _from_path(source: str, labels: Any, columns: Columns, split: str | None, pr
         raise DataError(f"{source} is a file, but no table: expected one of {', '.join(TABLE_ENDINGS)}.")
     if not _HUB_ID.fullmatch(source) or source.lower().endswith(TABLE_ENDINGS):
         raise DataError(f"There is no file or folder {source}.")
-    found = hub.from_dataset(hub.from_hub(source, split), source, columns, progress)
+    found = huggingface.from_dataset(huggingface.from_hub(source, split), source, columns, progress)
     if split is not None:  # only this one was loaded
         found.split = [split] * len(found.labels)
     return found
@@ -104,3 +105,60 @@ def _from_path(source: str, labels: Any, columns: Columns, split: str | None, pr
 def _refuse_labels(labels: Any, what: str) -> None:
     if labels is not None:
         raise DataError(f"{what} brings its own labels; choose the column with --label-col, not --labels.")
+
+
+def find_images(source: str | Path, *, progress: Progress | None = None) -> LabeledImages:
+    """Find images, whatever folders they lie in; labels aren't needed and aren't read from folder names.
+
+    Args:
+        source: A folder of images, searched to any depth; an image; or a table or data set as `load_images` reads.
+        progress: Told of guesses and oddities.
+
+    Returns:
+        Images without labels, or what `load_images` gives for tables and data sets.
+
+    Raises:
+        DataError: There is no image.
+
+    Example:
+        >>> deft.AdaptedModel.load("model/").predict(find_images("photos/"))  # doctest: +SKIP
+    """
+    path = Path(source).expanduser()
+    if path.is_file() and path.suffix.lower() in IMAGE_ENDINGS:
+        return _files(path.parent, [str(path)])
+    if not path.is_dir() or is_saved(str(path)) or any((path / name).is_file() for name in METADATA):
+        return load_images(source, progress=progress)
+    found = _below(path)
+    if not found:
+        raise DataError(f"There is no image in {show_path(str(path))}, at any depth.")
+    return _files(path, found)
+
+
+def _below(root: Path) -> list[str]:
+    """Paths of all images below a folder, in order; hidden ones aside, and no folder twice."""
+    found: list[str] = []
+    seen: set[str] = set()
+    for here, folders, files in os.walk(root, followlinks=True):
+        seen.add(os.path.realpath(here))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and os.path.realpath(os.path.join(here, name)) not in seen
+        )
+        images = (name for name in sorted(files) if os.path.splitext(name)[1].lower() in IMAGE_ENDINGS)
+        found.extend(os.path.join(here, name) for name in images if not name.startswith("."))
+    return found
+
+
+def _files(root: Path, paths: list[str]) -> LabeledImages:
+    names = [show_path(os.path.relpath(path, root).replace(os.sep, "/")) for path in paths]
+    problems = ((row, file_problem(path)) for row, path in enumerate(paths))
+    return LabeledImages(
+        reader=FileReader(tuple(paths)),
+        rows=np.arange(len(paths)),
+        labels=np.full(len(paths), -1, np.int64),
+        classes=(),
+        sample_id=unique(names),
+        file_name=tuple(names),
+        read_errors={row: problem for row, problem in problems if problem is not None},
+    )

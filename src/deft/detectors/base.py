@@ -2,67 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
-import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
-from torch import nn
-
-from deft.checkpoint import Checkpoint
 from deft.data.images import LabeledImages
-from deft.detectors.detection import Detection
-from deft.encoders.fingerprint import encoder_fingerprint
-from deft.progress import Progress, Silent
-
-CHECKPOINT = "checkpoint.safetensors"
-
-
-@dataclass(frozen=True)
-class Workspace:
-    """Where and how a detection runs; nothing in it changes a verdict.
-
-    Args:
-        folder: Keeps decoded pixels and checkpoints; None takes a temporary folder.
-        resume: Whether to go on from a checkpoint in the folder.
-        workers: Processes that decode images; None takes one per core.
-        progress: Told how far it is.
-    """
-
-    folder: Path | None = None
-    resume: bool = False
-    workers: int | None = None
-    progress: Progress = field(default_factory=Silent)
-
-    def checkpoint(
-        self, settings: Mapping[str, object], images: LabeledImages, encoder: nn.Module
-    ) -> Checkpoint | None:
-        """Where a run is kept between epochs; None in a temporary folder, which nobody could resume from.
-
-        Args:
-            settings: All that determines the verdicts besides images and encoder.
-            images: What is judged.
-            encoder: The model, without any tuning on it.
-        """
-        if self.folder is None:
-            return None
-        belongs = [settings, images.fingerprint, images.label_fingerprint, encoder_fingerprint(encoder)]
-        digest = hashlib.blake2b(json.dumps(belongs).encode(), digest_size=16).hexdigest()
-        return Checkpoint(self.folder / CHECKPOINT, digest, self.resume)
-
-    @contextlib.contextmanager
-    def open(self) -> Iterator[Path]:
-        """The folder to work in; a temporary one is gone afterwards."""
-        if self.folder is not None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            yield self.folder
-        else:
-            with tempfile.TemporaryDirectory(prefix="deft-") as name:
-                yield Path(name)
+from deft.encoders.base import DualEncoder
+from deft.prompts.close_names import close_names
+from deft.runs.detection import Detection
+from deft.runs.provenance import Stopwatch
+from deft.training.workspace import Workspace
 
 
 class Detector(ABC):
@@ -86,3 +34,15 @@ class Detector(ABC):
     @abstractmethod
     def settings(self) -> dict[str, object]:
         """All that determines the verdicts besides the images, as plain JSON values."""
+
+
+def run_info(watch: Stopwatch, images: LabeledImages, encoder: DualEncoder) -> dict[str, Any]:
+    """Return how a detection went, with the class names that mean nearly the same to its model.
+
+    Args:
+        watch: Started when the detection began.
+        images: What was judged.
+        encoder: The model that judged.
+    """
+    alike = [list(pair) for pair in close_names(encoder, images.classes)]
+    return {**watch.info(images, str(encoder.device)), "close_names": alike}

@@ -6,18 +6,19 @@ from dataclasses import asdict
 from typing import Any
 
 from deft.data.images import LabeledImages
-from deft.detectors.base import Detector, Workspace
-from deft.detectors.detection import Detection, new_detection
+from deft.detectors.base import Detector, run_info
+from deft.detectors.deft_trained import TrainedDeFT, build_method
+from deft.detectors.deft_training import Recipe
 from deft.detectors.inputs import Inputs, Reading, open_inputs
-from deft.detectors.phase1 import Recipe
-from deft.detectors.run_info import Stopwatch
-from deft.detectors.trained import TrainedDeFT, build_method
 from deft.encoders.base import DualEncoder
 from deft.encoders.text import NamePosition
 from deft.errors import SettingsError
-from deft.fit import fit
-from deft.optimization import Optimization
-from deft.precision import Precision
+from deft.runs.detection import Detection, new_detection
+from deft.runs.provenance import Stopwatch
+from deft.training.loop import fit
+from deft.training.optimization import Optimization
+from deft.training.precision import Precision
+from deft.training.workspace import Workspace
 from deft.tuning import VPT, Tuning
 
 
@@ -169,7 +170,7 @@ class DeFT(Detector):
             verdicts,
             read_errors=inputs.read_errors,
             settings=self.settings(),
-            info=watch.judged(images, self.encoder),
+            info=run_info(watch, images, self.encoder),
         )
         return trained, found
 

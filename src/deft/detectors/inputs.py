@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from deft.data.batches import Batches, PixelLoader
 from deft.data.images import LabeledImages
-from deft.data.pixels import PixelStore
-from deft.detectors.base import Workspace
-from deft.encoders.bank import keep_outputs
 from deft.encoders.base import DualEncoder
 from deft.errors import DataError
-from deft.precision import Precision, resolve_precision
+from deft.training.batches import Batches, PixelLoader
+from deft.training.feature_bank import keep_outputs
+from deft.training.pixel_store import PixelStore
+from deft.training.precision import Precision, resolve_precision
+from deft.training.workspace import Workspace
 from deft.tuning import Tuning
 
 

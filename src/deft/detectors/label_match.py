@@ -7,14 +7,15 @@ from collections.abc import Sequence
 import torch
 
 from deft.data.images import LabeledImages
-from deft.detectors.base import Detector, Workspace
-from deft.detectors.collect import Collector, lead
-from deft.detectors.detection import Detection, new_detection
+from deft.detectors.base import Detector, run_info
+from deft.detectors.collector import Collector, lead
 from deft.detectors.inputs import Reading, open_inputs
-from deft.detectors.run_info import Stopwatch
 from deft.encoders.base import DualEncoder
-from deft.precision import Precision
 from deft.prompts.templates import PHOTO, class_features
+from deft.runs.detection import Detection, new_detection
+from deft.runs.provenance import Stopwatch
+from deft.training.precision import Precision
+from deft.training.workspace import Workspace
 from deft.tuning import Frozen
 
 
@@ -63,5 +64,5 @@ class LabelMatch(Detector):
             collector.verdicts(),
             read_errors=inputs.read_errors,
             settings=self.settings(),
-            info=watch.judged(images, self.encoder),
+            info=run_info(watch, images, self.encoder),
         )

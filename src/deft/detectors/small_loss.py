@@ -9,21 +9,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deft.data.batches import Batches
 from deft.data.images import LabeledImages
-from deft.detectors.base import Detector, Workspace
-from deft.detectors.collect import Collector
-from deft.detectors.detection import Detection, Verdicts, new_detection
+from deft.detectors.base import Detector, run_info
+from deft.detectors.collector import Collector
 from deft.detectors.inputs import Inputs, Reading, open_inputs
-from deft.detectors.run_info import Stopwatch
 from deft.encoders.base import DualEncoder
 from deft.errors import SettingsError
-from deft.fit import Method, fit
 from deft.losses import cross_entropy, masked_mean
-from deft.optimization import Optimization
-from deft.precision import autocast, resolve_precision
 from deft.prompts.templates import class_features
+from deft.runs.detection import Detection, Verdicts, new_detection
+from deft.runs.provenance import Stopwatch
 from deft.selection import estimate_noise_rate, small_loss_mask
+from deft.training.batches import Batches
+from deft.training.loop import Method, fit
+from deft.training.optimization import Optimization
+from deft.training.precision import autocast, resolve_precision
+from deft.training.workspace import Workspace
 from deft.tuning import VPT, Attachment, Tuning
 
 
@@ -162,7 +163,7 @@ class SmallLoss(Detector):
             verdicts,
             read_errors=inputs.read_errors,
             settings=self.settings(),
-            info={**watch.judged(images, self.encoder), "noise_rate_used": used},
+            info={**run_info(watch, images, self.encoder), "noise_rate_used": used},
         )
 
     def _head(self, images: LabeledImages) -> nn.Linear:

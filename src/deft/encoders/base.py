@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from deft.data.spec import ImageSpec
+from deft.data.image_spec import ImageSpec
 from deft.encoders.text import TextTower
 
 

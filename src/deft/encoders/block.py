@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers.activations import QuickGELUActivation
 
-from deft.encoders.narrow import NarrowCopies
+from deft.encoders.cast_cache import NarrowCopies
 
 QUICK = 1.702  # of the quick GELU
 SCORES_PER_TOKEN = 4  # times the width: as much as the MLP holds

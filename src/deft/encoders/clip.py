@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from deft.data.spec import ImageSpec
+from deft.data.image_spec import ImageSpec
 from deft.encoders.base import DualEncoder
 from deft.encoders.block import as_blocks, class_token
 from deft.encoders.text import CausalTextTower

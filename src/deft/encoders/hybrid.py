@@ -19,11 +19,11 @@ from transformers import (
 )
 from transformers.models.clip.modeling_clip import CLIPEncoderLayer
 
-from deft.data.spec import RGB, ImageSpec
+from deft.data.image_spec import RGB, ImageSpec
 from deft.encoders.base import DualEncoder
 from deft.encoders.block import Block, class_token
+from deft.encoders.efficientnet_lite import TRUNK_CHANNELS, TRUNK_STRIDE, Trunk
 from deft.encoders.text import CausalTextTower
-from deft.encoders.trunk import TRUNK_CHANNELS, TRUNK_STRIDE, Trunk
 from deft.errors import ModelError
 
 MODEL_TYPE = "deft-hybrid"

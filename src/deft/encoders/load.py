@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from deft.data.spec import ImageSpec
+from deft.data.image_spec import ImageSpec
 from deft.encoders.base import DualEncoder
 from deft.encoders.hub import model_type, preprocessor_settings, quiet, unreachable
 from deft.errors import ModelError, SettingsError

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from deft.data.spec import RGB, ImageSpec
+from deft.data.image_spec import RGB, ImageSpec
 from deft.encoders.hub import preprocessor_settings, quiet
 from deft.errors import ModelError
 

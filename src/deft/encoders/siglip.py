@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deft.data.spec import ImageSpec
+from deft.data.image_spec import ImageSpec
 from deft.encoders.base import DualEncoder
 from deft.encoders.block import as_blocks
 from deft.encoders.siglip_text import BidirectionalTextTower

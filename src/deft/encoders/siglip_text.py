@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from deft.encoders.plan import PromptPlan
+from deft.encoders.prompt_plan import PromptPlan
 from deft.encoders.text import TextTower
 
 

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deft.encoders.block import feed_forward
-from deft.encoders.narrow import NarrowCopies
-from deft.encoders.plan import PromptPlan, Slots, split_name
+from deft.encoders.cast_cache import NarrowCopies
+from deft.encoders.prompt_plan import PromptPlan, Slots, split_name
 from deft.errors import ModelError
 
 NamePosition = Literal["end", "middle", "front"]

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deft.data.spec import ImageSpec
+from deft.data.image_spec import ImageSpec
 from deft.encoders.hub import model_type, quiet, unreachable
 from deft.encoders.load import choose_device
 from deft.encoders.preprocessor import read_spec, spec_settings

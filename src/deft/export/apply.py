@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from deft.data.contents import content_id
+from deft.data.image_bytes import content_id
 from deft.data.images import LabeledImages
-from deft.data.label_tables import write_label_table
+from deft.data.table_writer import write_label_table
 from deft.errors import DataError
 from deft.export.patch import Change, Patch
 from deft.files import replace_file

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from deft.data.folders import SPLITS
 from deft.data.images import LabeledImages
-from deft.data.label_tables import write_columns
+from deft.data.table_writer import write_columns
+from deft.export.image_files import Link, place_images
 from deft.export.media import needed_ending
 from deft.export.names import distinct, folder_names, image_name
-from deft.export.place import Link, place_images
 from deft.export.plan import Plan, Written, write_left_out
 from deft.progress import Progress
 

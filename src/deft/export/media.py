@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from deft.data.contents import image_ending
 from deft.data.folders import IMAGE_ENDINGS
+from deft.data.image_bytes import image_ending
 from deft.data.images import LabeledImages
-from deft.data.label_tables import image_paths
 from deft.data.readers import FileReader, ImageError
+from deft.data.table_writer import image_paths
 from deft.errors import DataError
+from deft.export.image_files import place_images
 from deft.export.names import distinct, image_name
-from deft.export.place import place_images
 from deft.export.plan import Plan
 from deft.progress import Progress
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from deft.data.contents import content_id
+from deft.data.image_bytes import content_id
 from deft.errors import DataError
 from deft.export.plan import Plan, Written
 from deft.files import replace_file

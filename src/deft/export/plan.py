@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 
 from deft.data.images import NO_LABEL, LabeledImages
-from deft.decisions import FILE, SET_ASIDE, Decisions, first_labels
-from deft.detectors.detection import Detection
-from deft.detectors.saved_run import open_run
 from deft.errors import DataError
-from deft.export.outcomes import Fix, Outcome, Use, decide, final_classes, given_names
+from deft.runs.decisions import FILE, SET_ASIDE, Decisions, first_labels
+from deft.runs.detection import Detection
+from deft.runs.folder import open_run
+from deft.runs.outcomes import Fix, Outcome, Use, decide, final_classes, given_names
 
 UNREADABLE = "unreadable"
 LEFT_OUT = "left_out.csv"

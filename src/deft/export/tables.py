@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from deft.data.hf_export import save_dataset
-from deft.data.label_tables import write_label_table
+from deft.data.dataset_writer import save_dataset
+from deft.data.table_writer import write_label_table
 from deft.export.plan import Plan, Written, write_left_out
 from deft.progress import Progress
 

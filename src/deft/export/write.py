@@ -8,13 +8,13 @@ from typing import Literal, get_args
 
 from deft.errors import SettingsError
 from deft.export.fiftyone import write_fiftyone
+from deft.export.image_files import Link, check_link
 from deft.export.imagefolder import write_imagefolder
 from deft.export.labelstudio import write_labelstudio
+from deft.export.output_folder import check_target, new_folder
 from deft.export.patch import write_patch
-from deft.export.place import Link, check_link
 from deft.export.plan import Plan, Written
 from deft.export.tables import write_dataset, write_issues, write_table
-from deft.export.target import check_target, new_folder
 from deft.progress import Progress, Silent
 
 Format = Literal["imagefolder", "csv", "parquet", "hf", "cleanlab", "fiftyone", "labelstudio", "patch"]

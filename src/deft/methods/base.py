@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 from deft.classifiers.base import Classifier
-from deft.data.batches import View
 from deft.errors import SettingsError
-from deft.fit import Method
+from deft.training.batches import View
+from deft.training.loop import Method
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from deft.data.batches import Batches
 from deft.errors import SettingsError
-from deft.fit import Method
 from deft.losses import cross_entropy, masked_mean
 from deft.methods.base import LearningMethod, Setting
-from deft.methods.scores import score_losses
+from deft.methods.parts.score_pass import score_losses
 from deft.selection import estimate_noise_rate
+from deft.training.batches import Batches
+from deft.training.loop import Method
 
 
 @dataclass(frozen=True)

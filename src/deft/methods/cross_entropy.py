@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from deft.fit import Method
 from deft.losses import cross_entropy
 from deft.methods.base import LearningMethod, Setting
-from deft.methods.per_sample import PerSampleTraining
+from deft.methods.parts.per_sample import PerSampleTraining
+from deft.training.loop import Method
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from typing import ClassVar
 from torch import Tensor
 
 from deft.classifiers.base import Classifier
-from deft.data.batches import Batches
 from deft.errors import SettingsError
-from deft.fit import Method
 from deft.losses import agreement_penalty, cross_entropy
 from deft.methods.base import LearningMethod, Setting
-from deft.methods.memory import RunningMeans
+from deft.methods.parts.memory import RunningMeans
+from deft.training.batches import Batches
+from deft.training.loop import Method
 
 PROBABILITY_CLIP = 1e-4
 

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from deft.classifiers.base import Classifier
-from deft.data.batches import Batches
 from deft.errors import SettingsError
-from deft.fit import Method
 from deft.losses import cross_entropy, generalized_cross_entropy, masked_mean
 from deft.methods.base import LearningMethod, Setting
-from deft.methods.per_sample import PerSampleTraining
-from deft.methods.scores import score_pass
+from deft.methods.parts.per_sample import PerSampleTraining
+from deft.methods.parts.score_pass import score_pass
+from deft.training.batches import Batches
+from deft.training.loop import Method
 
 CITATION = (
     "Z. Zhang, M. R. Sabuncu: Generalized Cross Entropy Loss for Training Deep Neural Networks with Noisy "

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from deft.classifiers.base import Classifier
-from deft.data.batches import Batch, Batches
 from deft.errors import SettingsError
-from deft.fit import Method
 from deft.losses import cross_entropy
 from deft.methods.base import LearningMethod, Setting
-from deft.methods.scores import score_losses
+from deft.methods.parts.score_pass import score_losses
 from deft.selection import two_component_posterior, unit_range
+from deft.training.batches import Batch, Batches
+from deft.training.loop import Method
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deft.data.batches import Batches, View
 from deft.errors import SettingsError
-from deft.fit import Method
 from deft.methods.base import LearningMethod, Setting
-from deft.methods.mixmatch import guess, mixmatch_loss, refine
-from deft.methods.ramps import linear_ramp
-from deft.methods.scores import score_losses
-from deft.methods.two_networks import TwoNetworks, paired, plain_epoch
+from deft.methods.parts.mixmatch import guess, mixmatch_loss, refine
+from deft.methods.parts.ramps import linear_ramp
+from deft.methods.parts.score_pass import score_losses
+from deft.methods.parts.two_networks import TwoNetworks, paired, plain_epoch
 from deft.selection import two_component_posterior
+from deft.training.batches import Batches, View
+from deft.training.loop import Method
 
 
 @dataclass(frozen=True)

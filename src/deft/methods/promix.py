@@ -12,18 +12,18 @@ import torch
 from torch import Tensor, nn
 
 from deft.classifiers.linear import seeded_linear
-from deft.data.batches import Batch, Batches, View
 from deft.errors import SettingsError
-from deft.fit import Method
 from deft.losses import cross_entropy, negative_entropy, soft_cross_entropy
 from deft.methods.base import LearningMethod, Setting
-from deft.methods.guesses import one_hot, sharpen, shift_by_prior
-from deft.methods.mixing import fmix, mixup
-from deft.methods.ramps import linear_ramp
-from deft.methods.scores import score_losses
-from deft.methods.two_networks import TwoNetworks
-from deft.processes import Processes
+from deft.methods.parts.mixing import fmix, mixup
+from deft.methods.parts.pseudo_labels import one_hot, sharpen, shift_by_prior
+from deft.methods.parts.ramps import linear_ramp
+from deft.methods.parts.score_pass import score_losses
+from deft.methods.parts.two_networks import TwoNetworks
 from deft.selection import class_quota_mask
+from deft.training.batches import Batch, Batches, View
+from deft.training.loop import Method
+from deft.training.processes import Processes
 
 CHOSEN, OTHER = 0, 1  # the two parts of a batch, each with a class prior of its own
 MOST_CHOSEN = 0.9  # share of a batch up to which agreement adds samples

@@ -11,15 +11,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from deft.classifiers.base import Classifier
-from deft.data.batches import Batches
 from deft.errors import SettingsError
-from deft.fit import Method
 from deft.losses import soft_cross_entropy
 from deft.methods.base import LearningMethod, Setting
-from deft.methods.memory import RunningMeans
-from deft.methods.prototypes import centred, class_means, nearness
-from deft.methods.scores import score_pass
+from deft.methods.parts.memory import RunningMeans
+from deft.methods.parts.prototypes import centred, class_means, nearness
+from deft.methods.parts.score_pass import score_pass
 from deft.selection import two_component_posterior
+from deft.training.batches import Batches
+from deft.training.loop import Method
 
 
 @dataclass(frozen=True)

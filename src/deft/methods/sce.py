@@ -7,10 +7,10 @@ from functools import partial
 from typing import ClassVar
 
 from deft.errors import SettingsError
-from deft.fit import Method
 from deft.losses import symmetric_cross_entropy
 from deft.methods.base import LearningMethod, Setting
-from deft.methods.per_sample import PerSampleTraining
+from deft.methods.parts.per_sample import PerSampleTraining
+from deft.training.loop import Method
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from deft.classifiers.base import Classifier
-from deft.data.batches import Batches
 from deft.errors import SettingsError
-from deft.fit import Method
 from deft.losses import cross_entropy, generalized_cross_entropy
 from deft.methods.base import LearningMethod, Setting
-from deft.methods.scores import score_losses
+from deft.methods.parts.score_pass import score_losses
 from deft.selection import class_quota_mask, two_component_posterior
+from deft.training.batches import Batches
+from deft.training.loop import Method
 
 DRAW = 41  # tells this draw's generator from the others of an epoch
 

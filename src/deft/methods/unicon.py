@@ -11,16 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from deft.classifiers.linear import seeded_linear
-from deft.data.batches import Batches, View
 from deft.errors import SettingsError
-from deft.fit import Method
 from deft.losses import jensen_shannon, nt_xent
 from deft.methods.base import LearningMethod, Setting
-from deft.methods.mixmatch import guess, mixmatch_loss, refine
-from deft.methods.ramps import linear_ramp
-from deft.methods.scores import score_pass
-from deft.methods.two_networks import TwoNetworks, paired, plain_epoch
+from deft.methods.parts.mixmatch import guess, mixmatch_loss, refine
+from deft.methods.parts.ramps import linear_ramp
+from deft.methods.parts.score_pass import score_pass
+from deft.methods.parts.two_networks import TwoNetworks, paired, plain_epoch
 from deft.selection import class_quota_mask
+from deft.training.batches import Batches, View
+from deft.training.loop import Method
 
 PROJECTED = 128  # width of the vectors that are contrasted
 CERTAIN = 0.5  # divergence below which a label is believed as it is

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from deft.classifiers.base import Classifier
-from deft.data.batches import Batches
 from deft.errors import SettingsError
-from deft.fit import Method
 from deft.losses import cross_entropy
 from deft.methods.base import LearningMethod, Setting
+from deft.training.batches import Batches
+from deft.training.loop import Method
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deft.data.images import LabeledImages
-from deft.data.shown import shown
-from deft.detectors.detection import Detection
+from deft.data.printable import shown
 from deft.errors import DataError, SettingsError
 from deft.files import replace_file
 from deft.metrics import score_detection
@@ -21,6 +20,7 @@ from deft.report.names import check_names
 from deft.report.page import Fact, Page, Plot, Table
 from deft.report.render import render
 from deft.report.words import count, percent
+from deft.runs.detection import Detection
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from deft.data.shown import isolated, shown
-from deft.detectors.detection import Detection
+from deft.data.printable import isolated, shown
 from deft.report.page import Cell, HeatMap, Table
 from deft.report.words import count, percent, plural, short
+from deft.runs.detection import Detection
 
 LARGEST_MAP = 20  # classes; more would be too small to read
 CLASS_ROWS = 400  # of the table per class

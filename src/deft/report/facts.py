@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from deft.data.images import LabeledImages
-from deft.data.shown import shown
+from deft.data.printable import shown
 from deft.data.thumbnails import image_size
-from deft.detectors.detection import Detection
 from deft.metrics import DetectionScores
 from deft.report.page import Fact, Table
 from deft.report.words import count, percent, plural
+from deft.runs.detection import Detection
 
 SIZED = 500  # images whose size is looked up
 ERRORS = 200  # rows of the table

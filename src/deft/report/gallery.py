@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from deft.data.images import LabeledImages
-from deft.data.shown import shown
+from deft.data.printable import shown
 from deft.data.thumbnails import thumbnail
-from deft.detectors.detection import Detection
 from deft.errors import DataError
 from deft.progress import Progress
 from deft.report.page import Bar, Card, Gallery, Group
 from deft.report.words import score
+from deft.runs.detection import Detection
 
 BARS = 3
 SIDES = (144, 96)  # pixels: the smaller where the larger would make the page too heavy

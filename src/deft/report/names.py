@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from deft.data.shown import shown
-from deft.detectors.detection import Detection
+from deft.data.printable import shown
 from deft.report.page import NameNote
 from deft.report.words import count, percent, plural
+from deft.runs.detection import Detection
 
 MOST = 30  # notes of a kind
 FEW = 6  # names of a series

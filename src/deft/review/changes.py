@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from deft.detectors.detection import Detection
+from deft.runs.detection import Detection
 
 
 @dataclass(frozen=True)

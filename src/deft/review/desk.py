@@ -11,11 +11,11 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from deft.decisions import Decision, Decisions, Entry, Status, now, standing
-from deft.detectors.detection import Detection
 from deft.errors import DataError, SettingsError
 from deft.review.changes import Changes
 from deft.review.query import Query
+from deft.runs.decisions import Decision, Decisions, Entry, Status, now, standing
+from deft.runs.detection import Detection
 
 Action = Literal["keep", "suggest", "label", "none_of_these", "bad_image", "skip"]
 

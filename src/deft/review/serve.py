@@ -10,14 +10,14 @@ from pathlib import Path
 import uvicorn
 
 from deft.data.images import LabeledImages
-from deft.decisions import Decisions
-from deft.detectors.detection import Detection
 from deft.errors import SettingsError
 from deft.review.access import Access
 from deft.review.desk import Desk
-from deft.review.next_run import load_before
 from deft.review.pictures import Pictures
 from deft.review.server import create_app
+from deft.runs.decisions import Decisions
+from deft.runs.detection import Detection
+from deft.runs.reviewed import load_before
 
 HOST = "127.0.0.1"  # never another: the page is for who sits at this machine
 GRACE_SECONDS = 2

@@ -7,10 +7,7 @@ from collections.abc import Mapping
 from deft.errors import SettingsError
 from deft.tuning.adapter import Adapter
 from deft.tuning.base import Attachment, Tuning
-from deft.tuning.bias import Bias
-from deft.tuning.frozen import Frozen
-from deft.tuning.full import Full
-from deft.tuning.layers import Layers
+from deft.tuning.fine_tuning import Bias, Frozen, Full, Layers
 from deft.tuning.lora import LoRA
 from deft.tuning.vpt import VPT
 

@@ -10,7 +10,7 @@ from torch import nn
 from deft.encoders.tunable import Tunable
 from deft.errors import SettingsError
 from deft.tuning.base import Attachment, Tuning
-from deft.tuning.own_weights import layers_of
+from deft.tuning.fine_tuning import layers_of
 
 QUERIES_AND_VALUES = ("q_proj", "v_proj", "query", "value")
 """What transformers calls these projections, by family."""

@@ -1,0 +1,214 @@
+"""`adapt`: the second phase, a classifier from any backbone on the labels that are believed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deft.adaptation.backbones import Backbone, kind_of, load_backbone, open_backbone
+from deft.adaptation.model import AdaptedModel
+from deft.adaptation.predictors import Head
+from deft.adaptation.presets import preset
+from deft.adaptation.samples import Samples, open_samples
+from deft.adaptation.training_set import Kept, all_of
+from deft.adaptation.validation import Validation, Watched
+from deft.classifiers.base import Classifier
+from deft.data.images import LabeledImages
+from deft.encoders.base import DualEncoder
+from deft.encoders.vision import VisionModel
+from deft.errors import SettingsError
+from deft.methods.base import LearningMethod, Setting
+from deft.methods.cross_entropy import CE
+from deft.methods.weighted import WeightedCE
+from deft.runs.provenance import Stopwatch
+from deft.training.loop import Method, fit
+from deft.training.optimization import Optimization
+from deft.training.workspace import Workspace
+from deft.tuning import Full, Tuning
+
+
+def adapt(
+    backbone: str | Path | VisionModel | DualEncoder,
+    images: LabeledImages | Kept,
+    *,
+    method: LearningMethod | None = None,
+    tuning: Tuning | None = None,
+    head: Head = "random",
+    epochs: int = 10,
+    optimization: Optimization | None = None,
+    validation: Validation | float | LabeledImages | None = None,
+    noise_rate: float | None = None,
+    batch_size: int = 64,
+    seed: int = 0,
+    workspace: Workspace | None = None,
+) -> AdaptedModel:
+    """Train an image classifier: original weights, a new head, and a way to learn from labels that may be wrong.
+
+    With cross-entropy on the kept part of a detection it is the second phase of DeFT (Wei et al., NeurIPS 2024,
+    Algorithm 1, lines 12 to 15).
+
+    Args:
+        backbone: Id or folder of any image classification model of the Hugging Face hub, "tiny", or a model from
+            `load_vision_model` or `load_encoder`.
+        images: What to learn from: images, or what `use` made of a detection.
+        method: How to learn; cross-entropy if not given.
+        tuning: What of the backbone learns; all of it if not given.
+        head: "random"; for a vision-language model also "text", a linear head that starts as the zero-shot
+            classifier, or "prompts", learned prompts as the classifier.
+        epochs: How often each image is seen.
+        optimization: How the losses are minimised; the authors' settings for the backbone if not given.
+        validation: A share of the images to hold back, or images of their own; None watches nothing. `Validation`
+            says whether the best weights are kept instead of the last.
+        noise_rate: Share of wrong labels, for a method that asks for it.
+        batch_size: Images per step.
+        seed: Draws heads, order, views and the validation split.
+        workspace: Where and how to run; with a folder, every epoch leaves a checkpoint there.
+
+    Returns:
+        The trained classifier.
+
+    Raises:
+        DataError: Nothing is left to learn from, or fewer than two classes.
+        ModelError: The backbone can't be loaded, or the tuning doesn't fit it.
+        SettingsError: Settings that don't go together.
+
+    Example:
+        >>> model = deft.adapt("facebook/convnext-tiny-224", deft.use(found, images))  # doctest: +SKIP
+        >>> model.save("model/")  # doctest: +SKIP
+    """
+    kept = images if isinstance(images, Kept) else all_of(images)
+    watch, space = Stopwatch(), workspace or Workspace()
+    learns = tuning if tuning is not None else Full()
+    loaded = load_backbone(backbone, head) if isinstance(backbone, str | Path) else backbone
+    plan = _Plan(
+        method=_weighted(method, kept),
+        tuning=learns,
+        head=head,
+        epochs=epochs,
+        optimization=optimization or preset(kind_of(loaded), learns),
+        validation=validation if isinstance(validation, Validation | None) else Validation(validation),
+        noise_rate=noise_rate,
+        batch_size=batch_size,
+        seed=seed,
+    )
+    opened = open_backbone(loaded, learns, kept.images.classes, head)
+    for remark in opened.remarks:
+        space.progress.note(remark)
+    shared = {"batch_size": batch_size, "seed": seed}
+    with open_samples(opened, kept.images, plan.method, plan.validation, space, **shared) as samples:
+        trained, story = _train(opened, kept, plan, samples, space)
+    story["info"] = watch.info(kept.images, str(opened.device))
+    return AdaptedModel(opened.predictor(trained, seed), kept.images.classes, story)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What was asked for, besides backbone and images."""
+
+    method: LearningMethod
+    tuning: Tuning
+    head: Head
+    epochs: int
+    optimization: Optimization
+    validation: Validation | None
+    noise_rate: float | None
+    batch_size: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1:
+            raise SettingsError(f"Training takes at least one epoch, not {self.epochs}.")
+        if self.batch_size < 1:
+            raise SettingsError(f"The batch size must be at least 1, not {self.batch_size}.")
+
+    def settings(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {
+            "method": self.method.settings(),
+            "tuning": self.tuning.settings(),
+            "head": self.head,
+            "epochs": self.epochs,
+            "optimization": asdict(self.optimization),
+            "noise_rate": self.noise_rate,
+            "batch_size": self.batch_size,
+            "seed": self.seed,
+        }
+
+
+def _weighted(method: LearningMethod | None, kept: Kept) -> LearningMethod:
+    """The method; with weights it is cross-entropy that heeds them."""
+    if kept.weights is None:
+        return method or CE()
+    if method not in (None, CE()):
+        raise SettingsError(
+            f"Weights of the labels go with cross-entropy, not with {type(method).__name__}, which has its own way to "
+            "doubt them. Drop or relabel what was found wrong instead."
+        )
+    return WeightedCE(kept.weights)
+
+
+def _train(
+    backbone: Backbone, kept: Kept, plan: _Plan, samples: Samples, space: Workspace
+) -> tuple[Classifier, dict[str, Any]]:
+    """Train; the network to keep, and what is told of it."""
+    method, networks = _build(backbone, kept.images, plan, samples)
+    watched = Watched(
+        method,
+        networks[0],
+        samples.validation,
+        epochs=plan.epochs,
+        keep_best=plan.validation is not None and plan.validation.keep == "best",
+        progress=space.progress,
+    )
+    belongs = {**plan.settings(), "backbone": backbone.name, "validation": samples.description}
+    fit(
+        watched,
+        samples.train,
+        epochs=plan.epochs,
+        optimization=plan.optimization,
+        checkpoint=space.checkpoint(belongs, kept.images, backbone.module),
+        progress=space.progress,
+        seed=plan.seed,
+    )
+    watched.finish()
+    story = {
+        "backbone": backbone.name,
+        "data": _data(kept, samples),
+        **plan.settings(),
+        "citation": plan.method.citation,
+        "networks": len(networks),
+        "validation": watched.report(),
+    }
+    return networks[0], story
+
+
+def _build(backbone: Backbone, images: LabeledImages, plan: _Plan, samples: Samples) -> tuple[Method, list[Classifier]]:
+    """The method, and its networks in their order."""
+    setting = Setting(
+        network=lambda seed: backbone.network(seed, backbone.entry),
+        labels=images.labels,
+        rows=samples.train.rows,
+        classes=len(images.classes),
+        epochs=plan.epochs,
+        seed=plan.seed,
+        device=backbone.device,
+        noise_rate=plan.noise_rate,
+    )
+    method = plan.method.build(setting)
+    return method, [part for part in method.modules() if isinstance(part, Classifier)]
+
+
+def _data(kept: Kept, samples: Samples) -> dict[str, Any]:
+    """What a card says of the images."""
+    seen = np.unique(kept.images.labels[samples.train.rows])
+    missing = [name for number, name in enumerate(kept.images.classes) if number not in seen]
+    held_back = {} if samples.validation is None else {"held back for validation": len(samples.validation.rows)}
+    return {
+        "counts": {**kept.counts, "trained on": len(samples.train.rows), **held_back},
+        "fix": kept.fix,
+        "detection": dict(kept.detection),
+        "classes_without_images": missing,
+    }

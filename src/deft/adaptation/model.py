@@ -1,0 +1,217 @@
+"""`AdaptedModel`: a trained classifier with its classes and its story.
+
+Shapes: N images, K classes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from deft.adaptation.model_card import model_card
+from deft.adaptation.predictors import Predictor, load_predictor
+from deft.data.images import LabeledImages
+from deft.errors import DataError
+from deft.files import replace_file
+from deft.metrics import accuracy
+from deft.progress import Progress, Silent
+from deft.training.batches import Batches, PixelLoader
+from deft.training.pixel_store import PixelStore
+
+CARD, STORY = "README.md", "training.json"
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How well a model names images whose labels are known.
+
+    Args:
+        accuracy: Share of the images that are named right.
+        images: How many were looked at.
+        per_class: One row per class: `class`, `images`, `recall`, `precision`; NaN where there is nothing to divide by.
+        confusion: Images by label (rows) and prediction (columns).
+        unreadable: How many could not be read, or have no label.
+    """
+
+    accuracy: float
+    images: int
+    per_class: pd.DataFrame
+    confusion: pd.DataFrame
+    unreadable: int = 0
+
+    def summary(self) -> dict[str, Any]:
+        """The same as plain JSON values; NaN becomes None."""
+        rows = self.per_class.astype(object).where(self.per_class.notna(), None)
+        return {
+            "accuracy": self.accuracy,
+            "images": self.images,
+            "unreadable": self.unreadable,
+            "per_class": rows.to_dict("records"),
+            "classes": list(self.confusion.columns),
+            "confusion": self.confusion.to_numpy().tolist(),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class AdaptedModel:
+    """A trained classifier.
+
+    Args:
+        predictor: Answers, and knows how it is stored.
+        classes: Names of its K classes.
+        story: What it was trained on and how: data, counts, method, seed, scores, versions.
+
+    Example:
+        >>> model = deft.adapt("tiny", images.keep(found.is_clean))  # doctest: +SKIP
+        >>> model.predict(new_images).head()  # doctest: +SKIP
+    """
+
+    predictor: Predictor
+    classes: tuple[str, ...]
+    story: Mapping[str, Any] = field(default_factory=dict)
+
+    def predict(
+        self, images: LabeledImages, *, top: int = 5, workers: int | None = None, progress: Progress | None = None
+    ) -> pd.DataFrame:
+        """Name images, whether or not they have labels.
+
+        Args:
+            images: N of them, such as `find_images` or `load_images` gives.
+            top: How many classes are listed for each.
+            workers: Processes that decode images; None takes one per core.
+            progress: Told how far it is.
+
+        Returns:
+            One row per image, in order: `sample_id`, `file_name`, `predicted_label`, `predicted_label_id`,
+            `predicted_prob`, `topk_labels`, `topk_probs`, `read_error`.
+
+        Raises:
+            DataError: No image can be read.
+        """
+        told = progress or Silent()
+        count = min(max(top, 1), len(self.classes))
+        best = np.full((len(images), count), -1, np.int64)
+        probs = np.full((len(images), count), np.nan)
+        # Whatever label an image has, or none: only its pixels are looked at.
+        bare = images.relabel(np.zeros(len(images), np.int64), images.classes or ("unlabelled",))
+        spec, device = self.predictor.spec, self.predictor.device
+        with PixelStore.build(bare, spec, None, workers=workers, progress=told) as store:
+            errors = store.errors
+            rows = np.array([row for row in range(len(images)) if row not in errors], np.int64)
+            loader = PixelLoader(store, spec, device)
+            batches = Batches(loader, bare.labels, rows, batch_size=BATCH, seed=0, device=device)
+            with torch.no_grad():
+                for batch in told.track(batches.ordered(), "Predicting", total=len(batches)):
+                    likely = self.predictor.scores(batch.inputs).float().softmax(dim=1).topk(count, dim=1)
+                    index = batch.index.cpu().numpy()
+                    best[index], probs[index] = likely.indices.cpu().numpy(), likely.values.cpu().numpy()
+        return self._table(images, best, probs, errors)
+
+    def evaluate(
+        self, images: LabeledImages, *, workers: int | None = None, progress: Progress | None = None
+    ) -> Evaluation:
+        """Compare with labels that are known to be right.
+
+        Args:
+            images: Labelled images; classes are matched by name.
+            workers: Processes that decode images; None takes one per core.
+            progress: Told how far it is.
+
+        Raises:
+            DataError: The model doesn't know a class of the images, or none of them can be used.
+        """
+        truth = self._translate(images)
+        table = self.predict(images, top=1, workers=workers, progress=progress)
+        predicted = table["predicted_label_id"].to_numpy(np.int64)
+        known = (truth >= 0) & (predicted >= 0)
+        if not known.any():
+            raise DataError("None of the images has both a label and pixels that can be read; nothing to compare.")
+        size = len(self.classes)
+        cells = np.bincount(truth[known] * size + predicted[known], minlength=size * size).reshape(size, size)
+        names = list(self.classes)
+        hits, given, said = cells.diagonal(), cells.sum(axis=1), cells.sum(axis=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            per_class = pd.DataFrame(
+                {"class": names, "images": given, "recall": hits / given, "precision": hits / said}
+            )
+        return Evaluation(
+            accuracy=accuracy(predicted[known], truth[known]),
+            images=int(known.sum()),
+            per_class=per_class,
+            confusion=pd.DataFrame(cells, index=pd.Index(names, name="label"), columns=names),
+            unreadable=int((~known).sum()),
+        )
+
+    def save(self, folder: str | Path) -> None:
+        """Write weights, configuration and a model card into a folder.
+
+        Models on backbones of the hub can be loaded by `transformers.pipeline("image-classification", folder)`.
+
+        Args:
+            folder: Created if need be.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.predictor.save(folder, self.classes)
+        with replace_file(folder / STORY) as temporary:
+            temporary.write_text(json.dumps(self.story, indent=2, ensure_ascii=False), encoding="utf-8")
+        card = model_card(self.story, self.classes, in_pipelines=self.predictor.runs_in_pipelines)
+        with replace_file(folder / CARD) as temporary:
+            temporary.write_text(card, encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: str | Path, *, device: str = "auto") -> AdaptedModel:
+        """Read what `save` wrote, or any image classifier in the form of the hub.
+
+        Args:
+            folder: The model.
+            device: Where to load it.
+
+        Raises:
+            ModelError: The folder holds no classifier.
+        """
+        folder = Path(folder)
+        predictor, classes = load_predictor(folder, device=device)
+        path = folder / STORY
+        story = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return cls(predictor, classes, story)
+
+    def _translate(self, images: LabeledImages) -> np.ndarray:
+        """Labels counted in the model's classes, (N,)."""
+        place = {name: number for number, name in enumerate(self.classes)}
+        used = [images.classes[number] for number in np.unique(images.labels[images.labels >= 0])]
+        unknown = [name for name in used if name not in place]
+        if unknown:
+            raise DataError(
+                f"The model doesn't know the class {unknown[0]!r} ({len(unknown)} unknown in all). "
+                f"It knows: {', '.join(self.classes[:20])}."
+            )
+        index = np.array([*(place.get(name, -1) for name in images.classes), -1], np.int64)
+        translated: np.ndarray = index[images.labels]
+        return translated
+
+    def _table(
+        self, images: LabeledImages, best: np.ndarray, probs: np.ndarray, errors: Mapping[int, str]
+    ) -> pd.DataFrame:
+        readable = best[:, 0] >= 0
+        names = [[self.classes[k] for k in row] if row[0] >= 0 else [] for row in best.tolist()]
+        return pd.DataFrame(
+            {
+                "sample_id": images.sample_id,
+                "file_name": images.file_name,
+                "predicted_label": [row[0] if row else None for row in names],
+                "predicted_label_id": best[:, 0],
+                "predicted_prob": probs[:, 0],
+                "topk_labels": names,
+                "topk_probs": [row if ok else [] for row, ok in zip(probs.tolist(), readable, strict=True)],
+                "read_error": [errors.get(row) for row in range(len(images))],
+            }
+        )

@@ -1,0 +1,102 @@
+"""What the commands print. Paths and class names come from strangers: no markup, no control characters."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from deft.metrics import DetectionScores
+    from deft.runs.detection import Detection
+
+WORST = 10
+
+
+def printable(text: object) -> str:
+    """Text with control characters, surrogates and the like shown as escapes, on one line."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in str(text))
+
+
+def plain(text: object, style: str = "") -> Text:
+    """Text that rich prints as it is, without reading markup in it."""
+    return Text(printable(text), style=style)
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: int = 1) -> Table:
+    """A table whose cells are printed as they are.
+
+    Args:
+        title: Stands above it.
+        columns: Heads of the columns.
+        rows: One sequence of cells per row.
+        right: First column that holds numbers.
+    """
+    drawn = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for number, name in enumerate(columns):
+        drawn.add_column(name, justify="right" if number >= right else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(plain(cell) for cell in row))
+    return drawn
+
+
+def percent(share: float) -> str:
+    """A share for people; a dash where it is undefined."""
+    return "–" if math.isnan(share) else f"{share:.1%}"
+
+
+def to_json(value: Mapping[str, Any]) -> str:
+    """JSON without NaN (null instead) and in ASCII, so that any name survives any terminal."""
+    return json.dumps(_without_nan(value), indent=2, allow_nan=False)
+
+
+def print_summary(console: Console, found: Detection, scores: DetectionScores | None) -> None:
+    """Counts, estimated noise rate, scores where the truth is known, and the worst labels.
+
+    Args:
+        console: Where to print.
+        found: The verdicts.
+        scores: How good they are, where that is known.
+    """
+    summary = found.summary()
+    low, high = summary["noise_rate_interval"]
+    unreadable = summary["unreadable"]
+    console.print(
+        plain(
+            f"{summary['images']} images in {len(found.classes)} classes: {summary['flagged']} labels flagged as wrong"
+            + (f", {unreadable} images not judged" if unreadable else "")
+        )
+    )
+    rate = summary["estimated_noise_rate"]
+    console.print(plain(f"Estimated share of wrong labels: {percent(rate)} ({percent(low)} to {percent(high)})"))
+    for reason in list(found.read_errors.values())[:3]:  # each names its file
+        console.print(plain(f"Not judged: {reason}"))
+    if scores is not None:
+        console.print(
+            plain(
+                f"Against the known truth ({percent(scores.true_noise_rate)} wrong): precision "
+                f"{percent(scores.precision)}, recall {percent(scores.recall)}, F1 {percent(scores.f1)}, "
+                f"AUROC {scores.auroc:.3f}"
+            )
+        )
+    worst = found.suspects(WORST)
+    if len(worst):
+        columns = ["file_name", "given_label", "predicted_label", "label_score"]
+        rows = [(*row[:3], f"{row[3]:.3g}") for row in worst[columns].itertuples(index=False)]
+        console.print()
+        console.print(table(f"Worst {len(rows)}", ["file", "given", "suggested", "score (low = wrong)"], rows, right=3))
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,79 @@
+"""Gathers what a detector says batch by batch into one verdict per row."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deft.runs.detection import Verdicts
+from deft.training.batches import Batch
+
+TOP = 5  # classes that are kept of each image's prediction, never the whole N x K
+
+
+class Collector:
+    """Per-row results of a scoring pass; rows that never come stay NaN, −1 and False.
+
+    Args:
+        rows: Number of rows N of the data set.
+        classes: Number of classes K.
+    """
+
+    def __init__(self, rows: int, classes: int) -> None:
+        self._top = min(TOP, classes)
+        self._log_odds = np.full(rows, np.nan, np.float32)
+        self._topk = np.full((rows, self._top), -1, np.int64)
+        self._probs = np.full((rows, self._top), np.nan, np.float32)
+        self._threshold = np.full(rows, np.nan, np.float32)
+
+    def add(self, batch: Batch, log_odds: Tensor, logits: Tensor, threshold: Tensor | None = None) -> None:
+        """Take in a batch.
+
+        Args:
+            batch: Whose rows they are.
+            log_odds: That the given label is right, positive for clean, (B,).
+            logits: Class scores, (B, K).
+            threshold: Similarity that the given label's own has to pass, (B,).
+        """
+        rows = batch.index.cpu().numpy()
+        probs, topk = torch.softmax(logits.float(), dim=1).topk(self._top, dim=1)
+        self._log_odds[rows] = log_odds.float().cpu().numpy()
+        self._topk[rows] = topk.cpu().numpy()
+        self._probs[rows] = probs.cpu().numpy()
+        if threshold is not None:
+            self._threshold[rows] = threshold.float().cpu().numpy()
+
+    @property
+    def log_odds(self) -> np.ndarray:
+        """Log-odds that each row's label is right, (N,), NaN where no batch held the row."""
+        return self._log_odds
+
+    def verdicts(self, shift: float = 0.0) -> Verdicts:
+        """One verdict per row.
+
+        Args:
+            shift: Added to all log-odds, for detectors that find their border only once all are known.
+        """
+        odds = self._log_odds + np.float32(shift)
+        with np.errstate(over="ignore"):
+            p_clean = (1 / (1 + np.exp(-odds))).astype(np.float32)
+        return Verdicts(
+            p_clean=p_clean,
+            is_clean=np.nan_to_num(odds, nan=-1.0) > 0,
+            predicted=self._topk[:, 0].copy(),
+            topk=self._topk,
+            topk_probs=self._probs,
+            noise_threshold=None if np.isnan(self._threshold).all() else self._threshold,
+        )
+
+
+def pick(scores: Tensor, classes: Tensor) -> Tensor:
+    """The score of one class per sample, (B,), of scores (B, K) and classes (B,)."""
+    return scores.gather(1, classes.unsqueeze(1)).squeeze(1)
+
+
+def lead(scores: Tensor, classes: Tensor) -> Tensor:
+    """By how much one class's score exceeds the best of all others, (B,), of (B, K) and (B,)."""
+    rivals = scores.scatter(1, classes.unsqueeze(1), float("-inf")).amax(dim=1)
+    return pick(scores, classes) - rivals

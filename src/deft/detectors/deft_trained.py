@@ -1,0 +1,227 @@
+"""A detector that has learned: it judges labels in one pass, and can be saved and loaded."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from deft.data.images import LabeledImages
+from deft.detectors.base import Detector, run_info
+from deft.detectors.deft_training import DualPromptTraining, Recipe
+from deft.detectors.deft_verdicts import judge, observe_transition
+from deft.detectors.inputs import Inputs, Reading, open_inputs
+from deft.encoders.base import DualEncoder
+from deft.encoders.load import load_encoder
+from deft.errors import DataError, ModelError, SettingsError
+from deft.files import replace_file
+from deft.progress import Progress
+from deft.prompts.learned import DualPrompts
+from deft.runs.detection import Detection, Verdicts, new_detection
+from deft.runs.provenance import Stopwatch
+from deft.training.checkpoint import encoder_fingerprint
+from deft.training.workspace import Workspace
+from deft.transition import NoiseTransition
+from deft.tuning import Attachment, Tuning, tuning_from_settings
+
+CONFIG = "detector.json"
+WEIGHTS = "detector.safetensors"
+MATRIX, NUMBERS = "transition.matrix", "transition.numbers"  # beside the weights
+
+
+@dataclass(frozen=True)
+class TrainedDeFT(Detector):
+    """DeFT after its first phase: prompts and tuning that judge labelled images without further training.
+
+    Args:
+        encoder: The vision-language model that it was trained on, untouched.
+        tuning: How the image tower was adapted.
+        classes: The classes that it knows.
+        prompts: Length, position and kind of the learned contexts.
+        recipe: How it learned; says what counts as clean.
+        reading: How inputs are read.
+        weights: The learned weights of prompts and tuning.
+        transition: How true classes turned into the labels that it has learned from, where its verdicts go by that.
+
+    Example:
+        >>> detector = TrainedDeFT.from_pretrained("run/detector")  # doctest: +SKIP
+        >>> detector.detect(load_images("new_photos/")).table  # doctest: +SKIP
+    """
+
+    encoder: DualEncoder
+    tuning: Tuning
+    classes: tuple[str, ...]
+    prompts: Mapping[str, Any]
+    recipe: Recipe
+    reading: Reading
+    weights: Mapping[str, Tensor]
+    transition: NoiseTransition | None = None
+
+    def settings(self) -> dict[str, object]:
+        return {
+            "detector": "deft",
+            "model": self.encoder.name,
+            "tuning": self.tuning.settings(),
+            "prompts": dict(self.prompts),
+            "recipe": vars(self.recipe).copy(),
+            "reading": vars(self.reading).copy(),
+        }
+
+    def detect(self, images: LabeledImages, *, workspace: Workspace | None = None) -> Detection:
+        """Judge the labels of images, old or new, in one pass without training.
+
+        Raises:
+            DataError: The images have a class that the detector doesn't know.
+        """
+        space, watch = workspace or Workspace(), Stopwatch()
+        known = self._translate(images)
+        with open_inputs(self.encoder, self.tuning, known, space, self.reading) as inputs:
+            verdicts = self.judge(inputs, len(known), space.progress)
+        found = new_detection(
+            known,
+            verdicts,
+            read_errors=inputs.read_errors,
+            settings=self.settings(),
+            info=run_info(watch, images, self.encoder),
+        )
+        return found
+
+    def judge(self, inputs: Inputs, rows: int, progress: Progress) -> Verdicts:
+        """Verdicts on open inputs, (rows,): evaluation mode, no augmentation, final weights."""
+        with self._method(inputs) as method:
+            return judge(method, inputs, rows, self.recipe, self.reading, progress, self.transition)
+
+    def observed(self, inputs: Inputs, progress: Progress) -> TrainedDeFT:
+        """The same detector, with the noise transition of open inputs if its verdicts go by one."""
+        if self.recipe.verdict != "posterior":
+            return self
+        with self._method(inputs) as method:
+            return replace(self, transition=observe_transition(method, inputs, self.reading, progress))
+
+    @contextlib.contextmanager
+    def _method(self, inputs: Inputs) -> Iterator[DualPromptTraining]:
+        with self.tuning.attach(self.encoder, seed=self.reading.seed) as attachment:
+            method = build_method(self.encoder, inputs, self.classes, self.prompts, attachment, self.recipe)
+            method.load_state_dict(dict(self.weights))
+            yield method
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write settings (JSON) and learned weights (safetensors) into a folder; the encoder is kept by name.
+
+        Args:
+            folder: Created if need be.
+        """
+        folder = Path(folder)
+        config = {
+            "model_type": "deft-detector",
+            **self.settings(),
+            "classes": list(self.classes),
+            "encoder_fingerprint": encoder_fingerprint(self.encoder),
+        }
+        with replace_file(folder / WEIGHTS) as temporary:
+            save_file(_tensors(self.weights, self.transition), temporary)
+        with replace_file(folder / CONFIG) as temporary:
+            temporary.write_text(json.dumps(config, indent=2, ensure_ascii=False), encoding="utf-8")
+
+    @classmethod
+    def from_pretrained(
+        cls, folder: str | Path, *, encoder: DualEncoder | None = None, device: str = "auto"
+    ) -> TrainedDeFT:
+        """Read what `save_pretrained` wrote.
+
+        Args:
+            folder: Holds a saved detector.
+            encoder: The model that it was trained on; None loads it by its name.
+            device: Where to load it.
+
+        Raises:
+            ModelError: The folder holds no detector, or the encoder is another one.
+        """
+        folder = Path(folder)
+        try:
+            config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+            weights = load_file(folder / WEIGHTS)
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{folder} holds no saved detector ({CONFIG} and {WEIGHTS}).") from error
+        encoder = encoder or load_encoder(config["model"], device=device)
+        if encoder_fingerprint(encoder) != config["encoder_fingerprint"]:
+            raise ModelError(
+                f"The detector in {folder} was trained on {config['model']!r}, whose weights differ from the "
+                f"encoder given ({encoder.name!r})."
+            )
+        try:
+            recipe = Recipe.from_settings(config["recipe"])
+        except SettingsError as error:
+            raise ModelError(f"The detector in {folder} can't be used. {error}") from error
+        classes = tuple(config["classes"])
+        transition = _take_transition(weights, recipe, len(classes))
+        return cls(
+            encoder=encoder,
+            tuning=tuning_from_settings(config["tuning"]),
+            classes=classes,
+            prompts=config["prompts"],
+            recipe=recipe,
+            reading=Reading(**config["reading"]),
+            weights=weights,
+            transition=transition,
+        )
+
+    def _translate(self, images: LabeledImages) -> LabeledImages:
+        """The same images with labels counted in the detector's classes."""
+        unknown = [name for name in images.classes if name not in self.classes]
+        if unknown:
+            raise DataError(
+                f"The detector doesn't know the class {unknown[0]!r} "
+                f"({len(unknown)} unknown in all). It knows: {', '.join(self.classes[:20])}."
+            )
+        index = np.array([self.classes.index(name) for name in images.classes] + [-1], np.int64)
+        return images.relabel(index[images.labels], self.classes)
+
+
+def _tensors(weights: Mapping[str, Tensor], transition: NoiseTransition | None) -> dict[str, Tensor]:
+    """All that a saved detector holds in tensors."""
+    tensors = {name: value.contiguous() for name, value in weights.items()}
+    if transition is not None:
+        tensors[MATRIX] = transition.matrix.contiguous()
+        tensors[NUMBERS] = torch.tensor([transition.sharpness, transition.border], dtype=torch.float64)
+    return tensors
+
+
+def _take_transition(tensors: dict[str, Tensor], recipe: Recipe, classes: int) -> NoiseTransition | None:
+    """Take the noise transition out of what was read from a file, where the recipe has one."""
+    matrix, numbers = tensors.pop(MATRIX, None), tensors.pop(NUMBERS, None)
+    if recipe.verdict != "posterior":
+        return None
+    if matrix is None or numbers is None or matrix.shape != (classes, classes) or len(numbers) != 2:
+        raise ModelError(f"{WEIGHTS} holds no noise transition of {classes} classes, by which its verdicts go.")
+    return NoiseTransition(matrix, *numbers.tolist())
+
+
+def build_method(
+    encoder: DualEncoder,
+    inputs: Inputs,
+    classes: tuple[str, ...],
+    prompts: Mapping[str, Any],
+    attachment: Attachment,
+    recipe: Recipe,
+) -> DualPromptTraining:
+    """Phase 1 with freshly drawn prompts.
+
+    Args:
+        encoder: The model that `attachment` is on.
+        inputs: What it will read.
+        classes: Class names.
+        prompts: Arguments of `DualPrompts` besides classes.
+        attachment: The tuning's weights.
+        recipe: How it learns.
+    """
+    dual = DualPrompts(encoder.text, classes, **prompts)
+    return DualPromptTraining(encoder, inputs.encode, dual, attachment, recipe, inputs.trusted)

@@ -1,0 +1,87 @@
+"""The passes after training that verdicts come from: no augmentation, no gradient, final weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deft.detectors.collector import Collector, pick
+from deft.detectors.deft_training import DualPromptTraining, Recipe, believed, evidence
+from deft.detectors.inputs import Inputs, Reading
+from deft.progress import Progress
+from deft.runs.detection import Verdicts
+from deft.training.batches import Batch, Batches
+from deft.training.precision import autocast, resolve_precision
+from deft.transition import NoiseTransition, estimate_transition
+
+MOST_IMAGES = 20_000  # that a noise transition is estimated from, so that the scores of all need not be held
+
+
+def judge(
+    method: DualPromptTraining,
+    inputs: Inputs,
+    rows: int,
+    recipe: Recipe,
+    reading: Reading,
+    progress: Progress,
+    transition: NoiseTransition | None = None,
+) -> Verdicts:
+    """Verdicts on open inputs.
+
+    Args:
+        method: What has learned.
+        inputs: What it reads.
+        rows: Rows N of the data set.
+        recipe: Says what counts as clean.
+        reading: Number format of the pass.
+        progress: Told of every batch.
+        transition: What labels are judged by instead of the negative prompts alone.
+    """
+    collector = Collector(rows, len(method.prompts.plan))
+    for batch, similar, against in _scores(method, inputs.batches, reading, progress, "Judging labels"):
+        if transition is not None:
+            joint = transition.log_joint(evidence(similar, against), batch.labels)
+            collector.add(batch, transition.log_odds(joint, batch.labels), joint)
+        else:
+            odds = believed(similar - against, batch.labels, require_margin=recipe.require_margin)
+            collector.add(batch, odds, similar, pick(against, batch.labels) / method.encoder.logit_scale)
+    return collector.verdicts()
+
+
+def observe_transition(
+    method: DualPromptTraining, inputs: Inputs, reading: Reading, progress: Progress
+) -> NoiseTransition:
+    """How true classes turn into given labels on these inputs, as the trained prompts see it.
+
+    Labels that a person has confirmed are left out: the doubtful ones were asked about, so they are no fair sample.
+    What is found is how the labels that are left came about.
+
+    Args:
+        method: What has learned.
+        inputs: What it reads.
+        reading: Seed of the sample, and number format of the pass.
+        progress: Told of every batch.
+    """
+    rows = inputs.batches.rows[~inputs.trusted[inputs.batches.rows]]
+    if len(rows) > MOST_IMAGES:
+        rows = np.sort(np.random.default_rng(reading.seed).choice(rows, MOST_IMAGES, replace=False))
+    scores, labels = [torch.empty(0, len(method.prompts.plan))], [torch.empty(0, dtype=torch.int64)]
+    for batch, similar, against in _scores(method, inputs.batches.subset(rows), reading, progress, "Weighing labels"):
+        scores.append(evidence(similar, against).cpu())
+        labels.append(batch.labels.cpu())
+    return estimate_transition(torch.cat(scores), torch.cat(labels))
+
+
+def _scores(
+    method: DualPromptTraining, batches: Batches, reading: Reading, progress: Progress, task: str
+) -> Iterator[tuple[Batch, Tensor, Tensor]]:
+    """Every batch with its s⁺ and s⁻, (B, K) each."""
+    device = batches.device
+    with torch.no_grad():
+        texts = method.text_features()  # once for all images, so in float32
+    with torch.no_grad(), autocast(resolve_precision(reading.precision, device), device):
+        for batch in progress.track(batches.ordered(), task, total=len(batches)):
+            yield batch, *method.scores(batch.inputs, texts)

@@ -1,0 +1,1 @@
+"""What a run left behind and what people decided about it; nothing here needs torch."""

@@ -1,0 +1,289 @@
+"""A verdict on every image of a data set, as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from deft.data.dataset_writer import push_table
+from deft.data.images import LabeledImages
+from deft.runs.notebook import SHOWN, notebook_table
+from deft.runs.storage import floats, most_probable, read_columns, write_files
+from deft.runs.summary import summarize
+
+FORMAT = 1  # of the files that `save` writes
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What a detector says of N images; rows that can't be read hold NaN, −1 and False.
+
+    Args:
+        p_clean: Probability that the given label is right, (N,).
+        is_clean: Whether the given label passes, (N,).
+        predicted: Suggested class, (N,).
+        topk: Most probable classes, best first, (N, k).
+        topk_probs: Their probabilities, (N, k).
+        noise_threshold: Similarity that the given label's own had to pass (DeFT's φ), (N,), where there is one.
+    """
+
+    p_clean: np.ndarray
+    is_clean: np.ndarray
+    predicted: np.ndarray
+    topk: np.ndarray
+    topk_probs: np.ndarray
+    noise_threshold: np.ndarray | None = None
+
+
+@dataclass(frozen=True, repr=False)
+class Detection:
+    """A verdict on every image of a data set, in its order.
+
+    Args:
+        sample_id: Stable name of each image, (N,).
+        file_name: What a user knows it by, (N,).
+        split: Split of each image, or None.
+        classes: Class names, K of them.
+        given: Given labels, (N,); −1 where there is none.
+        verdicts: What the detector says.
+        read_errors: Row to reason, of the images that could not be judged.
+        settings: All that determined the verdicts.
+        info: How the run went: versions, wall seconds, peak memory, fingerprints.
+        clean_labels: The truth where it is known, (N,).
+        images: What was judged, where it is at hand: notebooks show thumbnails of it. It is not saved.
+
+    Example:
+        >>> found = DeFT(load_encoder("tiny")).detect(images)  # doctest: +SKIP
+        >>> found.table.query("is_label_issue")  # doctest: +SKIP
+    """
+
+    sample_id: tuple[str, ...]
+    file_name: tuple[str, ...]
+    split: tuple[str, ...] | None
+    classes: tuple[str, ...]
+    given: np.ndarray
+    verdicts: Verdicts
+    read_errors: Mapping[int, str]
+    settings: Mapping[str, Any]
+    info: Mapping[str, Any] = field(default_factory=dict)
+    clean_labels: np.ndarray | None = None
+    images: LabeledImages | None = field(default=None, compare=False)
+
+    def __len__(self) -> int:
+        return len(self.sample_id)
+
+    def __repr__(self) -> str:
+        return f"Detection({len(self)} images, {len(self.classes)} classes, {int(self.is_label_issue.sum())} flagged)"
+
+    def _repr_html_(self) -> str:
+        return notebook_table(self.suspects(SHOWN), repr(self), self.sample_id, self.images)
+
+    @property
+    def p_clean(self) -> np.ndarray:
+        """Probability that the given label is right, (N,), NaN where the image could not be read."""
+        return self.verdicts.p_clean
+
+    @property
+    def is_clean(self) -> np.ndarray:
+        """Whether to keep the image with its label, (N,); False where it could not be read."""
+        return self.verdicts.is_clean
+
+    @property
+    def is_label_issue(self) -> np.ndarray:
+        """Whether the given label is judged wrong, (N,); False where the image could not be read."""
+        issue: np.ndarray = ~self.verdicts.is_clean & self.judged
+        return issue
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """Suggested class of each image, (N,), −1 where it could not be read."""
+        return self.verdicts.predicted
+
+    @property
+    def judged(self) -> np.ndarray:
+        """Which images were judged, (N,)."""
+        judged: np.ndarray = np.isfinite(self.verdicts.p_clean)
+        return judged
+
+    def reason(self, row: int) -> str | None:
+        """Why an image could not be judged, without the file name that the read error begins with; None if it was."""
+        error = self.read_errors.get(row)
+        return None if error is None else error.removeprefix(f"{self.file_name[row]}: ")
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per image: given label, suggestion, score, verdict (columns as in docs/file-formats.md).
+
+        `label_score` lies in 0..1 and is low where the label is likely wrong, as in cleanlab.
+        """
+        verdicts = self.verdicts
+        columns: dict[str, Any] = {
+            "sample_id": self.sample_id,
+            "file_name": self.file_name,
+            "split": self.split if self.split is not None else [None] * len(self),
+            "given_label": self._names(self.given),
+            "given_label_id": self.given,
+            "predicted_label": self._names(verdicts.predicted),
+            "predicted_label_id": verdicts.predicted,
+            "is_label_issue": self.is_label_issue,
+            "label_score": verdicts.p_clean.astype(np.float64),
+            "predicted_prob": np.where(self.judged, verdicts.topk_probs[:, 0], np.nan).astype(np.float64),
+            "topk_labels": [self._names(row) if ok else [] for row, ok in zip(verdicts.topk, self.judged, strict=True)],
+            "topk_probs": [
+                [float(p) for p in row] if ok else [] for row, ok in zip(verdicts.topk_probs, self.judged, strict=True)
+            ],
+            "read_error": [self.read_errors.get(row) for row in range(len(self))],
+        }
+        if verdicts.noise_threshold is not None:
+            columns["noise_threshold"] = verdicts.noise_threshold.astype(np.float64)
+        if self.clean_labels is not None:
+            columns["clean_label"] = self._names(self.clean_labels)
+        return pd.DataFrame(columns)
+
+    def suspects(self, limit: int | None = 50) -> pd.DataFrame:
+        """The images whose label is judged wrong, worst first.
+
+        Args:
+            limit: How many at the most; None for all.
+        """
+        table = self.table
+        worst = table[table["is_label_issue"]].sort_values("label_score", kind="stable")
+        return worst.head(len(worst) if limit is None else limit)
+
+    def summary(self) -> dict[str, Any]:
+        """Counts, estimated noise rate with its interval, per-class table, confused pairs, settings and versions."""
+        found = summarize(self.given, self.verdicts.predicted, self.is_label_issue, self.p_clean, self.classes)
+        found["unreadable"] = len(self.read_errors)
+        return {"format": FORMAT, **found, "settings": dict(self.settings), **self.info}
+
+    def save(self, folder: str | Path) -> None:
+        """Write `labels.parquet`, `labels.csv` and `summary.json` into a folder, each as a whole.
+
+        Args:
+            folder: Created if need be.
+        """
+        notes = {
+            "format": FORMAT,
+            "label_score": "0..1, low means that the given label is likely wrong",
+            "classes": list(self.classes),
+            "settings": dict(self.settings),
+            "info": dict(self.info),
+        }
+        write_files(Path(folder), self.table, self.is_clean, self.summary(), notes)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Detection:
+        """Read what `save` wrote.
+
+        Args:
+            folder: Holds `labels.parquet`.
+
+        Raises:
+            DataError: The folder holds no detection.
+        """
+        return _from_columns(*read_columns(folder))
+
+    def to_cleanlab(self) -> pd.DataFrame:
+        """The verdicts as cleanlab's issue table: the columns of `Datalab.get_issues("label")`, one row per image.
+
+        `label_quality` is `label_score` again, under the name that `CleanLearning` gives it.
+        """
+        return cleanlab_issues(self.table)
+
+    def push_to_hub(self, repository: str, *, private: bool = False) -> str:
+        """Push the table of verdicts, without the images, to the Hugging Face Hub.
+
+        Args:
+            repository: `user/name` of the data set there.
+            private: Whether only its owner sees it.
+
+        Returns:
+            Its address.
+
+        Raises:
+            SettingsError: The name isn't one.
+            DataError: It can't be pushed: no network, no login, no right.
+
+        Example:
+            >>> found.push_to_hub("me/photos-verdicts", private=True)  # doctest: +SKIP
+            'https://huggingface.co/datasets/me/photos-verdicts'
+        """
+        return push_table(self.table, repository, private=private)
+
+    def _names(self, ids: np.ndarray) -> list[str | None]:
+        return [self.classes[index] if index >= 0 else None for index in ids.tolist()]
+
+
+def new_detection(
+    images: LabeledImages,
+    verdicts: Verdicts,
+    *,
+    read_errors: Mapping[int, str],
+    settings: Mapping[str, Any],
+    info: Mapping[str, Any],
+) -> Detection:
+    """A detection of these images; a label that a person has confirmed is clean, whatever the detector says."""
+    sure = images.trusted & np.isfinite(verdicts.p_clean)
+    verdicts = replace(
+        verdicts,
+        p_clean=np.where(sure, np.float32(1), verdicts.p_clean),
+        is_clean=verdicts.is_clean | sure,
+    )
+    return Detection(
+        sample_id=images.sample_id,
+        file_name=images.file_name,
+        split=images.split,
+        classes=images.classes,
+        given=images.labels,
+        verdicts=verdicts,
+        read_errors=read_errors,
+        settings=settings,
+        info=info,
+        clean_labels=images.clean_labels,
+        images=images,
+    )
+
+
+def _from_columns(columns: Mapping[str, list[Any]], notes: Mapping[str, Any]) -> Detection:
+    classes = tuple(notes["classes"])
+    index = {name: number for number, name in enumerate(classes)}
+    topk, probs = most_probable(columns, classes)
+    threshold = columns.get("noise_threshold")
+    truth = columns.get("clean_label")
+    verdicts = Verdicts(
+        p_clean=floats(columns["label_score"]),
+        is_clean=np.array(columns["is_clean"], bool),
+        predicted=np.array(columns["predicted_label_id"], np.int64),
+        topk=topk,
+        topk_probs=probs,
+        noise_threshold=None if threshold is None else floats(threshold),
+    )
+    return Detection(
+        sample_id=tuple(columns["sample_id"]),
+        file_name=tuple(columns["file_name"]),
+        split=None if columns["split"][:1] in ([], [None]) else tuple(columns["split"]),
+        classes=classes,
+        given=np.array(columns["given_label_id"], np.int64),
+        verdicts=verdicts,
+        read_errors={row: reason for row, reason in enumerate(columns["read_error"]) if reason is not None},
+        settings=notes["settings"],
+        info=notes["info"],
+        clean_labels=None if truth is None else np.array([index.get(name, -1) for name in truth], np.int64),
+    )
+
+
+CLEANLAB = ("is_label_issue", "label_score", "label_quality", "given_label", "predicted_label")
+
+
+def cleanlab_issues(table: pd.DataFrame) -> pd.DataFrame:
+    """Columns of `Datalab.get_issues("label")`, and `label_quality`, as `CleanLearning` calls the score.
+
+    Args:
+        table: A detection's table.
+    """
+    return table.assign(label_quality=table["label_score"])[list(CLEANLAB)]

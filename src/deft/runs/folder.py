@@ -1,0 +1,138 @@
+"""A run folder that knows where its images are: written by `deft detect`, opened by report, review and export."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deft.data.digits import digits
+from deft.data.images import LabeledImages
+from deft.data.load import load_images
+from deft.errors import DataError
+from deft.files import replace_file
+from deft.progress import Progress
+from deft.runs.detection import Detection
+
+RUN = "run.json"
+FORMAT = 1
+DEMO = "demo:digits"
+"""The data of `deft demo`, which comes with scikit-learn and has no path."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the images of a run come from: what `load_images` was asked for.
+
+    Args:
+        data: Folder, table, Hub id, or `DEMO`.
+        labels: Table of labels for a folder.
+        classes: File of class names.
+        split: Only this split.
+        image_column: Column with images or paths.
+        label_column: Column with the given labels.
+        clean_column: Column with true labels.
+    """
+
+    data: str
+    labels: str | None = None
+    classes: str | None = None
+    split: str | None = None
+    image_column: str | None = None
+    label_column: str | None = None
+    clean_column: str | None = None
+
+    def save(self, folder: str | Path) -> None:
+        """Write `run.json`; paths are stored whole, so that the run can be opened from anywhere."""
+        stored = {
+            name: _whole(value) if name in ("data", "labels", "classes") else value
+            for name, value in asdict(self).items()
+        }
+        with replace_file(Path(folder) / RUN) as temporary:
+            temporary.write_text(json.dumps({"format": FORMAT, "source": stored}, indent=2), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Source:
+        """Read what `save` wrote.
+
+        Raises:
+            DataError: The folder holds no `run.json`, or it isn't one of ours.
+        """
+        path = Path(folder) / RUN
+        if not path.is_file():
+            raise DataError(f"{folder} holds no {RUN}, which tells where the images are; `deft detect` writes it.")
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))["source"]
+            return cls(**{one.name: stored.get(one.name) for one in fields(cls) if one.name in stored})
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"{path} can't be read as the settings of a run: {error}.") from error
+
+    def open(self, progress: Progress | None = None) -> LabeledImages:
+        """Find the images again.
+
+        Args:
+            progress: Told of guesses and oddities.
+
+        Raises:
+            DataError: They aren't there any more.
+        """
+        if self.data == DEMO:
+            return digits()[0]
+        return load_images(
+            self.data,
+            labels=self.labels,
+            classes=self.classes,
+            split=self.split,
+            image_column=self.image_column,
+            label_column=self.label_column,
+            clean_column=self.clean_column,
+            progress=progress,
+        )
+
+
+def open_run(folder: str | Path, *, data: str | None = None) -> tuple[Detection, LabeledImages]:
+    """Open what `deft detect` left, with its images.
+
+    Args:
+        folder: The run.
+        data: Where the images are now, if they were moved.
+
+    Returns:
+        The verdicts and the images they are about, row by row: same order, same given labels, same classes.
+
+    Raises:
+        DataError: It is no run, or its images aren't there any more.
+
+    Example:
+        >>> found, images = open_run("run/")  # doctest: +SKIP
+    """
+    found = Detection.load(folder)
+    source = Source.load(folder)
+    images = (source if data is None else replace(source, data=data)).open()
+    images = _same_rows(images, found, source.data if data is None else data)
+    return replace(found, images=images), images
+
+
+def _same_rows(images: LabeledImages, found: Detection, data: str) -> LabeledImages:
+    """The images that were judged, in the order of the verdicts, with the labels that were judged."""
+    place = {name: row for row, name in enumerate(images.sample_id)}
+    missing = [name for name in found.sample_id if name not in place]
+    if missing:
+        raise DataError(
+            f"{data} no longer has {len(missing)} of the {len(found)} images of this run, such as {missing[0]}. "
+            "Say where they are now, or run deft detect again."
+        )
+    rows = np.array([place[name] for name in found.sample_id], np.int64)
+    kept = images.keep(rows).relabel(found.given, found.classes)
+    return kept if found.clean_labels is None else replace(kept, clean_labels=found.clean_labels)
+
+
+def _whole(value: Any) -> Any:
+    if value is None or value == DEMO:
+        return value
+    path = Path(value).expanduser()
+    return os.path.abspath(path) if path.exists() else str(value)  # a Hub id is no path

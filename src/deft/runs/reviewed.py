@@ -1,0 +1,98 @@
+"""From one run to the next: decisions become labels that the next run takes as true."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from deft.data.images import LabeledImages
+from deft.errors import DataError
+from deft.files import replace_file
+from deft.runs.decisions import FILE, SET_ASIDE, Decisions, Entry, first_labels, standing
+from deft.runs.detection import Detection
+
+BEFORE = "before"
+"""Folder in a run that holds the verdicts of the run it was made from."""
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """Images with what people decided about them.
+
+    Args:
+        images: With the decided labels, which are trusted; those that were set aside carry the reason as a read error.
+        kept: How many labels were confirmed.
+        corrected: How many were replaced.
+        set_aside: How many images were taken out.
+    """
+
+    images: LabeledImages
+    kept: int
+    corrected: int
+    set_aside: int
+
+
+def apply_decisions(images: LabeledImages, log: Sequence[Entry]) -> Reviewed:
+    """Put decisions on the images of the run that they were made in, or of one made from it.
+
+    An image whose decision was taken back gets the label again that it had before anybody decided.
+
+    Args:
+        images: Of the run.
+        log: All of its decisions, in their order.
+
+    Raises:
+        DataError: A decision names a class that the run doesn't have.
+    """
+    place = {name: row for row, name in enumerate(images.sample_id)}
+    labels, trusted, errors = images.labels.copy(), np.zeros(len(images), bool), dict(images.read_errors)
+    counts = dict.fromkeys(("kept", "corrected", "none_of_these", "bad_image", "skipped"), 0)
+    latest, class_of = standing(log), {name: number for number, name in enumerate(images.classes)} | {"": -1}
+    for sample, start in first_labels(log).items():
+        if sample not in place:
+            continue
+        row, last = place[sample], latest[sample][-1] if latest[sample] else None
+        wanted = start if last is None or last.to_label is None else last.to_label
+        if wanted not in class_of:
+            raise DataError(f"A decision about {sample} names the class {wanted!r}, which this run doesn't have.")
+        labels[row] = class_of[wanted]
+        if last is not None:
+            counts[last.status] += 1
+            trusted[row] = last.to_label is not None
+            if last.status in SET_ASIDE:
+                errors[row] = SET_ASIDE[last.status]
+    changed = replace(images, read_errors=errors).relabel(labels, trusted=trusted)
+    return Reviewed(changed, counts["kept"], counts["corrected"], counts["none_of_these"] + counts["bad_image"])
+
+
+def hand_on(run: Path, new: Path) -> None:
+    """Give a new run what its page needs of the one it was made from: its verdicts and all decisions.
+
+    Args:
+        run: Folder of the reviewed run.
+        new: Folder of the run that was made from it; decisions that were made there already stay.
+    """
+    with replace_file(new / BEFORE / "labels.parquet") as temporary:
+        shutil.copyfile(run / "labels.parquet", temporary)
+    if not (new / FILE).exists():
+        with Decisions(run) as log:
+            log.copy_to(new)
+
+
+def load_before(run: Path) -> Detection | None:
+    """The verdicts of the run that this one was made from; None if it was made from none."""
+    return Detection.load(run / BEFORE) if (run / BEFORE).is_dir() else None
+
+
+def info(run: Path, reviewed: Reviewed) -> Mapping[str, object]:
+    """What a summary says of the reviews that a run was made with."""
+    return {
+        "run": str(run),
+        "kept": reviewed.kept,
+        "corrected": reviewed.corrected,
+        "set_aside": reviewed.set_aside,
+    }

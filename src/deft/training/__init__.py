@@ -1,0 +1,1 @@
+"""How anything learns: inputs, batches, the one loop, precision, checkpoints and processes."""

@@ -1,0 +1,196 @@
+"""Batches in a seeded order: the one way from stored images to tensors."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from deft.data.image_spec import ImageSpec
+from deft.training.augment import Augmentation, CropFlip, RandAugment
+from deft.training.pixel_store import PixelStore
+from deft.training.processes import Processes
+
+Rows = np.ndarray  # int64 row numbers of the data set
+
+
+View = Literal["plain", "weak", "strong"]
+"""A view of an image: as it is, cropped and flipped, or changed beyond that (RandAugment)."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some samples: what a model reads, the given labels, and which rows of the data set they are.
+
+    Args:
+        inputs: Pixels (B, 3, S, S), tokens (B, L, W) or features (B, D), as the loader gives them.
+        labels: Given labels, (B,).
+        index: Rows of the data set, (B,).
+        more: Further views of the same samples, each as `inputs`.
+    """
+
+    inputs: Tensor
+    labels: Tensor
+    index: Tensor
+    more: tuple[Tensor, ...] = ()
+
+    @property
+    def views(self) -> tuple[Tensor, ...]:
+        """All views that were asked for, in their order."""
+        return (self.inputs, *self.more)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+class Loader(ABC):
+    """Reads samples by row."""
+
+    @abstractmethod
+    def load(self, rows: Rows, rng: np.random.Generator | None, view: View = "weak") -> Tensor:
+        """Inputs of some rows.
+
+        Args:
+            rows: Rows of the data set, (B,).
+            rng: Draws the augmentation; None gives the plain view that verdicts are made from.
+            view: Which augmentation is drawn.
+        """
+
+
+class PixelLoader(Loader):
+    """Normalised pixels from a store; random views are made here, in whole batches.
+
+    Args:
+        store: Decoded images.
+        spec: What the model wants.
+        device: Where the batches go.
+        weak: Makes the weak view; DeFT's crop and flip if not given.
+        strong: Makes the strong view; RandAugment if not given.
+    """
+
+    def __init__(
+        self,
+        store: PixelStore,
+        spec: ImageSpec,
+        device: torch.device,
+        *,
+        weak: Augmentation | None = None,
+        strong: Augmentation | None = None,
+    ) -> None:
+        self._views: dict[str, Augmentation] = {"weak": weak or CropFlip(), "strong": strong or RandAugment()}
+        self._store = store
+        self._spec = spec
+        self._device = device
+        self._mean = torch.tensor(spec.mean, device=device).view(1, 3, 1, 1)
+        self._std = torch.tensor(spec.std, device=device).view(1, 3, 1, 1)
+
+    def load(self, rows: Rows, rng: np.random.Generator | None, view: View = "weak") -> Tensor:
+        pixels = torch.from_numpy(self._store.read(rows)).to(self._device)
+        pixels = pixels.permute(0, 3, 1, 2)
+        if rng is not None and view != "plain":
+            pixels = self._views[view].apply(pixels, rng)
+        images = pixels.float() / 255
+        size = self._spec.size
+        if images.shape[-1] != size:
+            # Photos smaller than the model's side are stored as they are and enlarged here, as Pillow would.
+            mode = self._spec.interpolation
+            images = F.interpolate(images, (size, size), mode=mode, antialias=True).clamp(0, 1)
+        return (images - self._mean) / self._std
+
+
+class Batches:
+    """The readable samples of a data set, in batches.
+
+    The order of epoch e depends on (seed, e) alone, so a resumed run sees what an unbroken one sees. With several
+    processes each one gets its own slice of every batch.
+
+    Args:
+        loader: Reads the inputs.
+        labels: Given labels of all rows, (N,).
+        rows: The rows that take part, (n,).
+        batch_size: Samples per batch, over all processes.
+        seed: Draws order and augmentation.
+        device: Where labels and indices go.
+        processes: Those that share the work.
+    """
+
+    def __init__(
+        self,
+        loader: Loader,
+        labels: np.ndarray,
+        rows: Rows,
+        *,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+        processes: Processes | None = None,
+    ) -> None:
+        self.loader = loader
+        self.labels = labels
+        self.rows = rows
+        self.batch_size = batch_size
+        self.seed = seed
+        self.device = device
+        self.processes = processes or Processes()
+        self._stream: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        """Number of batches in an epoch."""
+        return -(-len(self.rows) // self.batch_size)
+
+    def subset(self, rows: Rows, *, batch_size: int | None = None, stream: int = 0) -> Batches:
+        """Some of the samples, in an order of their own.
+
+        Args:
+            rows: Rows of the data set; a row may stand there more than once, and there may be none.
+            batch_size: Samples per batch; the same as here if None.
+            stream: Another number gives another order and other views.
+        """
+        part = Batches(
+            self.loader,
+            self.labels,
+            np.asarray(rows, np.int64),
+            batch_size=self.batch_size if batch_size is None else batch_size,
+            seed=self.seed,
+            device=self.device,
+            processes=self.processes,
+        )
+        part._stream = (*self._stream, stream)
+        return part
+
+    def epoch(self, epoch: int, *, views: Sequence[View] = ("weak",)) -> Iterator[Batch]:
+        """Batches in the random order of an epoch.
+
+        Args:
+            epoch: Counted from 0.
+            views: Which views of each sample are drawn, each anew.
+        """
+        rng = np.random.default_rng([self.seed, epoch, *self._stream])
+        order = rng.permutation(self.rows)
+        for start in range(0, len(order), self.batch_size):
+            yield self._batch(order[start : start + self.batch_size], rng, views)
+
+    def ordered(self) -> Iterator[Batch]:
+        """All samples once, in order and without augmentation: the view that verdicts come from."""
+        for start in range(0, len(self.rows), self.batch_size):
+            yield self._batch(self.rows[start : start + self.batch_size], None, ("plain",))
+
+    def _batch(self, rows: Rows, rng: np.random.Generator | None, views: Sequence[View]) -> Batch:
+        if self.processes.count > 1:
+            rows = rows[self.processes.rank :: self.processes.count]
+            # Slices of one batch must not share their random numbers, and all must draw the same next order.
+            if rng is not None:
+                rng = np.random.default_rng([*rng.integers(2**31, size=2), self.processes.rank])
+        inputs, *more = (self.loader.load(rows, rng, view) for view in views)
+        return Batch(
+            inputs=inputs,
+            labels=torch.from_numpy(self.labels[rows]).to(self.device),
+            index=torch.from_numpy(rows).to(self.device),
+            more=tuple(more),
+        )

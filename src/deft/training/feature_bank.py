@@ -1,0 +1,93 @@
+"""Outputs of the frozen part of an encoder, computed once per image and kept on disk."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deft.errors import SettingsError
+from deft.progress import Progress
+from deft.training.batches import Batches, Loader, Rows, View
+from deft.training.precision import autocast
+
+
+class BankLoader(Loader):
+    """Reads kept outputs; view 0 is the plain one, then come the weak and the strong ones.
+
+    Args:
+        views: Memory-mapped outputs, (V, N, ...).
+        device: Where the batches go.
+        strong: How many of the views, at the end, are strong ones.
+    """
+
+    def __init__(self, views: np.ndarray, device: torch.device, *, strong: int = 0) -> None:
+        self.views = views
+        self._device = device
+        self._strong = strong
+
+    def load(self, rows: Rows, rng: np.random.Generator | None, view: View = "weak") -> Tensor:
+        chosen = np.zeros(len(rows), np.int64)
+        weak = len(self.views) - self._strong
+        if rng is not None and view == "weak":
+            chosen = rng.integers(weak, size=len(rows))
+        elif rng is not None and view == "strong":
+            if not self._strong:
+                raise SettingsError("This method needs strong views, but none were kept of the images.")
+            chosen = rng.integers(weak, weak + self._strong, size=len(rows))
+        return torch.from_numpy(self.views[chosen, rows]).to(self._device).float()
+
+
+def keep_outputs(
+    encode: Callable[[Tensor], Tensor],
+    batches: Batches,
+    folder: Path,
+    *,
+    views: int,
+    strong: int = 0,
+    precision: torch.dtype,
+    progress: Progress,
+) -> BankLoader:
+    """Run a frozen function over all images once per view, and keep what it gives in a file without a name.
+
+    Args:
+        encode: Gives one array per image, (B, ...), of pixels (B, 3, S, S).
+        batches: The images.
+        folder: Where the disk space is taken; it is given back when the loader is gone.
+        views: Number of weak views; the first is plain, the others are cropped and flipped at random.
+        strong: Number of strong views beside them.
+        precision: Number format of the computation.
+        progress: Told of every batch.
+
+    Returns:
+        A loader for the same rows. Tokens are kept in float16, features (B, D) in float32.
+    """
+    bank: np.ndarray | None = None
+    total = views + strong
+    for view in range(total):
+        rng = np.random.default_rng([batches.seed, view]) if view else None
+        kind: View = "weak" if view < views else "strong"
+        task = "Encoding images" if total == 1 else f"Encoding images, view {view + 1}/{total}"
+        for rows in progress.track(_chunks(batches), task, total=len(batches)):
+            with torch.no_grad(), autocast(precision, batches.device):
+                outputs = encode(batches.loader.load(rows, rng, kind))
+            if bank is None:
+                bank = _reserve(folder, (total, len(batches.labels), *outputs.shape[1:]))
+            bank[view, rows] = outputs.float().cpu().numpy()
+    assert bank is not None
+    return BankLoader(bank, batches.device, strong=strong)
+
+
+def _chunks(batches: Batches) -> list[Rows]:
+    size = batches.batch_size
+    return [batches.rows[start : start + size] for start in range(0, len(batches.rows), size)]
+
+
+def _reserve(folder: Path, shape: tuple[int, ...]) -> np.ndarray:
+    dtype = np.float32 if len(shape) == 3 else np.float16
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return np.memmap(file, dtype=dtype, mode="w+", shape=shape)

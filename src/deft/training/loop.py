@@ -1,0 +1,213 @@
+"""The only training loop: a method yields losses, `fit` minimises them."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from deft.errors import ModelError
+from deft.progress import Progress, Silent
+from deft.training.batches import Batches
+from deft.training.checkpoint import Checkpoint, keep, restore
+from deft.training.optimization import Optimization
+from deft.training.precision import autocast, resolve_precision
+from deft.training.processes import Processes
+
+
+class Method(nn.Module, ABC):
+    """A way to learn from noisy labels: in each epoch, look at the data and yield the losses to minimise.
+
+    A method owns its networks and memories, so its `state_dict` is all there is to a checkpoint.
+    """
+
+    @abstractmethod
+    def losses(self, train: Batches, epoch: int) -> Iterator[Tensor]:
+        """Yield the scalar loss of each step of an epoch; after each one, the weights have moved.
+
+        A loss that has no gradient is a step that changes nothing. With gradients accumulated, the weights move
+        after every few losses.
+
+        Args:
+            train: The training samples.
+            epoch: Counted from 0.
+        """
+
+    @abstractmethod
+    def predict(self, inputs: Tensor) -> Tensor:
+        """Class scores of a batch of inputs, (B, K)."""
+
+    def starts_afresh(self, epoch: int) -> bool:
+        """Whether an epoch begins with new weights, so that the optimizer's memory of the old ones must go."""
+        return False
+
+    def rate_scale(self, epoch: int) -> float:
+        """What the learning rate of an epoch is multiplied by."""
+        return 1.0
+
+
+def fit(
+    method: Method,
+    train: Batches,
+    *,
+    epochs: int,
+    optimization: Optimization | None = None,
+    checkpoint: Checkpoint | None = None,
+    progress: Progress | None = None,
+    seed: int = 0,
+) -> Method:
+    """Train a method.
+
+    Args:
+        method: Yields the losses.
+        train: The samples, in an order that depends on seed and epoch alone.
+        epochs: How often each sample is seen.
+        optimization: How the losses are minimised.
+        checkpoint: Where to keep the run; None keeps nothing.
+        progress: Told of every step.
+        seed: Draws what a network itself draws, as dropout does.
+
+    Returns:
+        The same method, trained.
+
+    Raises:
+        ModelError: A loss is not finite; the sentence names epoch and step.
+        DataError: The checkpoint to resume from belongs to another run.
+
+    Example:
+        >>> fit(method, train, epochs=10, optimization=Optimization(learning_rate=5e-4))  # doctest: +SKIP
+    """
+    for _ in epochs_of(
+        method,
+        train,
+        epochs=epochs,
+        optimization=optimization,
+        checkpoint=checkpoint,
+        progress=progress,
+        seed=seed,
+    ):
+        pass
+    return method
+
+
+def epochs_of(
+    method: Method,
+    train: Batches,
+    *,
+    epochs: int,
+    optimization: Optimization | None = None,
+    checkpoint: Checkpoint | None = None,
+    progress: Progress | None = None,
+    seed: int = 0,
+) -> Iterator[int]:
+    """The same as `fit`, but with a pause after every epoch, for those who want to look.
+
+    Args:
+        method, train, epochs, optimization, checkpoint, progress, seed: As in `fit`.
+
+    Yields:
+        The number of epochs done.
+    """
+    settings = optimization or Optimization()
+    tell = progress or Silent()
+    weights = [weight for weight in method.parameters() if weight.requires_grad]
+    optimizer = settings.build(weights)
+    start = restore(method, optimizer, checkpoint) if checkpoint else 0
+    stepper = _Stepper(optimizer, weights, settings, train)
+    for epoch in range(start, epochs):
+        if method.starts_afresh(epoch):
+            optimizer.state.clear()
+        method.train()
+        scale, where = method.rate_scale(epoch), f"epoch {epoch + 1} of {epochs}"
+        rates = _rates(settings, epoch, epochs, scale, len(train))
+        with _drawing(seed, epoch, train.device):
+            steps = stepper.run(method.losses(train, epoch), rates, where)
+            for _ in tell.track(steps, f"Training, epoch {epoch + 1}/{epochs}", total=len(train)):
+                pass
+        method.eval()
+        if checkpoint and train.processes.writes:
+            keep(method, optimizer, checkpoint, epoch + 1)
+        train.processes.wait()
+        yield epoch + 1
+
+
+def _rates(settings: Optimization, epoch: int, epochs: int, scale: float, steps: int) -> Iterator[float]:
+    """The learning rate of each step of an epoch; a method may take more steps than there are batches."""
+    step = 0
+    while True:
+        yield scale * settings.rate(epoch + min(step / max(steps, 1), 1 - 1e-9), epochs)
+        step += 1
+
+
+@contextlib.contextmanager
+def _drawing(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
+    """Random numbers that belong to one epoch; the caller's generators go on as if nothing had been drawn."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed * 1_000_003 + epoch)
+        yield
+
+
+class _Stepper:
+    """Turns a stream of losses into steps of the optimizer."""
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        weights: list[nn.Parameter],
+        settings: Optimization,
+        train: Batches,
+    ) -> None:
+        self._optimizer = optimizer
+        self._weights = weights
+        self._settings = settings
+        self._processes: Processes = train.processes
+        self._device = train.device
+        self._dtype = resolve_precision(settings.precision, train.device)
+        self._scaler = torch.amp.GradScaler(self._device.type, enabled=self._dtype == torch.float16)
+
+    def run(self, losses: Iterator[Tensor], rates: Iterator[float], where: str) -> Iterator[None]:
+        """One pause per loss; a step of the optimizer after every `accumulate` of them, and at the end."""
+        waiting = 0
+        for step, rate in enumerate(rates, start=1):
+            with autocast(self._dtype, self._device):
+                loss = next(losses, None)
+            if loss is None:
+                break
+            self._check(loss, where, step)
+            self._backward(loss)
+            waiting += 1
+            if waiting == self._settings.accumulate:
+                self._step(rate)
+                waiting = 0
+            yield
+        if waiting:
+            self._step(rate)
+
+    def _check(self, loss: Tensor, where: str, step: int) -> None:
+        # One number per step crosses from the device; a loss that is no number must not go unnoticed.
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise ModelError(
+                f"The loss became {value} in {where}, step {step}. "
+                "A smaller learning rate or precision float32 usually mends this."
+            )
+
+    def _backward(self, loss: Tensor) -> None:
+        if loss.requires_grad:
+            self._scaler.scale(loss / self._settings.accumulate).backward()
+
+    def _step(self, rate: float) -> None:
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._processes.average_gradients(self._weights)
+        if any(weight.grad is not None for weight in self._weights):
+            if self._settings.clip is not None:
+                self._scaler.unscale_(self._optimizer)
+                nn.utils.clip_grad_norm_(self._weights, self._settings.clip)
+            self._scaler.step(self._optimizer)
+            self._scaler.update()
+        self._optimizer.zero_grad(set_to_none=True)

@@ -1,0 +1,106 @@
+"""How losses are minimised: optimizer, learning rate and its schedule."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from deft.errors import SettingsError
+from deft.training.precision import Precision
+
+OptimizerName = Literal["sgd", "adam", "adamw"]
+ScheduleName = Literal["cosine", "linear", "constant", "steps"]
+
+
+@dataclass(frozen=True)
+class Optimization:
+    """How losses are minimised; the defaults are DeFT's for phase 1.
+
+    Args:
+        learning_rate: At the start, or after the warm-up.
+        momentum: Of SGD; the other optimizers keep their usual betas.
+        weight_decay: Of the optimizer.
+        clip: Largest norm of the gradient; None leaves it alone.
+        precision: Number format of the activations; weights are float32 in any case.
+        optimizer: "sgd", "adam" or "adamw".
+        schedule: How the rate goes on: "cosine" or "linear" to zero, "constant", or "steps" (a tenth from each
+            milestone on).
+        per: Whether the rate changes after every "epoch", as in DeFT, or every "step".
+        warmup: Epochs in which the rate rises from zero.
+        milestones: Of "steps", as shares of the training.
+        accumulate: Losses whose gradients are averaged for one step of the optimizer.
+    """
+
+    learning_rate: float = 0.03
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    clip: float | None = None
+    precision: Precision = "auto"
+    optimizer: OptimizerName = "sgd"
+    schedule: ScheduleName = "cosine"
+    per: Literal["epoch", "step"] = "epoch"
+    warmup: float = 0.0
+    milestones: tuple[float, ...] = (0.5, 0.75)
+    accumulate: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.learning_rate > 0:
+            raise SettingsError(f"The learning rate must be positive, not {self.learning_rate}.")
+        for value, known, name in (
+            (self.optimizer, ("sgd", "adam", "adamw"), "optimizer"),
+            (self.schedule, ("cosine", "linear", "constant", "steps"), "schedule"),
+            (self.per, ("epoch", "step"), "pace of the schedule"),
+        ):
+            if value not in known:
+                raise SettingsError(f"Unknown {name} {value!r}. Known: {', '.join(known)}.")
+        if self.accumulate < 1:
+            raise SettingsError(f"At least one loss goes into a step, not {self.accumulate}.")
+
+    def settings(self) -> dict[str, object]:
+        """All of it as plain JSON values, which `from_settings` takes."""
+        return {**asdict(self), "milestones": list(self.milestones)}
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Optimization:
+        """What `settings` described; what an older version didn't write is as it was then."""
+        return cls(**{**settings, "milestones": tuple(settings.get("milestones", cls.milestones))})
+
+    def rate(self, epoch: float, epochs: int) -> float:
+        """Learning rate at a point of the training.
+
+        The cosine is that of Loshchilov & Hutter 2017.
+
+        Args:
+            epoch: Epochs done, with the share of the present one.
+            epochs: Epochs in all.
+        """
+        if self.per == "epoch":
+            epoch = math.floor(epoch)
+        if epoch < self.warmup:
+            return self.learning_rate * max(epoch, 0.1) / self.warmup
+        done = epoch / epochs
+        match self.schedule:
+            case "constant":
+                return self.learning_rate
+            case "linear":
+                return self.learning_rate * (1 - done)
+            case "steps":
+                return self.learning_rate * 0.1 ** sum(done >= border for border in self.milestones)
+            case _:
+                return self.learning_rate * (1 + math.cos(math.pi * done)) / 2
+
+    def build(self, weights: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """The optimizer of some weights."""
+        rate, decay = self.learning_rate, self.weight_decay
+        match self.optimizer:
+            case "adam":
+                return torch.optim.Adam(weights, lr=rate, weight_decay=decay)
+            case "adamw":
+                return torch.optim.AdamW(weights, lr=rate, weight_decay=decay)
+            case _:
+                return torch.optim.SGD(weights, lr=rate, momentum=self.momentum, weight_decay=decay)

@@ -1,0 +1,5 @@
+"""The table of made numbers that every method learns from."""
+
+from ..methods.conftest import table_setting
+
+__all__ = ["table_setting"]

@@ -1,0 +1,187 @@
+"""What every method must hold: finite steps, same seed same weights, resume equals unbroken, hard cases, no peeking."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from deft.errors import SettingsError
+from deft.methods.base import LearningMethod, Setting
+from deft.methods.registry import METHODS, method_class
+from deft.training.batches import Batches
+from deft.training.checkpoint import Checkpoint
+from deft.training.loop import Method, fit
+from deft.training.optimization import Optimization
+
+SETTINGS = Optimization(learning_rate=0.05, precision="float32")
+NAMES = sorted(METHODS)
+NEEDS_THE_RATE = ["co-teaching"]
+
+
+@pytest.fixture(params=NAMES)
+def method(request: pytest.FixtureRequest) -> LearningMethod:
+    """Every method with its own defaults."""
+    built: LearningMethod = method_class(request.param)()
+    return built
+
+
+def state(method: Method) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in method.state_dict().items()}
+
+
+def assert_same(first: dict[str, Tensor], second: dict[str, Tensor]) -> None:
+    assert set(first) == set(second)
+    for name, value in first.items():
+        assert torch.equal(torch.nan_to_num(value.float()), torch.nan_to_num(second[name].float())), name
+
+
+def train(method: LearningMethod, problem: Any, epochs: int, **options: Any) -> Method:
+    built = method.build(problem.setting)
+    return fit(built, problem.train, epochs=epochs, optimization=SETTINGS, seed=problem.setting.seed, **options)
+
+
+def test_it_says_where_it_comes_from(method: LearningMethod) -> None:
+    assert len(method.citation) > 40
+    assert any(year in method.citation for year in map(str, range(2018, 2027)))
+    assert method.settings()["type"] == type(method).__name__
+
+
+def test_training_moves_the_weights_and_stays_finite(method: LearningMethod, table_setting: Any) -> None:
+    problem = table_setting(count=120, epochs=4, noise_rate=0.4)
+    before = state(method.build(problem.setting))
+    after = state(train(method, problem, 4))
+    assert all(bool(torch.isfinite(value.float()).all()) for name, value in after.items() if "head" in name)
+    assert any(not torch.equal(before[name], after[name]) for name in before if name.endswith("weight"))
+
+
+def test_it_learns(method: LearningMethod, table_setting: Any) -> None:
+    problem = table_setting(count=400, noise=0.2, epochs=8, noise_rate=0.2)
+    assert problem.accuracy(train(method, problem, 8)) > 0.6  # four classes: 0.25 by chance
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_one_others(
+    method: LearningMethod, table_setting: Any
+) -> None:
+    def run(seed: int) -> dict[str, Tensor]:
+        return state(train(method, table_setting(count=120, epochs=3, noise_rate=0.4, seed=seed), 3))
+
+    generator = torch.random.get_rng_state()
+    first, second, other = run(0), run(0), run(1)
+    assert_same(first, second)
+    assert any(not torch.equal(first[name], other[name]) for name in first if name.endswith("weight"))
+    assert torch.equal(torch.random.get_rng_state(), generator)  # nobody draws from the global generator
+
+
+@pytest.mark.parametrize("done", [1, 2, 3])
+def test_a_resumed_run_equals_an_unbroken_one(
+    method: LearningMethod, table_setting: Any, tmp_path: Path, done: int
+) -> None:
+    problem = table_setting(count=120, epochs=5, noise_rate=0.4)
+    unbroken = state(train(method, problem, 5))
+    path = tmp_path / "checkpoint.safetensors"
+
+    class Stopped(Exception):
+        pass
+
+    class Breaking:
+        """Stops the run in the epoch after `done`."""
+
+        def __init__(self) -> None:
+            self.epochs = 0
+
+        def note(self, message: str) -> None:
+            pass
+
+        def track(self, steps: Iterator[Any], task: str, *, total: int | None = None) -> Iterator[Any]:
+            self.epochs += task.startswith("Training")
+            for number, step in enumerate(steps):
+                if self.epochs > done and number == 1:
+                    raise Stopped
+                yield step
+
+    with pytest.raises(Stopped):
+        train(method, problem, 5, checkpoint=Checkpoint(path, "a"), progress=Breaking())
+    resumed = train(method, problem, 5, checkpoint=Checkpoint(path, "a", resume=True))
+    assert_same(state(resumed), unbroken)
+
+
+def test_an_empty_set_of_samples_changes_nothing(method: LearningMethod, table_setting: Any) -> None:
+    problem = table_setting(count=40, epochs=3, noise_rate=0.4, rows=[])
+    before = state(method.build(problem.setting))
+    after = state(train(method, problem, 3))
+    for name, value in before.items():
+        if name.endswith(("weight", "bias")):
+            assert torch.equal(value, after[name]), name
+
+
+@pytest.mark.parametrize(
+    "hard",
+    [
+        {"count": 1, "classes": 2},
+        {"count": 41, "batch_size": 40},  # the last batch has one sample
+        {"count": 30, "classes": 2, "batch_size": 1},
+        {"count": 20, "classes": 30},  # more classes than samples
+        {"count": 60, "noise": 0.0},
+    ],
+    ids=["one sample", "batch of one at the end", "batches of one", "more classes than samples", "no noise"],
+)
+def test_hard_cases_stay_finite(method: LearningMethod, table_setting: Any, hard: dict[str, Any]) -> None:
+    problem = table_setting(**{"epochs": 4, "noise_rate": 0.2, **hard})
+    after = state(train(method, problem, 4))
+    assert all(bool(torch.isfinite(value.float()).all()) for name, value in after.items() if "head" in name)
+
+
+def test_a_class_without_samples(method: LearningMethod, table_setting: Any) -> None:
+    labels = np.arange(100) % 3  # of four classes
+    problem = table_setting(count=100, classes=4, labels=labels, epochs=4, noise_rate=0.2)
+    after = train(method, problem, 4)
+    assert bool(torch.isfinite(after.predict(problem.test_inputs)).all())
+
+
+def test_rows_that_take_no_part_are_never_touched(method: LearningMethod, table_setting: Any) -> None:
+    """Their labels may be anything; -1 stands for none."""
+    rows = [row for row in range(120) if row % 3]
+    labels = np.arange(120) % 4
+    strange = labels.copy()
+    strange[::3] = -1
+    runs = []
+    for given in (labels, strange):
+        problem = table_setting(count=120, labels=given, rows=rows, epochs=3, noise_rate=0.2)
+        runs.append(state(train(method, problem, 3)))
+    for name, value in runs[0].items():
+        if name.endswith(("weight", "bias")):
+            assert torch.equal(value, runs[1][name]), name
+
+
+def test_predictions_are_class_scores(method: LearningMethod, table_setting: Any) -> None:
+    problem = table_setting(count=60, epochs=2, noise_rate=0.2)
+    found = train(method, problem, 2).predict(problem.test_inputs[:7])
+    assert found.shape == (7, 4)
+
+
+def test_what_a_method_is_told_holds_no_true_label() -> None:
+    told = {field.name for field in fields(Setting)}
+    assert told == {"network", "labels", "rows", "classes", "epochs", "seed", "device", "noise_rate"}
+    assert "clean" not in " ".join(vars(Batches(None, np.zeros(1), np.zeros(1), batch_size=1, seed=0, device="cpu")))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in NEEDS_THE_RATE])
+def test_a_stated_noise_rate_changes_nothing_for_those_that_need_none(name: str, table_setting: Any) -> None:
+    silent, told = (
+        state(train(method_class(name)(), table_setting(count=80, epochs=3, noise_rate=rate), 3))
+        for rate in (None, 0.9)
+    )
+    assert_same(silent, told)
+
+
+@pytest.mark.parametrize("name", NEEDS_THE_RATE)
+def test_those_that_need_the_noise_rate_say_so(name: str, table_setting: Any) -> None:
+    with pytest.raises(SettingsError, match="noise_rate"):
+        method_class(name)().build(table_setting(count=80).setting)

@@ -1,0 +1,104 @@
+"""Batches: a seeded order, augmentation in whole batches, pixels as the model wants them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from deft.data.image_spec import ImageSpec
+from deft.data.load import load_images
+from deft.training.augment import crop_and_flip
+from deft.training.batches import Batches, PixelLoader
+from deft.training.pixel_store import PixelStore
+
+CPU = torch.device("cpu")
+
+
+def store_of(pixels: np.ndarray, spec: ImageSpec, folder: Path) -> PixelStore:
+    images = load_images(pixels, labels=np.arange(len(pixels)) % 2, classes=["cat", "dog"])
+    return PixelStore.build(images, spec, folder)
+
+
+@pytest.fixture
+def pixels() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, size=(10, 32, 32, 3), dtype=np.uint8)
+
+
+def test_pixels_arrive_normalised(pixels: np.ndarray, tmp_path: Path) -> None:
+    spec = ImageSpec(32, (0.5, 0.4, 0.3), (0.2, 0.3, 0.4))
+    loader = PixelLoader(store_of(pixels, spec, tmp_path), spec, CPU)
+    expected = (pixels[[3, 1]] / 255 - np.array(spec.mean)) / np.array(spec.std)
+    found = loader.load(np.array([3, 1]), None).permute(0, 2, 3, 1).numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+def test_small_photos_are_enlarged_as_pillow_does(pixels: np.ndarray, tmp_path: Path, interpolation: str) -> None:
+    spec = ImageSpec(80, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), interpolation=interpolation)  # type: ignore[arg-type]
+    # Middle greys: Pillow also clips what a bicubic filter overshoots between its two passes.
+    pixels = pixels // 4 + 96
+    store = store_of(pixels, spec, tmp_path)
+    assert store.side == 32
+    found = PixelLoader(store, spec, CPU).load(np.array([0]), None)[0].permute(1, 2, 0).numpy()
+    resample = Image.Resampling[interpolation.upper()]
+    expected = np.asarray(Image.fromarray(pixels[0]).resize((80, 80), resample)) / 255
+    # It rounds to whole grey levels after each of them.
+    assert np.abs(found - expected).max() < 1.5 / 255
+
+
+def test_crops_stay_inside_the_photo_and_are_its_own_pixels() -> None:
+    photo = torch.arange(16 * 16, dtype=torch.float32).view(1, 1, 16, 16).expand(64, 3, 16, 16)
+    moved = crop_and_flip(photo, np.random.default_rng(0))
+    assert moved.shape == photo.shape
+    assert set(moved.unique().tolist()) <= set(photo.unique().tolist())
+    mirrored = sum(bool((image[0, 8].diff() < 0).float().mean() > 0.5) for image in moved)
+    assert 16 < mirrored < 48
+
+
+def test_a_crop_without_shift_is_the_photo() -> None:
+    class NoShift:
+        def integers(self, low: int, high: int, size: tuple[int, int]) -> np.ndarray:
+            return np.zeros(size, np.int64)
+
+        def random(self, count: int) -> np.ndarray:
+            return np.ones(count)
+
+    photo = torch.rand(2, 3, 16, 16)
+    assert torch.equal(crop_and_flip(photo, NoShift()), photo)  # type: ignore[arg-type]
+
+
+def test_one_pixel_can_be_cropped() -> None:
+    photo = torch.rand(3, 3, 1, 1)
+    assert torch.equal(crop_and_flip(photo, np.random.default_rng(0)), photo)
+
+
+def test_order_and_augmentation_depend_on_seed_and_epoch_alone(pixels: np.ndarray, tmp_path: Path) -> None:
+    spec = ImageSpec(32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    loader = PixelLoader(store_of(pixels, spec, tmp_path), spec, CPU)
+
+    def epoch(seed: int, number: int) -> list[torch.Tensor]:
+        batches = Batches(loader, np.arange(10) % 2, np.arange(10), batch_size=4, seed=seed, device=CPU)
+        return [tensor for batch in batches.epoch(number) for tensor in (batch.index, batch.inputs)]
+
+    def equal(first: list[torch.Tensor], second: list[torch.Tensor]) -> bool:
+        return all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+    assert equal(epoch(0, 3), epoch(0, 3))
+    assert not equal(epoch(0, 3), epoch(0, 4))
+    assert not equal(epoch(0, 3), epoch(1, 3))
+
+
+def test_ordered_batches_hold_every_row_once_and_plain(pixels: np.ndarray, tmp_path: Path) -> None:
+    spec = ImageSpec(32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    loader = PixelLoader(store_of(pixels, spec, tmp_path), spec, CPU)
+    rows = np.array([0, 2, 3, 7, 9])
+    batches = Batches(loader, np.arange(10), rows, batch_size=2, seed=0, device=CPU)
+    found = list(batches.ordered())
+    assert len(batches) == len(found) == 3
+    assert torch.cat([batch.index for batch in found]).tolist() == rows.tolist()
+    assert torch.cat([batch.labels for batch in found]).tolist() == rows.tolist()
+    assert torch.equal(torch.cat([batch.inputs for batch in found]), loader.load(rows, None))
