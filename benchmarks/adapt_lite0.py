@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from deft.adaptation.adapt import adapt
 from deft.adaptation.presets import preset
-from deft.adaptation.training_set import use
+from deft.adaptation.training_set import fix_labels
 from deft.data.image_spec import ImageSpec
 from deft.data.load import load_images
 from deft.detectors.deft import DeFT
@@ -85,8 +85,8 @@ def main() -> None:
     )
     print("| learned on | photos | wrong labels among them | test accuracy | seconds |")
     print("|---|--:|--:|--:|--:|")
-    for name, kept in (("all labels", images), ("labels that DeFT keeps", use(found, images))):
-        chosen = kept if kept is images else use(found, images).images
+    for name, kept in (("all labels", images), ("labels that DeFT keeps", fix_labels(found, images))):
+        chosen = kept if kept is images else fix_labels(found, images).images
         started = time.perf_counter()
         model = adapt(
             lite0(options.size),

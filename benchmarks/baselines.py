@@ -62,10 +62,10 @@ def neighbours(encoder: DualEncoder, images: LabeledImages, seed: int) -> Verdic
     labels = torch.from_numpy(images.labels)
     votes = torch.zeros(len(features), len(images.classes))
     for start in range(0, len(features), 1000):
-        similar = features[start : start + 1000] @ features.T
-        rows = torch.arange(len(similar))
-        similar[rows, rows + start] = -2  # an image is no neighbour of itself
-        near = similar.topk(NEIGHBOURS, dim=1).indices
+        positive_sim = features[start : start + 1000] @ features.T
+        rows = torch.arange(len(positive_sim))
+        positive_sim[rows, rows + start] = -2  # an image is no neighbour of itself
+        near = positive_sim.topk(NEIGHBOURS, dim=1).indices
         votes[start : start + 1000].scatter_add_(1, labels[near], torch.ones_like(near, dtype=torch.float32))
     probs = (votes / NEIGHBOURS).numpy()
     return _verdicts(probs, probs.argmax(axis=1) == images.labels, probs[np.arange(len(probs)), images.labels])

@@ -51,8 +51,8 @@ def narrow_numbers(encoder: DualEncoder, case: TextCase) -> None:
     print("bfloat16 against float32, relative distance in norm")
     for name, (narrow, wide) in (("text tower", texts), ("image tower", images)):
         print(f"  {name:<12} features {apart(narrow[0], wide[0])}, gradients {apart(narrow[1], wide[1])}")
-    similar = [100 * image[0].float() @ text[0][0].float().T for image, text in zip(images, texts, strict=True)]
-    print(f"  similarities change by up to {float((similar[0] - similar[1]).abs().max()):.2f} of 100")
+    positive_sim = [100 * image[0].float() @ text[0][0].float().T for image, text in zip(images, texts, strict=True)]
+    print(f"  similarities change by up to {float((positive_sim[0] - positive_sim[1]).abs().max()):.2f} of 100")
 
 
 def attention() -> None:

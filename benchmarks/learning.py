@@ -37,7 +37,7 @@ from deft.data.images import LabeledImages
 from deft.detectors.deft import DeFT
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
-from deft.methods.base import LearningMethod, Setting
+from deft.methods.base import Method, TrainingContext
 from deft.methods.co_teaching import CoTeaching
 from deft.methods.cross_entropy import CE
 from deft.methods.elr import ELR
@@ -52,7 +52,7 @@ from deft.methods.unicon import UNICON
 from deft.metrics import clean_selection
 from deft.noise import instance_dependent, symmetric
 from deft.training.batches import Batches, Loader
-from deft.training.loop import Method, epochs_of
+from deft.training.loop import Training, epochs_of
 from deft.training.optimization import Optimization
 from deft.training.precision import autocast, resolve_precision
 from deft.tuning import VPT, Full
@@ -61,7 +61,7 @@ RESULTS = Path(__file__).parent / "results"
 WEAK, STRONG = 4, 3
 BATCH = 64
 
-METHODS: dict[str, LearningMethod] = {
+METHODS: dict[str, Method] = {
     "ce": CE(),
     "gce": GCE(),
     "truncated-gce": TruncatedGCE(),
@@ -105,7 +105,7 @@ def network(encoder: DualEncoder, classes: int, seed: int) -> LinearClassifier:
     return LinearClassifier(encoder, Full(), classes, entry="tokens", seed=seed)
 
 
-def accuracy(method: Method, test: Batches) -> float:
+def accuracy(method: Training, test: Batches) -> float:
     """Share of the test photos that a method gets right."""
     right = 0
     with torch.no_grad(), autocast(resolve_precision("auto", CPU), CPU):
@@ -144,10 +144,10 @@ class Run:
         """Share of wrong labels."""
         return float((self.images.labels != self.images.clean_labels).mean())
 
-    def fit(self, name: str, method: LearningMethod, rows: np.ndarray, judge: Callable[[Method], float]) -> list[float]:
+    def fit(self, name: str, method: Method, rows: np.ndarray, judge: Callable[[Training], float]) -> list[float]:
         """Train on some rows; what a judge says after every epoch."""
         options = self.options
-        setting = Setting(
+        setting = TrainingContext(
             network=self.build,
             labels=self.images.labels,
             rows=rows,
@@ -236,7 +236,7 @@ def costs(options: argparse.Namespace) -> None:
     for name, method in METHODS.items():
         marks = [time.perf_counter()]
 
-        def judge(built: Method, marks: list[float] = marks) -> float:
+        def judge(built: Training, marks: list[float] = marks) -> float:
             marks.append(time.perf_counter())
             return 0.0
 

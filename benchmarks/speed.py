@@ -194,9 +194,9 @@ class ShortStep:
         batch = Batch(inputs, self.labels, torch.arange(len(self.labels)))
         with autocast(dtype, device):
             texts = self.method.text_features()
-            similar, against = self.method.scores(batch.inputs, texts)
-            other = (batch.labels + 1) % similar.shape[1]
-            loss = self.method._loss(batch, similar, against, other, epoch=3)
+            positive_sim, negative_sim = self.method.scores(batch.inputs, texts)
+            other = (batch.labels + 1) % positive_sim.shape[1]
+            loss = self.method._loss(batch, positive_sim, negative_sim, other, epoch=3)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()

@@ -9,7 +9,7 @@ import inspect
 from dataclasses import MISSING, fields
 from pathlib import Path
 
-from deft.methods.base import LearningMethod
+from deft.methods.base import Method
 from deft.methods.registry import METHODS, method_class
 
 PAGE = Path(__file__).parent.parent / "docs" / "methods.md"
@@ -31,7 +31,7 @@ def page() -> str:
     return "\n".join(parts)
 
 
-def _section(name: str, kind: type[LearningMethod]) -> list[str]:
+def _section(name: str, kind: type[Method]) -> list[str]:
     text, _, arguments = inspect.cleandoc(kind.__doc__ or "").partition("Args:")
     text = text.partition("Example:")[0]
     lines = [f"## {kind.__name__} (`{name}`)", "", text.strip(), "", f"*{kind.citation}*", ""]

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from deft.errors import DataError
-from deft.transition import NoiseTransition, best_border, estimate_transition
+from deft.transition import NoiseTransition, best_threshold, estimate_transition
 
 PAIRED = [[0.9, 0.1, 0.0], [0.0, 0.7, 0.3], [0.05, 0.05, 0.9]]
 
 
 def world(
-    matrix: list[list[float]], images: int, sharpness: float = 1.0, seed: int = 0
+    matrix: list[list[float]], images: int, inverse_temperature: float = 1.0, seed: int = 0
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Scores whose softmax, at a sharpness, is each image's true chance of every class; true classes; labels."""
     rng = np.random.default_rng(seed)
@@ -26,7 +26,7 @@ def world(
     chances = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     true = _draw(chances, rng)
     labels = _draw(np.array(matrix)[true], rng)
-    return torch.from_numpy(logits / sharpness), torch.from_numpy(true), torch.from_numpy(labels)
+    return torch.from_numpy(logits / inverse_temperature), torch.from_numpy(true), torch.from_numpy(labels)
 
 
 def _draw(chances: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -37,10 +37,10 @@ def _draw(chances: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def test_the_matrix_and_the_sharpness_that_made_the_labels_are_found() -> None:
-    scores, _, labels = world(PAIRED, 20_000, sharpness=0.4)
+    scores, _, labels = world(PAIRED, 20_000, inverse_temperature=0.4)
     found = estimate_transition(scores, labels)
     assert torch.allclose(found.matrix, torch.tensor(PAIRED, dtype=torch.float64), atol=0.02)
-    assert found.sharpness == pytest.approx(0.4, rel=0.06)
+    assert found.inverse_temperature == pytest.approx(0.4, rel=0.06)
 
 
 def test_the_posterior_is_calibrated() -> None:
@@ -81,7 +81,7 @@ def test_more_classes_than_candidates() -> None:
     scores, _, labels = world(matrix.tolist(), 6000)
     found = estimate_transition(2 * scores, labels)
     assert float(1 - found.matrix.diagonal().mean()) == pytest.approx(0.3, abs=0.03)
-    assert found.sharpness == pytest.approx(0.5, rel=0.1)
+    assert found.inverse_temperature == pytest.approx(0.5, rel=0.1)
 
 
 def test_few_images_of_many_classes_do_not_make_the_scores_too_sharp() -> None:
@@ -89,7 +89,7 @@ def test_few_images_of_many_classes_do_not_make_the_scores_too_sharp() -> None:
     matrix = 0.7 * np.eye(50) + 0.3 * np.roll(np.eye(50), 1, axis=1)
     scores, true, labels = world(matrix.tolist(), 2000)
     found = estimate_transition(scores, labels)
-    assert found.sharpness == pytest.approx(1, abs=0.2)
+    assert found.inverse_temperature == pytest.approx(1, abs=0.2)
     assert float(found.matrix.diagonal().mean()) == pytest.approx(0.7, abs=0.08)
     flagged = found.log_odds(found.log_joint(scores, labels), labels) < 0
     assert float((flagged == (labels != true)).double().mean()) > 0.85
@@ -98,7 +98,7 @@ def test_few_images_of_many_classes_do_not_make_the_scores_too_sharp() -> None:
 @pytest.mark.parametrize("images", [0, 1])
 def test_too_few_images_give_a_matrix_that_can_be_used(images: int) -> None:
     found = estimate_transition(torch.zeros(images, 3), torch.zeros(images, dtype=torch.int64))
-    assert found.sharpness == 1
+    assert found.inverse_temperature == 1
     assert torch.allclose(found.matrix.diagonal(), torch.full((3,), 0.8, dtype=torch.float64))
 
 
@@ -107,9 +107,9 @@ def test_the_border_moves_the_log_odds_of_the_posterior() -> None:
     found = estimate_transition(scores, labels)
     wrong = 1 - found.posterior(scores, labels).gather(1, labels.unsqueeze(1)).squeeze(1)
     odds = found.log_odds(found.log_joint(scores, labels), labels)
-    assert 1 / 3 <= found.border <= 0.5
-    assert ((odds < 0) == (wrong > found.border)).all()
-    moved = ((1 - wrong) / wrong).log() - math.log((1 - found.border) / found.border)
+    assert 1 / 3 <= found.threshold <= 0.5
+    assert ((odds < 0) == (wrong > found.threshold)).all()
+    moved = ((1 - wrong) / wrong).log() - math.log((1 - found.threshold) / found.threshold)
     assert torch.allclose(odds, moved, atol=1e-6)
 
 
@@ -117,14 +117,14 @@ def test_the_border_moves_the_log_odds_of_the_posterior() -> None:
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
 def test_no_other_border_has_a_better_expected_f1(chances: list[float]) -> None:
     wrong = torch.tensor(chances, dtype=torch.float64)
-    border = best_border(wrong)
+    threshold = best_threshold(wrong)
 
     def expected(flagged: Tensor) -> float:
         return float(2 * wrong[flagged].sum() / (flagged.sum() + wrong.sum()).clamp(min=1e-300))
 
-    if 1 / 3 < border < 0.5:
-        assert expected(wrong >= border) >= max(expected(wrong >= other) for other in wrong) - 1e-12
-    assert 1 / 3 <= border <= 0.5
+    if 1 / 3 < threshold < 0.5:
+        assert expected(wrong >= threshold) >= max(expected(wrong >= other) for other in wrong) - 1e-12
+    assert 1 / 3 <= threshold <= 0.5
 
 
 @pytest.mark.parametrize("size", [1e-6, 1e4])

@@ -10,13 +10,14 @@ This file is the index of the library; each name is loaded when it is first used
 
 from __future__ import annotations
 
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deft.adaptation.adapt import adapt as adapt
     from deft.adaptation.model import AdaptedModel as AdaptedModel
-    from deft.adaptation.training_set import use as use
+    from deft.adaptation.training_set import fix_labels as fix_labels
     from deft.adaptation.validation import Validation as Validation
     from deft.data.images import LabeledImages as LabeledImages
     from deft.data.load import find_images as find_images
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from deft.errors import DeftError as DeftError
     from deft.errors import ModelError as ModelError
     from deft.errors import SettingsError as SettingsError
+    from deft.methods.base import Method as Method
     from deft.methods.co_teaching import CoTeaching as CoTeaching
     from deft.methods.cross_entropy import CE as CE
     from deft.methods.elr import ELR as ELR
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
     from deft.metrics import score_detection as score_detection
     from deft.report.build import build_report as build_report
     from deft.runs.detection import Detection as Detection
-    from deft.training.loop import Method as Method
+    from deft.training.loop import Training as Training
     from deft.training.loop import fit as fit
     from deft.training.optimization import Optimization as Optimization
     from deft.training.workspace import Workspace as Workspace
@@ -88,7 +90,7 @@ _HOMES = {
     "Layers": "deft.tuning",
     "LoRA": "deft.tuning",
     "LongReMix": "deft.methods.longremix",
-    "Method": "deft.training.loop",
+    "Method": "deft.methods.base",
     "ModelError": "deft.errors",
     "NoiseTransition": "deft.transition",
     "Optimization": "deft.training.optimization",
@@ -99,6 +101,7 @@ _HOMES = {
     "SettingsError": "deft.errors",
     "SmallLoss": "deft.detectors.small_loss",
     "TURN": "deft.methods.turn",
+    "Training": "deft.training.loop",
     "TrainedDeFT": "deft.detectors.deft_trained",
     "TruncatedGCE": "deft.methods.gce",
     "UNICON": "deft.methods.unicon",
@@ -115,7 +118,7 @@ _HOMES = {
     "load_images": "deft.data.load",
     "load_vision_model": "deft.encoders.vision",
     "score_detection": "deft.metrics",
-    "use": "deft.adaptation.training_set",
+    "fix_labels": "deft.adaptation.training_set",
 }
 
 __all__ = [
@@ -154,6 +157,7 @@ __all__ = [
     "SettingsError",
     "SmallLoss",
     "TrainedDeFT",
+    "Training",
     "TruncatedGCE",
     "Validation",
     "WeightedCE",
@@ -164,15 +168,22 @@ __all__ = [
     "estimate_transition",
     "find_images",
     "fit",
+    "fix_labels",
     "load_encoder",
     "load_images",
     "load_vision_model",
     "score_detection",
-    "use",
 ]
 
 
+# Names of before 0.2, each with the name that took its place.
+_RENAMED = {"use": "fix_labels"}
+
+
 def __getattr__(name: str) -> Any:
+    if name in _RENAMED:
+        warnings.warn(f"deft.{name} is called deft.{_RENAMED[name]} now.", DeprecationWarning, stacklevel=2)
+        name = _RENAMED[name]
     if name not in _HOMES:
         raise AttributeError(f"module 'deft' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

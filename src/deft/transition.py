@@ -40,8 +40,8 @@ class NoiseTransition:
     """
 
     matrix: Tensor
-    sharpness: float
-    border: float = 0.5
+    inverse_temperature: float
+    threshold: float = 0.5
 
     def log_joint(self, scores: Tensor, labels: Tensor) -> Tensor:
         """log P(class | image) + log P(given label | class), float64 on the CPU, (N, K).
@@ -51,7 +51,7 @@ class NoiseTransition:
             labels: Given labels, (N,).
         """
         scores, labels = scores.detach().cpu().double(), labels.cpu()
-        return (self.sharpness * scores).log_softmax(dim=1) + self.matrix.T[labels].log()
+        return (self.inverse_temperature * scores).log_softmax(dim=1) + self.matrix.T[labels].log()
 
     def log_odds(self, joint: Tensor, labels: Tensor) -> Tensor:
         """Log-odds that each given label is right, less those of the border: negative means flagged, (N,).
@@ -62,7 +62,7 @@ class NoiseTransition:
         """
         own = labels.cpu().unsqueeze(1)
         others = joint.scatter(1, own, -math.inf).logsumexp(dim=1)
-        return joint.gather(1, own).squeeze(1) - others - math.log(1 / self.border - 1)
+        return joint.gather(1, own).squeeze(1) - others - math.log(1 / self.threshold - 1)
 
     def posterior(self, scores: Tensor, labels: Tensor) -> Tensor:
         """Probability of each class once image and given label are known, float64 on the CPU, (N, K).
@@ -108,10 +108,10 @@ def estimate_transition(scores: Tensor, labels: Tensor) -> NoiseTransition:
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
     halves = problem.part(order[::2]), problem.part(order[1::2])
 
-    def surprise(log_sharpness: float, strength: float) -> float:
-        sharpness = math.exp(log_sharpness)
+    def surprise(log_inverse_temperature: float, strength: float) -> float:
+        inverse_temperature = math.exp(log_inverse_temperature)
         return -sum(
-            unseen.likelihood(sharpness, seen.maximise(sharpness, strength))
+            unseen.likelihood(inverse_temperature, seen.maximise(inverse_temperature, strength))
             for seen, unseen in (halves, reversed(halves))
         )
 
@@ -124,13 +124,13 @@ def estimate_transition(scores: Tensor, labels: Tensor) -> NoiseTransition:
         for strength in STRENGTHS
     ]
     best, strength = min(found, key=lambda pair: pair[0].fun)
-    sharpness = math.exp(best.x)
-    transition = NoiseTransition(problem.maximise(sharpness, strength), sharpness)
+    inverse_temperature = math.exp(best.x)
+    transition = NoiseTransition(problem.maximise(inverse_temperature, strength), inverse_temperature)
     right = transition.posterior(scores, labels).gather(1, labels.unsqueeze(1)).squeeze(1)
-    return replace(transition, border=best_border(1 - right))
+    return replace(transition, threshold=best_threshold(1 - right))
 
 
-def best_border(wrong: Tensor) -> float:
+def best_threshold(wrong: Tensor) -> float:
     """The probability of being wrong from which flagging a label raises the expected F1.
 
     Source: Lipton, Elkan and Naryanaswamy, "Optimal Thresholding of Classifiers to Maximize F1 Measure", ECML PKDD
@@ -190,22 +190,22 @@ class _Labels:
         """Place of each candidate's chance of the given label in the flat matrix, (N * C,)."""
         return (self.classes * self.scores.shape[1] + self.labels.unsqueeze(1)).flatten()
 
-    def chances(self, sharpness: float) -> Tensor:
+    def chances(self, inverse_temperature: float) -> Tensor:
         """P(class | image) of each candidate, (N, C)."""
-        return (sharpness * self.scores).log_softmax(dim=1).gather(1, self.classes).exp()
+        return (inverse_temperature * self.scores).log_softmax(dim=1).gather(1, self.classes).exp()
 
-    def maximise(self, sharpness: float, strength: float) -> Tensor:
+    def maximise(self, inverse_temperature: float, strength: float) -> Tensor:
         """The most likely matrix, (K, K), at a sharpness and with a pull to the common rate."""
-        chances, matrix = self.chances(sharpness), _even(self.scores.shape[1], START_RATE)
+        chances, matrix = self.chances(inverse_temperature), _even(self.scores.shape[1], START_RATE)
         for _ in range(MOST_ROUNDS):
             before, matrix = matrix, _matrix(self._expect(chances, matrix)[0], strength)
             if float((matrix - before).abs().max()) < STILL:
                 break
         return matrix
 
-    def likelihood(self, sharpness: float, matrix: Tensor) -> float:
+    def likelihood(self, inverse_temperature: float, matrix: Tensor) -> float:
         """Mean log-likelihood of the labels."""
-        return float(self._expect(self.chances(sharpness), matrix)[1].log().mean())
+        return float(self._expect(self.chances(inverse_temperature), matrix)[1].log().mean())
 
     def _expect(self, chances: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
         """Expected counts of (class, label), (K, K), and the probability of each label, (N,)."""

@@ -17,7 +17,7 @@ from deft.adaptation.adapt import adapt
 from deft.adaptation.model import AdaptedModel
 from deft.adaptation.predictors import Head
 from deft.adaptation.presets import preset
-from deft.adaptation.training_set import use
+from deft.adaptation.training_set import fix_labels
 from deft.adaptation.validation import Validation, Watched
 from deft.data.image_bytes import image_file
 from deft.data.images import LabeledImages
@@ -97,7 +97,7 @@ def test_tiny_is_saved_in_a_form_of_its_own(photos: Photos, tmp_path: Path, head
     again = AdaptedModel.load(tmp_path, device="cpu")
     assert again.classes == model.classes
     np.testing.assert_array_equal(again.predict(images)["predicted_prob"], model.predict(images)["predicted_prob"])
-    assert again.story == json.loads(json.dumps(model.story))
+    assert again.training_record == json.loads(json.dumps(model.training_record))
 
 
 def test_it_learns_what_there_is_to_learn(photos: Photos) -> None:
@@ -122,7 +122,7 @@ def test_same_seed_same_weights(backbone_folder: Folders, photos: Photos, tmp_pa
 def test_other_methods_train_a_hub_backbone(backbone_folder: Folders, photos: Photos, method: object) -> None:
     model = learn(backbone_folder("resnet"), photos(), method=method, noise_rate=0.2, seed=3)
     assert np.isfinite(model.predict(photos())["predicted_prob"]).all()
-    assert model.story["networks"] == (1 if isinstance(method, ELR) else 2)
+    assert model.training_record["networks"] == (1 if isinstance(method, ELR) else 2)
 
 
 def test_strong_views_of_kept_tokens_are_there_for_methods_that_draw_them(photos: Photos) -> None:
@@ -154,7 +154,7 @@ def test_resumed_equals_unbroken(
         learn(backbone_folder("resnet"), photos(), **settings, workspace=Workspace(tmp_path / "b"))
     monkeypatch.undo()
     resumed = learn(backbone_folder("resnet"), photos(), **settings, workspace=Workspace(tmp_path / "b", resume=True))
-    assert resumed.story["validation"] == unbroken.story["validation"]
+    assert resumed.training_record["validation"] == unbroken.training_record["validation"]
     first, second = weights(unbroken, tmp_path / "one"), weights(resumed, tmp_path / "two")
     assert all(torch.equal(first[name], second[name]) for name in first)
 
@@ -168,12 +168,12 @@ def test_resuming_with_other_settings_is_refused(backbone_folder: Folders, photo
 def test_validation_reports_last_and_best(backbone_folder: Folders, photos: Photos) -> None:
     notes = Notes()
     model = learn(backbone_folder("resnet"), photos(), epochs=3, validation=0.25, workspace=Workspace(progress=notes))
-    report = model.story["validation"]
+    report = model.training_record["validation"]
     assert report["images"] == 4
     assert report["last"] == report["per_epoch"][-1]
     assert report["best"] == max(report["per_epoch"])
     assert report["kept"] == "last"
-    assert model.story["data"]["counts"]["trained on"] == 12
+    assert model.training_record["data"]["counts"]["trained on"] == 12
     assert sum("validation images right" in text for text in notes.texts) == 3
 
 
@@ -184,10 +184,10 @@ def test_the_best_weights_are_kept_if_asked(backbone_folder: Folders, photos: Ph
     settings = {"epochs": 6, "optimization": wild}
     best = learn(backbone_folder("resnet"), photos(), validation=Validation(watch, keep="best"), **settings)
     last = learn(backbone_folder("resnet"), photos(), validation=Validation(watch), **settings)
-    assert best.story["validation"]["per_epoch"] == last.story["validation"]["per_epoch"]
-    assert len(set(best.story["validation"]["per_epoch"])) > 1
-    assert best.evaluate(watch).accuracy == pytest.approx(best.story["validation"]["best"], abs=1e-4)
-    assert last.evaluate(watch).accuracy == pytest.approx(last.story["validation"]["last"], abs=1e-4)
+    assert best.training_record["validation"]["per_epoch"] == last.training_record["validation"]["per_epoch"]
+    assert len(set(best.training_record["validation"]["per_epoch"])) > 1
+    assert best.evaluate(watch).accuracy == pytest.approx(best.training_record["validation"]["best"], abs=1e-4)
+    assert last.evaluate(watch).accuracy == pytest.approx(last.training_record["validation"]["last"], abs=1e-4)
 
 
 def test_validation_images_of_another_class_are_refused(backbone_folder: Folders, photos: Photos) -> None:
@@ -200,19 +200,19 @@ def test_what_was_found_wrong_is_used_as_asked(
     backbone_folder: Folders, noisy: Noisy, tmp_path: Path, how: str, count: int
 ) -> None:
     images, found = noisy
-    model = learn(backbone_folder("resnet"), use(found, images, how))  # type: ignore[arg-type]
-    assert model.story["data"]["counts"]["trained on"] == count
+    model = learn(backbone_folder("resnet"), fix_labels(found, images, how))  # type: ignore[arg-type]
+    assert model.training_record["data"]["counts"]["trained on"] == count
     model.save(tmp_path)
     card = (tmp_path / "README.md").read_text()
     assert f"`--fix {how}`" in card
     assert "flagged: 3" in card
-    assert model.story["method"]["type"] == ("WeightedCE" if how == "weigh" else "CE")
+    assert model.training_record["method"]["type"] == ("WeightedCE" if how == "weigh" else "CE")
 
 
 def test_weights_go_with_cross_entropy_alone(backbone_folder: Folders, noisy: Noisy) -> None:
     images, found = noisy
     with pytest.raises(SettingsError, match="go with cross-entropy, not with ELR"):
-        learn(backbone_folder("resnet"), use(found, images, "weigh"), method=ELR())
+        learn(backbone_folder("resnet"), fix_labels(found, images, "weigh"), method=ELR())
 
 
 def test_a_head_for_other_classes_is_replaced_and_said_so(backbone_folder: Folders, photos: Photos) -> None:
@@ -228,7 +228,7 @@ def test_a_class_without_an_image_is_named(backbone_folder: Folders, photos: Pho
     model = learn(backbone_folder("vit"), left, epochs=1, workspace=Workspace(progress=notes))
     assert any(text.startswith("No image is left of cat;") for text in notes.texts)
     assert model.classes == ("bird", "cat", "dog")
-    assert model.story["data"]["classes_without_images"] == ["cat"]
+    assert model.training_record["data"]["classes_without_images"] == ["cat"]
 
 
 @pytest.mark.parametrize("size", [1, 15])

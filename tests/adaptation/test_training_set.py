@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from deft.adaptation.training_set import all_of, use
+from deft.adaptation.training_set import all_of, fix_labels
 from deft.data.images import LabeledImages
 from deft.errors import DataError, SettingsError
 from deft.runs.detection import Detection
@@ -17,7 +17,7 @@ Noisy = tuple[LabeledImages, Detection]
 
 def test_drop_leaves_the_wrong_ones_out(noisy: Noisy) -> None:
     images, found = noisy
-    kept = use(found, images)
+    kept = fix_labels(found, images)
     assert len(kept.images) == 13
     assert (kept.images.labels == kept.images.clean_labels).all()
     assert kept.weights is None
@@ -26,7 +26,7 @@ def test_drop_leaves_the_wrong_ones_out(noisy: Noisy) -> None:
 
 def test_relabel_gives_them_the_suggestion_and_keeps_all(noisy: Noisy) -> None:
     images, found = noisy
-    kept = use(found, images, "relabel")
+    kept = fix_labels(found, images, "relabel")
     assert kept.images.labels.tolist() == found.predicted.tolist()
     assert kept.counts["relabelled"] == 3
     assert kept.images.sample_id == images.sample_id
@@ -34,7 +34,7 @@ def test_relabel_gives_them_the_suggestion_and_keeps_all(noisy: Noisy) -> None:
 
 def test_weigh_lets_every_image_count_by_p_clean(noisy: Noisy) -> None:
     images, found = noisy
-    kept = use(found, images, "weigh")
+    kept = fix_labels(found, images, "weigh")
     assert kept.images is images
     assert kept.weights is not None
     np.testing.assert_array_equal(kept.weights, found.p_clean)
@@ -43,13 +43,13 @@ def test_weigh_lets_every_image_count_by_p_clean(noisy: Noisy) -> None:
 def test_other_images_are_refused(noisy: Noisy) -> None:
     images, found = noisy
     with pytest.raises(DataError, match="about 16 images in 2 classes, but other images were given: 15"):
-        use(found, images.keep(np.arange(15)))
+        fix_labels(found, images.keep(np.arange(15)))
 
 
 def test_an_unknown_way_is_named(noisy: Noisy) -> None:
     images, found = noisy
     with pytest.raises(SettingsError, match=r"Unknown use 'burn'.*drop, relabel, weigh"):
-        use(found, images, "burn")  # type: ignore[arg-type]
+        fix_labels(found, images, "burn")  # type: ignore[arg-type]
 
 
 def test_without_a_detection_all_are_kept(noisy: Noisy) -> None:
@@ -59,7 +59,7 @@ def test_without_a_detection_all_are_kept(noisy: Noisy) -> None:
 def test_what_a_person_confirmed_is_believed(noisy: Noisy) -> None:
     images, found = noisy
     sure = replace(images, trusted=np.isin(np.arange(16), [1]), read_errors={2: "set aside by Ada"})
-    dropped, weighed = use(found, sure), use(found, sure, "weigh")
+    dropped, weighed = fix_labels(found, sure), fix_labels(found, sure, "weigh")
     assert dropped.images.sample_id == tuple(images.sample_id[row] for row in range(16) if row not in (2, 6, 11))
     assert dropped.images.labels[1] == images.labels[1]
     assert dropped.counts["confirmed by people"] == 1
@@ -73,6 +73,6 @@ def test_flagged_without_another_suggestion_is_dropped(noisy: Noisy) -> None:
     images, found = noisy
     predicted = found.predicted.copy()
     predicted[1] = images.labels[1]
-    kept = use(replace(found, verdicts=replace(found.verdicts, predicted=predicted)), images, "relabel")
+    kept = fix_labels(replace(found, verdicts=replace(found.verdicts, predicted=predicted)), images, "relabel")
     assert images.sample_id[1] not in kept.images.sample_id
     assert (kept.counts["relabelled"], kept.counts["dropped"], kept.counts["kept"]) == (2, 1, 15)

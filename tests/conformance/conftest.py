@@ -1,5 +1,5 @@
 """The table of made numbers that every method learns from."""
 
-from ..methods.conftest import table_setting
+from ..methods.conftest import table_run
 
-__all__ = ["table_setting"]
+__all__ = ["table_run"]

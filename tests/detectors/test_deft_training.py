@@ -71,8 +71,8 @@ def reject_everything(method: DualPromptTraining) -> None:
     original = method._similarities
 
     def shifted(features: Tensor, positive: Tensor, negative: Tensor) -> tuple[Tensor, Tensor]:
-        similar, against = original(features, positive, negative)
-        return similar, against - always_worse(torch.zeros(()))
+        positive_sim, negative_sim = original(features, positive, negative)
+        return positive_sim, negative_sim - always_worse(torch.zeros(()))
 
     method._similarities = shifted  # type: ignore[method-assign]
 
@@ -168,9 +168,9 @@ def test_complementary_labels_are_never_the_given_one(encoder: DualEncoder, trai
         method = phase1(encoder, attachment, Recipe())
         original = method._loss
 
-        def spy(batch: object, similar: Tensor, against: Tensor, other: Tensor, epoch: int) -> Tensor:
+        def spy(batch: object, positive_sim: Tensor, negative_sim: Tensor, other: Tensor, epoch: int) -> Tensor:
             seen.append((batch.labels, other))  # type: ignore[attr-defined]
-            return original(batch, similar, against, other, epoch)  # type: ignore[arg-type]
+            return original(batch, positive_sim, negative_sim, other, epoch)  # type: ignore[arg-type]
 
         method._loss = spy  # type: ignore[method-assign]
         for epoch in range(20):

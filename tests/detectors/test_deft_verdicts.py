@@ -48,9 +48,9 @@ def paired(tiny: DualEncoder, images: LabeledImages) -> tuple[LabeledImages, Tra
 
 
 def test_the_evidence_is_the_product_of_softmax_and_odds() -> None:
-    similar, against = torch.tensor([[1.0, 2.0]]), torch.tensor([[0.5, 3.0]])
-    product = similar.exp() * (similar - against).exp()
-    assert torch.allclose(evidence(similar, against).softmax(dim=1), product / product.sum())
+    positive_sim, negative_sim = torch.tensor([[1.0, 2.0]]), torch.tensor([[0.5, 3.0]])
+    product = positive_sim.exp() * (positive_sim - negative_sim).exp()
+    assert torch.allclose(evidence(positive_sim, negative_sim).softmax(dim=1), product / product.sum())
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.4])

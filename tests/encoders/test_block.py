@@ -58,24 +58,24 @@ def test_class_token_is_the_first_place_of_the_whole_stack(layers: nn.ModuleList
 
 @pytest.mark.parametrize("shape", [(2, WIDTH), (3, 2, WIDTH)], ids=["shared", "per image"])
 def test_guests_are_seen_and_leave_no_trace_in_the_output(layers: nn.ModuleList, shape: tuple[int, ...]) -> None:
-    guests = torch.randn(shape, generator=torch.Generator().manual_seed(2))
-    longer = torch.cat([tokens(), guests.expand(3, -1, -1)], dim=1)
+    prompts = torch.randn(shape, generator=torch.Generator().manual_seed(2))
+    longer = torch.cat([tokens(), prompts.expand(3, -1, -1)], dim=1)
     expected = layers[0](longer, None)[:, :TOKENS]
-    found = blocks(layers)[0](tokens(), guests)
+    found = blocks(layers)[0](tokens(), prompts)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
     assert not torch.allclose(found, layers[0](tokens(), None), atol=1e-2)
 
 
 def test_guests_cost_less_than_tokens(layers: nn.ModuleList) -> None:
-    block, guests = blocks(layers)[0], torch.zeros(TOKENS, WIDTH)
+    block, prompts = blocks(layers)[0], torch.zeros(TOKENS, WIDTH)
 
     def cost(function: Callable[[], object]) -> int:
         with FlopCounterMode(display=False) as counter:
             function()
         return int(counter.get_total_flops())
 
-    longer = torch.cat([tokens(), guests.expand(3, -1, -1)], dim=1)
-    assert cost(lambda: block(tokens(), guests)) < 0.7 * cost(lambda: block(longer))
+    longer = torch.cat([tokens(), prompts.expand(3, -1, -1)], dim=1)
+    assert cost(lambda: block(tokens(), prompts)) < 0.7 * cost(lambda: block(longer))
 
 
 @pytest.mark.parametrize("length", [TOKENS, 40], ids=["products", "fused attention"])

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from deft.classifiers.base import Classifier
 from deft.classifiers.linear import seeded_linear
-from deft.methods.base import LearningMethod, Setting
+from deft.methods.base import Method, TrainingContext
 from deft.noise import symmetric
 from deft.training.batches import Batches, Loader, Rows, View
-from deft.training.loop import Method, fit
+from deft.training.loop import Training, fit
 from deft.training.optimization import Optimization
 
 CPU = torch.device("cpu")
@@ -82,7 +82,7 @@ class Problem:
         test_inputs, test_truth: Samples that no method sees.
     """
 
-    setting: Setting
+    context: TrainingContext
     train: Batches
     truth: np.ndarray
     test_inputs: Tensor
@@ -91,40 +91,40 @@ class Problem:
     @property
     def wrong(self) -> np.ndarray:
         """Whether each given label is wrong, (N,)."""
-        wrong: np.ndarray = self.setting.labels != self.truth
+        wrong: np.ndarray = self.context.labels != self.truth
         return wrong
 
-    def run(self, method: LearningMethod, *, rate: float = 0.2) -> Method:
+    def run(self, method: Method, *, rate: float = 0.2) -> Training:
         """Train a method over the setting's epochs, in float32."""
         optimization = Optimization(rate, weight_decay=0.0, schedule="constant", precision="float32")
         return fit(
-            method.build(self.setting),
+            method.build(self.context),
             self.train,
-            epochs=self.setting.epochs,
+            epochs=self.context.epochs,
             optimization=optimization,
-            seed=self.setting.seed,
+            seed=self.context.seed,
         )
 
-    def accuracy(self, method: Method) -> float:
+    def accuracy(self, method: Training) -> float:
         """Share of the test samples that a trained method gets right."""
         with torch.no_grad():
             found = method.predict(self.test_inputs).argmax(dim=1).numpy()
         return float((found == self.test_truth).mean())
 
-    def memorised(self, method: Method) -> float:
+    def memorised(self, method: Training) -> float:
         """Share of the wrong given labels that a trained method repeats."""
         with torch.no_grad():
             found = method.predict(self.train.loader.load(self.train.rows, None)).argmax(dim=1).numpy()
         wrong = self.wrong[self.train.rows]
-        return float((found == self.setting.labels[self.train.rows])[wrong].mean())
+        return float((found == self.context.labels[self.train.rows])[wrong].mean())
 
 
-TableSetting = Callable[..., Problem]
+TableRun = Callable[..., Problem]
 
 
 @pytest.fixture
-def table_setting() -> TableSetting:
-    """Make a problem: `table_setting(noise=0.4, classes=4, count=400, shape=(16,), epochs=10, ...)`."""
+def table_run() -> TableRun:
+    """Make a problem: `table_run(noise=0.4, classes=4, count=400, shape=(16,), epochs=10, ...)`."""
 
     def make(
         *,
@@ -152,7 +152,7 @@ def table_setting() -> TableSetting:
         )
         given = symmetric(truth, noise, num_classes=classes, seed=seed) if labels is None else labels
         taking_part = np.arange(count) if rows is None else np.asarray(rows, np.int64)
-        setting = Setting(
+        run = TrainingContext(
             network=lambda number: Perceptron(size, hidden, classes, number),
             labels=given,
             rows=taking_part,
@@ -164,17 +164,17 @@ def table_setting() -> TableSetting:
         )
         loader = Table(torch.from_numpy(values))
         train = Batches(loader, given, taking_part, batch_size=batch_size, seed=seed, device=CPU)
-        return Problem(setting, train, truth, torch.from_numpy(test), test_truth)
+        return Problem(run, train, truth, torch.from_numpy(test), test_truth)
 
     return make
 
 
-ScoreSetting = Callable[..., Problem]
+ScoreRun = Callable[..., Problem]
 
 
 @pytest.fixture
-def score_setting() -> ScoreSetting:
-    """Make a problem whose samples are the scores themselves: `score_setting(scores, labels, batch_size=..., ...)`."""
+def score_run() -> ScoreRun:
+    """Make a problem whose samples are the scores themselves: `score_run(scores, labels, batch_size=..., ...)`."""
 
     def make(
         scores: object,
@@ -189,7 +189,7 @@ def score_setting() -> ScoreSetting:
         given = np.asarray(labels, np.int64)
         classes = values.shape[1]
         taking_part = np.arange(len(given)) if rows is None else np.asarray(rows, np.int64)
-        setting = Setting(
+        run = TrainingContext(
             network=lambda _: Shift(classes),
             labels=given,
             rows=taking_part,
@@ -201,6 +201,6 @@ def score_setting() -> ScoreSetting:
         )
         loader = Table(values, jitter=0.0)
         train = Batches(loader, given, taking_part, batch_size=batch_size, seed=0, device=CPU)
-        return Problem(setting, train, given, values, given)
+        return Problem(run, train, given, values, given)
 
     return make

@@ -13,7 +13,7 @@ from deft.methods.co_teaching import CoTeaching
 from deft.methods.cross_entropy import CE
 
 if TYPE_CHECKING:
-    from tests.methods.conftest import ScoreSetting, TableSetting
+    from tests.methods.conftest import ScoreRun, TableRun
 
 LEFT_OUT = {
     (0.4, 1, 4): [0.0, 0.4, 0.4, 0.4],
@@ -25,10 +25,10 @@ SCORES = torch.stack([MARGINS, torch.zeros(10)], dim=1)
 
 
 @pytest.mark.parametrize("case", LEFT_OUT)
-def test_the_share_that_is_left_out(case: tuple[float, int, int], score_setting: ScoreSetting) -> None:
+def test_the_share_that_is_left_out(case: tuple[float, int, int], score_run: ScoreRun) -> None:
     rate, warmup, _ = case
-    problem = score_setting(SCORES, [0] * 10, noise_rate=rate)
-    method = CoTeaching(warmup=warmup).build(problem.setting)
+    problem = score_run(SCORES, [0] * 10, noise_rate=rate)
+    method = CoTeaching(warmup=warmup).build(problem.context)
     ordered = cross_entropy(SCORES, torch.zeros(10, dtype=torch.int64))  # rises along the samples
     for epoch, left_out in enumerate(LEFT_OUT[case]):
         (loss,) = method.losses(problem.train, epoch)
@@ -36,9 +36,9 @@ def test_the_share_that_is_left_out(case: tuple[float, int, int], score_setting:
         torch.testing.assert_close(loss.detach(), ordered[: round((1 - left_out) * 10)].mean())
 
 
-def test_two_networks_learn_what_the_other_chose(table_setting: TableSetting) -> None:
-    problem = table_setting(count=40, noise_rate=0.4)
-    method = CoTeaching(networks=2).build(problem.setting)
+def test_two_networks_learn_what_the_other_chose(table_run: TableRun) -> None:
+    problem = table_run(count=40, noise_rate=0.4)
+    method = CoTeaching(networks=2).build(problem.context)
     first, second = (method.get_submodule(f"networks.{number}") for number in (0, 1))
     (batch,) = problem.train.epoch(1)
     (loss,) = method.losses(problem.train, 1)
@@ -51,10 +51,10 @@ def test_two_networks_learn_what_the_other_chose(table_setting: TableSetting) ->
     torch.testing.assert_close(method.predict(problem.test_inputs), mean)
 
 
-def test_an_estimate_comes_after_the_warm_up_and_stays(score_setting: ScoreSetting) -> None:
+def test_an_estimate_comes_after_the_warm_up_and_stays(score_run: ScoreRun) -> None:
     margins = torch.cat([torch.linspace(3, 5, 70), torch.linspace(-5, -4, 30)])
-    problem = score_setting(torch.stack([margins, -margins], dim=1), [0] * 100)
-    method = CoTeaching(noise_rate="estimate", warmup=2).build(problem.setting)
+    problem = score_run(torch.stack([margins, -margins], dim=1), [0] * 100)
+    method = CoTeaching(noise_rate="estimate", warmup=2).build(problem.context)
     losses = cross_entropy(problem.test_inputs, torch.zeros(100, dtype=torch.int64))
     assert [float(loss.detach()) for epoch in (0, 1) for loss in method.losses(problem.train, epoch)] == pytest.approx(
         [float(losses.mean())] * 2
@@ -65,20 +65,20 @@ def test_an_estimate_comes_after_the_warm_up_and_stays(score_setting: ScoreSetti
     assert later == pytest.approx([float(losses[: int(100 * (1 - rate))].mean())] * 2)
 
 
-def test_a_batch_of_one_keeps_its_label(score_setting: ScoreSetting) -> None:
-    problem = score_setting([[0.0, 3.0]], [0], noise_rate=0.9)
-    (loss,) = CoTeaching().build(problem.setting).losses(problem.train, 1)
+def test_a_batch_of_one_keeps_its_label(score_run: ScoreRun) -> None:
+    problem = score_run([[0.0, 3.0]], [0], noise_rate=0.9)
+    (loss,) = CoTeaching().build(problem.context).losses(problem.train, 1)
     assert float(loss.detach()) > 3
 
 
-def test_without_noise_it_is_cross_entropy(table_setting: TableSetting) -> None:
-    problem = table_setting(epochs=2, noise_rate=0.0)
+def test_without_noise_it_is_cross_entropy(table_run: TableRun) -> None:
+    problem = table_run(epochs=2, noise_rate=0.0)
     plain, same = problem.run(CE()), problem.run(CoTeaching())
     torch.testing.assert_close(plain.predict(problem.test_inputs), same.predict(problem.test_inputs))
 
 
-def test_losses_that_are_no_numbers_are_noticed(score_setting: ScoreSetting) -> None:
-    problem = score_setting([[float("nan"), 0.0]] * 4, [0] * 4, noise_rate=0.4)
+def test_losses_that_are_no_numbers_are_noticed(score_run: ScoreRun) -> None:
+    problem = score_run([[float("nan"), 0.0]] * 4, [0] * 4, noise_rate=0.4)
     with pytest.raises(ModelError, match="step 1"):
         problem.run(CoTeaching())
 
@@ -86,20 +86,20 @@ def test_losses_that_are_no_numbers_are_noticed(score_setting: ScoreSetting) -> 
 @pytest.mark.parametrize(
     "method", [CoTeaching(), CoTeaching(networks=2), CoTeaching(noise_rate="estimate")], ids=["one", "two", "estimate"]
 )
-def test_fewer_wrong_labels_are_learned_than_by_cross_entropy(method: CoTeaching, table_setting: TableSetting) -> None:
+def test_fewer_wrong_labels_are_learned_than_by_cross_entropy(method: CoTeaching, table_run: TableRun) -> None:
     # 5 380 weights for 400 samples of which 40 % are wrong.
-    problem = table_setting(noise_rate=0.4)
+    problem = table_run(noise_rate=0.4)
     plain, robust = problem.run(CE()), problem.run(method)
     assert problem.memorised(robust) < 0.3
     assert problem.accuracy(robust) > problem.accuracy(plain) + 0.2
 
 
-def test_it_has_to_be_told_the_noise_rate(score_setting: ScoreSetting) -> None:
+def test_it_has_to_be_told_the_noise_rate(score_run: ScoreRun) -> None:
     with pytest.raises(SettingsError, match="CoTeaching needs the share of wrong labels"):
-        CoTeaching().build(score_setting(SCORES, [0] * 10).setting)
+        CoTeaching().build(score_run(SCORES, [0] * 10).context)
     with pytest.raises(SettingsError, match="0 ≤ r < 1"):
-        CoTeaching().build(score_setting(SCORES, [0] * 10, noise_rate=1.0).setting)
-    CoTeaching(noise_rate="estimate").build(score_setting(SCORES, [0] * 10).setting)
+        CoTeaching().build(score_run(SCORES, [0] * 10, noise_rate=1.0).context)
+    CoTeaching(noise_rate="estimate").build(score_run(SCORES, [0] * 10).context)
 
 
 def test_settings_that_make_no_sense() -> None:

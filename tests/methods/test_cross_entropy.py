@@ -11,28 +11,28 @@ from deft.methods.cross_entropy import CE
 from deft.training.processes import Processes
 
 if TYPE_CHECKING:
-    from tests.methods.conftest import ScoreSetting, TableSetting
+    from tests.methods.conftest import ScoreRun, TableRun
 
 LOGITS = torch.tensor([[2.0, -1.0, 0.5], [0.0, 3.0, -2.0]])
 
 
-def test_a_step_minimises_the_mean(score_setting: ScoreSetting) -> None:
-    problem = score_setting(LOGITS, [0, 2])
-    (loss,) = CE().build(problem.setting).losses(problem.train, 0)
+def test_a_step_minimises_the_mean(score_run: ScoreRun) -> None:
+    problem = score_run(LOGITS, [0, 2])
+    (loss,) = CE().build(problem.context).losses(problem.train, 0)
     torch.testing.assert_close(loss.detach(), cross_entropy(LOGITS, torch.tensor([0, 2])).mean())
 
 
-def test_an_empty_slice_of_a_batch_is_a_zero_loss(score_setting: ScoreSetting) -> None:
+def test_an_empty_slice_of_a_batch_is_a_zero_loss(score_run: ScoreRun) -> None:
     # Of a batch of two, the third of three processes gets nothing.
-    problem = score_setting(LOGITS, [0, 2])
+    problem = score_run(LOGITS, [0, 2])
     problem.train.processes = Processes(count=3, rank=2)
-    (loss,) = CE().build(problem.setting).losses(problem.train, 0)
+    (loss,) = CE().build(problem.context).losses(problem.train, 0)
     loss.backward()
     assert float(loss.detach()) == 0
 
 
-def test_right_labels_are_learned_and_wrong_ones_too(table_setting: TableSetting) -> None:
-    clean, noisy = table_setting(noise=0.0), table_setting()
+def test_right_labels_are_learned_and_wrong_ones_too(table_run: TableRun) -> None:
+    clean, noisy = table_run(noise=0.0), table_run()
     assert clean.accuracy(clean.run(CE())) > 0.95
     # 5 380 weights for 400 samples: what the other methods' tests call memorising.
     learned = noisy.run(CE())

@@ -13,7 +13,7 @@ from deft.methods.cross_entropy import CE
 from deft.methods.gce import GCE, TruncatedGCE
 
 if TYPE_CHECKING:
-    from tests.methods.conftest import ScoreSetting, TableSetting
+    from tests.methods.conftest import ScoreRun, TableRun
 
 LOGITS = torch.tensor([[2.0, -1.0, 0.5], [0.0, 3.0, -2.0]])
 LABELS = torch.tensor([0, 2])
@@ -40,18 +40,18 @@ def test_the_gradient_is_finite_and_right_where_the_label_is_improbable(log_odds
     assert float(logits.grad[0, 0]) == pytest.approx(slope, rel=2e-3, abs=1e-8)
 
 
-def test_a_step_minimises_the_mean_after_the_warm_up(score_setting: ScoreSetting) -> None:
-    problem = score_setting(LOGITS, [0, 2])
-    method = GCE(warmup=1).build(problem.setting)
+def test_a_step_minimises_the_mean_after_the_warm_up(score_run: ScoreRun) -> None:
+    problem = score_run(LOGITS, [0, 2])
+    method = GCE(warmup=1).build(problem.context)
     (warm,), (loss,) = method.losses(problem.train, 0), method.losses(problem.train, 1)
     torch.testing.assert_close(warm.detach(), cross_entropy(LOGITS, LABELS).mean())
     torch.testing.assert_close(loss.detach(), torch.tensor(GENERALISED[0.7]).mean())
 
 
-def test_truncated_leaves_out_what_is_less_probable_than_k(score_setting: ScoreSetting) -> None:
+def test_truncated_leaves_out_what_is_less_probable_than_k(score_run: ScoreRun) -> None:
     # p_y is 0.79 and 0.006: only the first stays, from a third of the epochs on.
-    problem = score_setting(LOGITS, [0, 2], epochs=6)
-    method = TruncatedGCE().build(problem.setting)
+    problem = score_run(LOGITS, [0, 2], epochs=6)
+    method = TruncatedGCE().build(problem.context)
     (early,) = method.losses(problem.train, 1)
     (late,) = method.losses(problem.train, 2)
     torch.testing.assert_close(early.detach(), torch.tensor(GENERALISED[0.7]).mean())
@@ -59,18 +59,18 @@ def test_truncated_leaves_out_what_is_less_probable_than_k(score_setting: ScoreS
     assert method.state_dict()["kept"].tolist() == [True, False]
 
 
-def test_a_batch_that_is_left_out_whole_has_no_gradient(score_setting: ScoreSetting) -> None:
-    problem = score_setting(LOGITS, [1, 2], epochs=3)
-    method = TruncatedGCE().build(problem.setting)
+def test_a_batch_that_is_left_out_whole_has_no_gradient(score_run: ScoreRun) -> None:
+    problem = score_run(LOGITS, [1, 2], epochs=3)
+    method = TruncatedGCE().build(problem.context)
     (loss,) = method.losses(problem.train, 2)
     loss.backward()
     assert float(loss.detach()) == 0
     assert all(weight.grad is None or not weight.grad.any() for weight in method.parameters())
 
 
-def test_fewer_wrong_labels_are_learned_than_by_cross_entropy(table_setting: TableSetting) -> None:
+def test_fewer_wrong_labels_are_learned_than_by_cross_entropy(table_run: TableRun) -> None:
     # 5 380 weights for 400 samples of which 40 % are wrong: CE repeats most of the wrong labels after 10 epochs.
-    problem = table_setting()
+    problem = table_run()
     plain, robust = problem.run(CE()), problem.run(GCE())
     assert problem.memorised(plain) > 0.6
     assert problem.memorised(robust) < 0.3

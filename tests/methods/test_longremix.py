@@ -38,9 +38,9 @@ def test_the_counter_does_not_run_over() -> None:
 
 
 @pytest.mark.parametrize("epochs", [2, 3, 4, 5, 10])
-def test_runs_of_any_length(epochs: int, table_setting: Any) -> None:
-    problem = table_setting(count=80, epochs=epochs)
-    method = LongReMix().build(problem.setting)
+def test_runs_of_any_length(epochs: int, table_run: Any) -> None:
+    problem = table_run(count=80, epochs=epochs)
+    method = LongReMix().build(problem.context)
     begins = [epoch for epoch in range(epochs) if method.starts_afresh(epoch)]
     assert begins == [max(1, round(0.4 * epochs))]
     trained = problem.run(LongReMix(), rate=0.05)
@@ -49,21 +49,21 @@ def test_runs_of_any_length(epochs: int, table_setting: Any) -> None:
     assert bool(torch.isfinite(trained.predict(problem.test_inputs)).all())
 
 
-def test_one_epoch_is_too_short(table_setting: Any) -> None:
+def test_one_epoch_is_too_short(table_run: Any) -> None:
     with pytest.raises(SettingsError, match="needs 2 epochs"):
-        LongReMix().build(table_setting(epochs=1).setting)
+        LongReMix().build(table_run(epochs=1).context)
 
 
-def test_the_core_is_cleaner_than_the_data_and_each_networks_own(table_setting: Any) -> None:
-    problem = table_setting(noise=0.4, epochs=10)
+def test_the_core_is_cleaner_than_the_data_and_each_networks_own(table_run: Any) -> None:
+    problem = table_run(noise=0.4, epochs=10)
     core = problem.run(LongReMix()).state_dict()["core"].numpy()
     assert all(problem.wrong[mine].mean() < 0.15 for mine in core)
     assert not np.array_equal(core[0], core[1])
 
 
-def test_the_core_stays_once_stage_2_has_begun(table_setting: Any) -> None:
-    problem = table_setting(count=120, epochs=8)
-    method = LongReMix().build(problem.setting)
+def test_the_core_stays_once_stage_2_has_begun(table_run: Any) -> None:
+    problem = table_run(count=120, epochs=8)
+    method = LongReMix().build(problem.context)
     cores = []
     for _ in epochs_of(method, problem.train, epochs=8, optimization=SETTINGS):
         cores.append(method.state_dict()["core"].clone())
@@ -72,9 +72,9 @@ def test_the_core_stays_once_stage_2_has_begun(table_setting: Any) -> None:
     assert all(torch.equal(core, cores[3]) for core in cores[4:])
 
 
-def test_stage_2_begins_with_the_first_weights(table_setting: Any) -> None:
-    problem = table_setting(count=120, epochs=5)
-    method = LongReMix().build(problem.setting)
+def test_stage_2_begins_with_the_first_weights(table_run: Any) -> None:
+    problem = table_run(count=120, epochs=5)
+    method = LongReMix().build(problem.context)
     start = {name: value.clone() for name, value in method.state_dict().items() if name.startswith("networks")}
     for _ in epochs_of(method, problem.train, epochs=2, optimization=SETTINGS):
         pass
@@ -82,16 +82,16 @@ def test_stage_2_begins_with_the_first_weights(table_setting: Any) -> None:
     assert all(torch.equal(value, method.state_dict()[name]) for name, value in start.items())
 
 
-def test_an_epoch_of_stage_2_is_as_long_as_the_data(table_setting: Any) -> None:
-    problem = table_setting(count=120, batch_size=25, epochs=5)
-    method = LongReMix().build(problem.setting)
+def test_an_epoch_of_stage_2_is_as_long_as_the_data(table_run: Any) -> None:
+    problem = table_run(count=120, batch_size=25, epochs=5)
+    method = LongReMix().build(problem.context)
     for _ in epochs_of(method, problem.train, epochs=4, optimization=SETTINGS):
         pass
     assert len(list(method.losses(problem.train, 4))) == 2 * 5
 
 
-def test_it_learns_where_cross_entropy_memorises(table_setting: Any) -> None:
-    problem = table_setting(noise=0.4, epochs=10)
+def test_it_learns_where_cross_entropy_memorises(table_run: Any) -> None:
+    problem = table_run(noise=0.4, epochs=10)
     plain, robust = problem.run(CE()), problem.run(LongReMix())
     assert problem.memorised(plain) > 0.6
     assert problem.memorised(robust) < 0.2
@@ -99,8 +99,8 @@ def test_it_learns_where_cross_entropy_memorises(table_setting: Any) -> None:
 
 
 @pytest.mark.parametrize("preset", [LongReMix.for_webvision(), LongReMix.for_clothing1m()])
-def test_presets_without_loss_on_guesses_run(preset: LongReMix, table_setting: Any) -> None:
-    problem = table_setting(count=120, epochs=5)
+def test_presets_without_loss_on_guesses_run(preset: LongReMix, table_run: Any) -> None:
+    problem = table_run(count=120, epochs=5)
     assert bool(torch.isfinite(problem.run(preset, rate=0.05).predict(problem.test_inputs)).all())
 
 

@@ -13,7 +13,7 @@ from deft.methods.cross_entropy import CE
 from deft.methods.sce import SCE
 
 if TYPE_CHECKING:
-    from tests.methods.conftest import ScoreSetting, TableSetting
+    from tests.methods.conftest import ScoreRun, TableRun
 
 LOGITS = torch.tensor([[2.0, -1.0, 0.5], [0.0, 3.0, -2.0]])
 LABELS = torch.tensor([0, 2])
@@ -25,9 +25,9 @@ SYMMETRIC = {
 
 
 @pytest.mark.parametrize("method", SYMMETRIC)
-def test_a_step_minimises_the_mean_of_the_formula(method: SCE, score_setting: ScoreSetting) -> None:
-    problem = score_setting(LOGITS, [0, 2])
-    (loss,) = method.build(problem.setting).losses(problem.train, 0)
+def test_a_step_minimises_the_mean_of_the_formula(method: SCE, score_run: ScoreRun) -> None:
+    problem = score_run(LOGITS, [0, 2])
+    (loss,) = method.build(problem.context).losses(problem.train, 0)
     torch.testing.assert_close(loss.detach(), torch.tensor(SYMMETRIC[method]).mean())
 
 
@@ -40,10 +40,10 @@ def test_it_is_cross_entropy_and_a_scaled_absolute_error(alpha: float, beta: flo
     torch.testing.assert_close(symmetric_cross_entropy(logits, labels, alpha=alpha, beta=beta), expected)
 
 
-def test_fewer_wrong_labels_are_learned_than_by_cross_entropy(table_setting: TableSetting) -> None:
+def test_fewer_wrong_labels_are_learned_than_by_cross_entropy(table_run: TableRun) -> None:
     # 5 380 weights for 400 samples of which 40 % are wrong. The reverse term is nine times the size of an absolute
     # error, so that the same rate would be far too large; the authors' weights for CIFAR-10 need a fifth of it.
-    problem = table_setting()
+    problem = table_run()
     plain = problem.run(CE(), rate=0.04)
     robust = problem.run(SCE.for_cifar10(), rate=0.04)
     assert problem.memorised(robust) < problem.memorised(plain)

@@ -15,23 +15,23 @@ from deft.methods.cross_entropy import CE
 from deft.methods.turn import TURN, balanced_quota
 
 if TYPE_CHECKING:
-    from tests.methods.conftest import Problem, ScoreSetting, TableSetting
+    from tests.methods.conftest import Problem, ScoreRun, TableRun
 
 
-def two_classes(score_setting: ScoreSetting) -> Problem:
+def two_classes(score_run: ScoreRun) -> Problem:
     """Class 0: thirty labels that fit, ten that don't. Class 1: ten and five. Nothing of class 2. Batches of one."""
     labels = np.repeat([0, 1], [40, 15])
     # The wrong labels of class 0 are easier than the right ones of class 1, so each needs its own mixture.
     margins = np.concatenate([np.linspace(5, 5.5, 30), [3.0] * 10, np.linspace(-3, -2.5, 10), [-8.0] * 5])
     scores = np.zeros((55, 3))
     scores[np.arange(55), labels] = margins
-    return score_setting(scores, labels, batch_size=1)
+    return score_run(scores, labels, batch_size=1)
 
 
 def drawn(problem: Problem, method: TURN, epoch: int = 5) -> list[int]:
     """The rows that an epoch trains on, told by their scores."""
     seen: list[int] = []
-    built = method.build(problem.setting)
+    built = method.build(problem.context)
     network = built.get_submodule("network")
 
     def look(module: nn.Module, inputs: tuple[torch.Tensor], _: torch.Tensor) -> None:
@@ -44,9 +44,9 @@ def drawn(problem: Problem, method: TURN, epoch: int = 5) -> list[int]:
     return seen
 
 
-def test_while_probing_only_the_head_learns(table_setting: TableSetting) -> None:
-    problem = table_setting(count=80)
-    method = TURN().build(problem.setting)
+def test_while_probing_only_the_head_learns(table_run: TableRun) -> None:
+    problem = table_run(count=80)
+    method = TURN().build(problem.context)
     modes: list[bool] = []
     body = method.get_submodule("network.body")
     body.register_forward_hook(lambda module, _, __: modes.append(module.training))
@@ -59,9 +59,9 @@ def test_while_probing_only_the_head_learns(table_setting: TableSetting) -> None
     torch.testing.assert_close(loss, expected)
 
 
-def test_afterwards_everything_learns_at_the_usual_rate(table_setting: TableSetting) -> None:
-    problem = table_setting(count=80)
-    method = TURN().build(problem.setting)
+def test_afterwards_everything_learns_at_the_usual_rate(table_run: TableRun) -> None:
+    problem = table_run(count=80)
+    method = TURN().build(problem.context)
     method.train()
     next(iter(method.losses(problem.train, 5))).backward()
     assert all(weight.grad is not None for weight in method.parameters())
@@ -72,22 +72,22 @@ def test_afterwards_everything_learns_at_the_usual_rate(table_setting: TableSett
 @pytest.mark.parametrize(
     ("epochs", "probing", "begin"), [(10, 0.5, 5), (1, 0.5, 1), (3, 0.0, 0), (2, 1.0, 2), (20, 0.25, 5)]
 )
-def test_the_stages_are_shares_of_the_run(epochs: int, probing: float, begin: int, score_setting: ScoreSetting) -> None:
-    problem = score_setting([[1.0, 0.0]] * 4, [0] * 4, epochs=epochs)
-    method = TURN(probing=probing).build(problem.setting)
+def test_the_stages_are_shares_of_the_run(epochs: int, probing: float, begin: int, score_run: ScoreRun) -> None:
+    problem = score_run([[1.0, 0.0]] * 4, [0] * 4, epochs=epochs)
+    method = TURN(probing=probing).build(problem.context)
     assert [method.rate_scale(epoch) > 1 for epoch in range(epochs)] == [epoch < begin for epoch in range(epochs)]
 
 
-def test_each_class_gives_as_many_clean_labels(score_setting: ScoreSetting) -> None:
-    problem = two_classes(score_setting)
+def test_each_class_gives_as_many_clean_labels(score_run: ScoreRun) -> None:
+    problem = two_classes(score_run)
     rows = drawn(problem, TURN(floor=0.0))
     assert len(rows) == len(set(rows)) == 20
     assert sorted(row for row in rows if row >= 40) == list(range(40, 50))
     assert {row for row in rows if row < 40} < set(range(30))
 
 
-def test_other_labels_are_drawn_in_the_next_epoch_and_the_same_again(score_setting: ScoreSetting) -> None:
-    problem = two_classes(score_setting)
+def test_other_labels_are_drawn_in_the_next_epoch_and_the_same_again(score_run: ScoreRun) -> None:
+    problem = two_classes(score_run)
     first, again, later = (set(drawn(problem, TURN(floor=0.0), epoch)) for epoch in (5, 5, 6))
     assert first == again != later
 
@@ -100,9 +100,9 @@ def test_a_poor_class_does_not_throw_away_the_rest() -> None:
     assert balanced_quota(np.array([], np.int64), floor=0.5) == 0
 
 
-def test_cleaning_again_every_few_epochs(score_setting: ScoreSetting) -> None:
-    problem = two_classes(score_setting)
-    method = TURN(reclean_every=2).build(problem.setting)
+def test_cleaning_again_every_few_epochs(score_run: ScoreRun) -> None:
+    problem = two_classes(score_run)
+    method = TURN(reclean_every=2).build(problem.context)
     list(method.losses(problem.train, 5))
     before = method.state_dict()["clean"].clone()
     assert before.sum() == 40
@@ -113,17 +113,17 @@ def test_cleaning_again_every_few_epochs(score_setting: ScoreSetting) -> None:
     assert method.state_dict()["clean"].all()
 
 
-def test_rows_that_take_no_part_are_never_drawn(table_setting: TableSetting) -> None:
+def test_rows_that_take_no_part_are_never_drawn(table_run: TableRun) -> None:
     rows = np.random.default_rng(2).permutation(200)[:60]
-    problem = table_setting(count=200, rows=rows.tolist(), epochs=2)
+    problem = table_run(count=200, rows=rows.tolist(), epochs=2)
     clean = problem.run(TURN(probe_rate=1.0)).state_dict()["clean"].numpy()
     assert clean.any()
     assert set(np.flatnonzero(clean)) <= set(rows.tolist())
 
 
-def test_fewer_wrong_labels_are_learned_than_by_cross_entropy(table_setting: TableSetting) -> None:
+def test_fewer_wrong_labels_are_learned_than_by_cross_entropy(table_run: TableRun) -> None:
     # 5 380 weights for 400 samples of which 40 % are wrong; the rate of 0.2 suits the head as it is.
-    problem = table_setting()
+    problem = table_run()
     plain, robust = problem.run(CE()), problem.run(TURN(probe_rate=1.0))
     assert problem.memorised(robust) < 0.2
     assert problem.accuracy(robust) > problem.accuracy(plain) + 0.3

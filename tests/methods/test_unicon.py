@@ -94,41 +94,41 @@ def test_an_unlabelled_batch_has_a_sample() -> None:
     assert unlabelled_batch(1, 1.0, 30) == 1
 
 
-def test_it_learns_where_cross_entropy_memorises(table_setting: Any) -> None:
-    problem = table_setting(noise=0.4, epochs=10)
+def test_it_learns_where_cross_entropy_memorises(table_run: Any) -> None:
+    problem = table_run(noise=0.4, epochs=10)
     plain, robust = problem.run(CE(), rate=0.1), problem.run(UNICON(), rate=0.1)
     assert problem.memorised(plain) > 0.6
     assert problem.memorised(robust) < 0.2
     assert problem.accuracy(robust) > problem.accuracy(plain) + 0.2
 
 
-def test_the_released_codes_unit_learns_too(table_setting: Any) -> None:
-    problem = table_setting(noise=0.4, epochs=10)
+def test_the_released_codes_unit_learns_too(table_run: Any) -> None:
+    problem = table_run(noise=0.4, epochs=10)
     assert problem.accuracy(problem.run(UNICON(unit="nats"), rate=0.1)) > 0.8
 
 
 @pytest.mark.parametrize("preset", [UNICON.for_webvision(), UNICON.for_clothing1m()])
-def test_presets_without_loss_on_guesses_run(preset: UNICON, table_setting: Any) -> None:
-    problem = table_setting(count=120, epochs=4)
+def test_presets_without_loss_on_guesses_run(preset: UNICON, table_run: Any) -> None:
+    problem = table_run(count=120, epochs=4)
     assert bool(torch.isfinite(problem.run(preset, rate=0.05).predict(problem.test_inputs)).all())
 
 
-def test_images_can_be_mixed(table_setting: Any) -> None:
-    problem = table_setting(count=80, shape=(3, 4, 4), epochs=3)
+def test_images_can_be_mixed(table_run: Any) -> None:
+    problem = table_run(count=80, shape=(3, 4, 4), epochs=3)
     assert bool(torch.isfinite(problem.run(UNICON(), rate=0.05).predict(problem.test_inputs)).all())
 
 
-def test_a_class_with_one_sample(table_setting: Any) -> None:
+def test_a_class_with_one_sample(table_run: Any) -> None:
     labels = np.minimum(np.arange(100) % 4, 2)
     labels[0] = 3
-    problem = table_setting(count=100, labels=labels, epochs=4)
+    problem = table_run(count=100, labels=labels, epochs=4)
     assert bool(torch.isfinite(problem.run(UNICON(), rate=0.05).predict(problem.test_inputs)).all())
 
 
-def test_scores_that_do_not_differ_give_an_epoch_of_cross_entropy(table_setting: Any) -> None:
+def test_scores_that_do_not_differ_give_an_epoch_of_cross_entropy(table_run: Any) -> None:
     """With zero weights every divergence is the same, so R = 0."""
-    problem = table_setting(count=40, epochs=2)
-    method = UNICON(warmup=0).build(problem.setting)
+    problem = table_run(count=40, epochs=2)
+    method = UNICON(warmup=0).build(problem.context)
     with torch.no_grad():
         for weight in method.parameters():
             weight.zero_()

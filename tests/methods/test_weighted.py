@@ -13,7 +13,7 @@ from torch import Tensor
 
 from deft.classifiers.base import Classifier
 from deft.errors import SettingsError
-from deft.methods.base import Setting
+from deft.methods.base import TrainingContext
 from deft.methods.weighted import WeightedCE
 from deft.training.batches import Batches, Loader, Rows, View
 
@@ -41,13 +41,13 @@ class Ones(Loader):
         return torch.ones(len(rows), 1)
 
 
-def setting(rows: Any = (0, 1, 2, 3)) -> Setting:
-    return Setting(lambda seed: Fixed(), LABELS, np.array(rows), 2, epochs=1, seed=0, device=CPU)
+def run(rows: Any = (0, 1, 2, 3)) -> TrainingContext:
+    return TrainingContext(lambda seed: Fixed(), LABELS, np.array(rows), 2, epochs=1, seed=0, device=CPU)
 
 
 def losses(weights: list[float], batch_size: int = 4) -> list[float]:
     train = Batches(Ones(), LABELS, np.arange(4), batch_size=batch_size, seed=0, device=CPU)
-    method = WeightedCE(np.array(weights)).build(setting())
+    method = WeightedCE(np.array(weights)).build(run())
     return [float(loss.detach()) for loss in method.losses(train, 0)]
 
 
@@ -68,7 +68,7 @@ def test_a_batch_without_weight_is_a_zero_loss() -> None:
 
 def test_the_weights_are_in_the_checkpoint_and_their_digest_in_the_settings() -> None:
     first, second = WeightedCE(np.ones(4)), WeightedCE(np.array([1, 1, 1, 0.5]))
-    assert torch.equal(first.build(setting()).state_dict()["weights"], torch.ones(4))
+    assert torch.equal(first.build(run()).state_dict()["weights"], torch.ones(4))
     assert first.settings() == WeightedCE(np.ones(4)).settings() != second.settings()
 
 
@@ -85,8 +85,8 @@ def test_the_weights_are_in_the_checkpoint_and_their_digest_in_the_settings() ->
 )
 def test_weights_that_can_not_be_used(weights: Any, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        WeightedCE(np.array(weights)).build(setting())
+        WeightedCE(np.array(weights)).build(run())
 
 
 def test_rows_that_do_not_take_part_need_no_weight() -> None:
-    WeightedCE(np.array([1.0, np.nan, 1.0, 1.0])).build(replace(setting(), rows=np.array([0, 2, 3])))
+    WeightedCE(np.array([1.0, np.nan, 1.0, 1.0])).build(replace(run(), rows=np.array([0, 2, 3])))

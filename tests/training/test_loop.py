@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from deft.errors import DataError, ModelError, SettingsError
 from deft.training.batches import Batches, Loader, Rows, View
 from deft.training.checkpoint import Checkpoint, checkpoint_notes
-from deft.training.loop import Method, fit
+from deft.training.loop import Training, fit
 from deft.training.optimization import Optimization
 
 
@@ -28,7 +28,7 @@ class Table(Loader):
         return self.values[torch.from_numpy(rows)] + torch.as_tensor(noise, dtype=torch.float32)
 
 
-class Linear(Method):
+class Linear(Training):
     def __init__(self, fail_at: int | None = None) -> None:
         super().__init__()
         self.layer = nn.Linear(4, 3)

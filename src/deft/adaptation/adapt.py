@@ -13,18 +13,18 @@ from deft.adaptation.model import AdaptedModel
 from deft.adaptation.predictors import Head
 from deft.adaptation.presets import preset
 from deft.adaptation.samples import Samples, open_samples
-from deft.adaptation.training_set import Kept, all_of
+from deft.adaptation.training_set import TrainingSet, all_of
 from deft.adaptation.validation import Validation, Watched
 from deft.classifiers.base import Classifier
 from deft.data.images import LabeledImages
 from deft.encoders.base import DualEncoder
 from deft.encoders.vision import VisionModel
 from deft.errors import SettingsError
-from deft.methods.base import LearningMethod, Setting
+from deft.methods.base import Method, TrainingContext
 from deft.methods.cross_entropy import CE
 from deft.methods.weighted import WeightedCE
 from deft.runs.provenance import Stopwatch
-from deft.training.loop import Method, fit
+from deft.training.loop import Training, fit
 from deft.training.optimization import Optimization
 from deft.training.workspace import Workspace
 from deft.tuning import Full, Tuning
@@ -32,9 +32,9 @@ from deft.tuning import Full, Tuning
 
 def adapt(
     backbone: str | Path | VisionModel | DualEncoder,
-    images: LabeledImages | Kept,
+    images: LabeledImages | TrainingSet,
     *,
-    method: LearningMethod | None = None,
+    method: Method | None = None,
     tuning: Tuning | None = None,
     head: Head = "random",
     epochs: int = 10,
@@ -53,7 +53,7 @@ def adapt(
     Args:
         backbone: Id or folder of any image classification model of the Hugging Face hub, "tiny", or a model from
             `load_vision_model` or `load_encoder`.
-        images: What to learn from: images, or what `use` made of a detection.
+        images: What to learn from: images, or what `fix_labels` made of a detection.
         method: How to learn; cross-entropy if not given.
         tuning: What of the backbone learns; all of it if not given.
         head: "random"; for a vision-language model also "text", a linear head that starts as the zero-shot
@@ -79,7 +79,7 @@ def adapt(
         >>> model = deft.adapt("facebook/convnext-tiny-224", deft.use(found, images))  # doctest: +SKIP
         >>> model.save("model/")  # doctest: +SKIP
     """
-    kept = images if isinstance(images, Kept) else all_of(images)
+    kept = images if isinstance(images, TrainingSet) else all_of(images)
     watch, space = Stopwatch(), workspace or Workspace()
     learns = tuning if tuning is not None else Full()
     loaded = load_backbone(backbone, head) if isinstance(backbone, str | Path) else backbone
@@ -99,16 +99,16 @@ def adapt(
         space.progress.note(remark)
     shared = {"batch_size": batch_size, "seed": seed}
     with open_samples(opened, kept.images, plan.method, plan.validation, space, **shared) as samples:
-        trained, story = _train(opened, kept, plan, samples, space)
-    story["info"] = watch.info(kept.images, str(opened.device))
-    return AdaptedModel(opened.predictor(trained, seed), kept.images.classes, story)
+        trained, training_record = _train(opened, kept, plan, samples, space)
+    training_record["info"] = watch.info(kept.images, str(opened.device))
+    return AdaptedModel(opened.predictor(trained, seed), kept.images.classes, training_record)
 
 
 @dataclass(frozen=True)
 class _Plan:
     """What was asked for, besides backbone and images."""
 
-    method: LearningMethod
+    method: Method
     tuning: Tuning
     head: Head
     epochs: int
@@ -138,7 +138,7 @@ class _Plan:
         }
 
 
-def _weighted(method: LearningMethod | None, kept: Kept) -> LearningMethod:
+def _weighted(method: Method | None, kept: TrainingSet) -> Method:
     """The method; with weights it is cross-entropy that heeds them."""
     if kept.weights is None:
         return method or CE()
@@ -151,7 +151,7 @@ def _weighted(method: LearningMethod | None, kept: Kept) -> LearningMethod:
 
 
 def _train(
-    backbone: Backbone, kept: Kept, plan: _Plan, samples: Samples, space: Workspace
+    backbone: Backbone, kept: TrainingSet, plan: _Plan, samples: Samples, space: Workspace
 ) -> tuple[Classifier, dict[str, Any]]:
     """Train; the network to keep, and what is told of it."""
     method, networks = _build(backbone, kept.images, plan, samples)
@@ -174,7 +174,7 @@ def _train(
         seed=plan.seed,
     )
     watched.finish()
-    story = {
+    training_record = {
         "backbone": backbone.name,
         "data": _data(kept, samples),
         **plan.settings(),
@@ -182,12 +182,14 @@ def _train(
         "networks": len(networks),
         "validation": watched.report(),
     }
-    return networks[0], story
+    return networks[0], training_record
 
 
-def _build(backbone: Backbone, images: LabeledImages, plan: _Plan, samples: Samples) -> tuple[Method, list[Classifier]]:
+def _build(
+    backbone: Backbone, images: LabeledImages, plan: _Plan, samples: Samples
+) -> tuple[Training, list[Classifier]]:
     """The method, and its networks in their order."""
-    setting = Setting(
+    run = TrainingContext(
         network=lambda seed: backbone.network(seed, backbone.entry),
         labels=images.labels,
         rows=samples.train.rows,
@@ -197,11 +199,11 @@ def _build(backbone: Backbone, images: LabeledImages, plan: _Plan, samples: Samp
         device=backbone.device,
         noise_rate=plan.noise_rate,
     )
-    method = plan.method.build(setting)
+    method = plan.method.build(run)
     return method, [part for part in method.modules() if isinstance(part, Classifier)]
 
 
-def _data(kept: Kept, samples: Samples) -> dict[str, Any]:
+def _data(kept: TrainingSet, samples: Samples) -> dict[str, Any]:
     """What a card says of the images."""
     seen = np.unique(kept.images.labels[samples.train.rows])
     missing = [name for number, name in enumerate(kept.images.classes) if number not in seen]

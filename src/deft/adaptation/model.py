@@ -25,7 +25,7 @@ from deft.progress import Progress, Silent
 from deft.training.batches import Batches, PixelLoader
 from deft.training.pixel_store import PixelStore
 
-CARD, STORY = "README.md", "training.json"
+CARD, TRAINING_RECORD = "README.md", "training.json"
 BATCH = 64
 
 
@@ -76,7 +76,7 @@ class AdaptedModel:
 
     predictor: Predictor
     classes: tuple[str, ...]
-    story: Mapping[str, Any] = field(default_factory=dict)
+    training_record: Mapping[str, Any] = field(default_factory=dict)
 
     def predict(
         self, images: LabeledImages, *, top: int = 5, workers: int | None = None, progress: Progress | None = None
@@ -161,9 +161,9 @@ class AdaptedModel:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.predictor.save(folder, self.classes)
-        with replace_file(folder / STORY) as temporary:
-            temporary.write_text(json.dumps(self.story, indent=2, ensure_ascii=False), encoding="utf-8")
-        card = model_card(self.story, self.classes, in_pipelines=self.predictor.runs_in_pipelines)
+        with replace_file(folder / TRAINING_RECORD) as temporary:
+            temporary.write_text(json.dumps(self.training_record, indent=2, ensure_ascii=False), encoding="utf-8")
+        card = model_card(self.training_record, self.classes, in_pipelines=self.predictor.runs_in_pipelines)
         with replace_file(folder / CARD) as temporary:
             temporary.write_text(card, encoding="utf-8")
 
@@ -180,9 +180,9 @@ class AdaptedModel:
         """
         folder = Path(folder)
         predictor, classes = load_predictor(folder, device=device)
-        path = folder / STORY
-        story = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        return cls(predictor, classes, story)
+        path = folder / TRAINING_RECORD
+        training_record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        return cls(predictor, classes, training_record)
 
     def _translate(self, images: LabeledImages) -> np.ndarray:
         """Labels counted in the model's classes, (N,)."""

@@ -31,7 +31,7 @@ deft.AdaptedModel.load("PATH").predict(deft.find_images("photos/"))
 """
 
 
-def model_card(story: Mapping[str, Any], classes: Sequence[str], *, in_pipelines: bool) -> str:
+def model_card(training_record: Mapping[str, Any], classes: Sequence[str], *, in_pipelines: bool) -> str:
     """A README.md in the form of the Hugging Face hub.
 
     Args:
@@ -39,7 +39,7 @@ def model_card(story: Mapping[str, Any], classes: Sequence[str], *, in_pipelines
         classes: Names of the classes.
         in_pipelines: Whether transformers' pipelines load the model.
     """
-    backbone = str(story.get("backbone", "an unknown backbone"))
+    backbone = str(training_record.get("backbone", "an unknown backbone"))
     # Where a folder lies is no part of a card that may be published.
     backbone = Path(backbone).name if Path(backbone).is_absolute() else backbone
     parts = [
@@ -48,11 +48,11 @@ def model_card(story: Mapping[str, Any], classes: Sequence[str], *, in_pipelines
         f"Names images as one of {len(classes)} classes. Made by [deft](https://pypi.org/project/deft-labels/), "
         "which finds wrong labels and trains on what is left.\n",
         PIPELINE if in_pipelines else OWN,
-        _data(story),
-        _training(story),
-        _scores(story.get("validation") or {}),
+        _data(training_record),
+        _training(training_record),
+        _scores(training_record.get("validation") or {}),
         _classes(classes),
-        _versions(story),
+        _versions(training_record),
     ]
     return "\n".join(part for part in parts if part)
 
@@ -66,8 +66,8 @@ def _head(in_pipelines: bool, backbone: str) -> str:
     return "\n".join([*lines, "---", ""])
 
 
-def _data(story: Mapping[str, Any]) -> str:
-    data = story.get("data") or {}
+def _data(training_record: Mapping[str, Any]) -> str:
+    data = training_record.get("data") or {}
     counts = data.get("counts") or {}
     if not counts:
         return ""
@@ -82,22 +82,22 @@ def _data(story: Mapping[str, Any]) -> str:
     return "\n".join(["## Data\n", name, "Images:\n", *rows, "", said, detector, without])
 
 
-def _training(story: Mapping[str, Any]) -> str:
-    if "method" not in story:
+def _training(training_record: Mapping[str, Any]) -> str:
+    if "method" not in training_record:
         return ""
     chosen = [
-        ("method", story["method"]),
-        ("tuning", story.get("tuning")),
-        ("head", story.get("head")),
-        ("optimization", story.get("optimization")),
-        ("epochs", story.get("epochs")),
-        ("batch size", story.get("batch_size")),
-        ("seed", story.get("seed")),
+        ("method", training_record["method"]),
+        ("tuning", training_record.get("tuning")),
+        ("head", training_record.get("head")),
+        ("optimization", training_record.get("optimization")),
+        ("epochs", training_record.get("epochs")),
+        ("batch size", training_record.get("batch_size")),
+        ("seed", training_record.get("seed")),
     ]
     rows = [f"- {name}: `{json.dumps(value)}`" for name, value in chosen]
-    several = int(story.get("networks", 1))
+    several = int(training_record.get("networks", 1))
     note = f"\n{several} networks were trained beside each other; this is the first of them.\n" if several > 1 else ""
-    return "\n".join(["## Training\n", *rows, note, f"Citation: {story.get('citation', '')}\n"])
+    return "\n".join(["## Training\n", *rows, note, f"Citation: {training_record.get('citation', '')}\n"])
 
 
 def _scores(validation: Mapping[str, Any]) -> str:
@@ -117,8 +117,8 @@ def _classes(classes: Sequence[str]) -> str:
     return f"## Classes\n\n{', '.join(map(_line, classes[:SHOWN_CLASSES]))}{more}\n"
 
 
-def _versions(story: Mapping[str, Any]) -> str:
-    versions = (story.get("info") or {}).get("versions") or {}
+def _versions(training_record: Mapping[str, Any]) -> str:
+    versions = (training_record.get("info") or {}).get("versions") or {}
     return f"Versions: {', '.join(f'{name} {number}' for name, number in versions.items())}\n" if versions else ""
 
 

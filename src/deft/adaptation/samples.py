@@ -13,7 +13,7 @@ from deft.adaptation.backbones import Backbone
 from deft.adaptation.validation import Validation, split_off
 from deft.data.images import LabeledImages
 from deft.errors import DataError
-from deft.methods.base import LearningMethod
+from deft.methods.base import Method
 from deft.training.batches import Batches, Loader, PixelLoader
 from deft.training.feature_bank import keep_outputs
 from deft.training.pixel_store import PixelStore
@@ -43,7 +43,7 @@ class Samples:
 def open_samples(
     backbone: Backbone,
     images: LabeledImages,
-    method: LearningMethod,
+    method: Method,
     watching: Validation | None,
     space: Workspace,
     *,

@@ -16,7 +16,7 @@ Fix = Literal["drop", "relabel", "weigh"]
 
 
 @dataclass(frozen=True)
-class Kept:
+class TrainingSet:
     """Images to learn from, and what was done to their labels before.
 
     Args:
@@ -34,7 +34,7 @@ class Kept:
     detection: Mapping[str, Any] = field(default_factory=dict)
 
 
-def use(found: Detection, images: LabeledImages, how: Fix = "drop") -> Kept:
+def fix_labels(found: Detection, images: LabeledImages, how: Fix = "drop") -> TrainingSet:
     """Decide what becomes of the labels that a detection found wrong.
 
     Args:
@@ -71,20 +71,20 @@ def use(found: Detection, images: LabeledImages, how: Fix = "drop") -> Kept:
     match how:
         case "drop":
             kept = images.keep(usable & ~wrong)
-            return Kept(kept, None, {**counts, "kept": len(kept), "dropped": flagged}, how, settings)
+            return TrainingSet(kept, None, {**counts, "kept": len(kept), "dropped": flagged}, how, settings)
         case "relabel":
             # Flagged, but nothing else is suggested: there is no label to give.
             lost = wrong & (found.predicted == images.labels)
             new = images.relabel(np.where(wrong, found.predicted, images.labels)).keep(usable & ~lost)
             dropped = int((lost & usable).sum())
             counts |= {"kept": len(new), "relabelled": flagged - dropped, "dropped": dropped}
-            return Kept(new, None, counts, how, settings)
+            return TrainingSet(new, None, counts, how, settings)
         case _:
             weights = np.where(images.trusted, np.float32(1), found.p_clean)
-            return Kept(images, weights, {**counts, "kept": int(usable.sum())}, how, settings)
+            return TrainingSet(images, weights, {**counts, "kept": int(usable.sum())}, how, settings)
 
 
-def all_of(images: LabeledImages) -> Kept:
+def all_of(images: LabeledImages) -> TrainingSet:
     """All images with the labels they have."""
     unreadable = len(images.read_errors)
-    return Kept(images, None, {"given": len(images), "kept": len(images) - unreadable, "unusable": unreadable})
+    return TrainingSet(images, None, {"given": len(images), "kept": len(images) - unreadable, "unusable": unreadable})

@@ -18,7 +18,7 @@ from deft.data.images import LabeledImages
 from deft.errors import DataError, SettingsError
 from deft.progress import Progress
 from deft.training.batches import Batches
-from deft.training.loop import Method
+from deft.training.loop import Training
 
 SPLIT_STREAM = 77  # sets the draw of the split apart from the order of the epochs
 
@@ -66,7 +66,7 @@ def split_off(labels: np.ndarray, rows: np.ndarray, share: float, *, seed: int) 
     return np.setdiff1d(rows, validation), validation
 
 
-class Watched(Method):
+class Watched(Training):
     """A method, and the accuracy of its network on validation samples after every epoch.
 
     An epoch is scored when the next one begins, and the last one by `finish`: so a checkpoint holds all that was
@@ -85,7 +85,7 @@ class Watched(Method):
 
     def __init__(
         self,
-        method: Method,
+        method: Training,
         network: Classifier,
         validation: Batches | None,
         *,

@@ -15,10 +15,10 @@ from deft.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
     from deft.adaptation.model import AdaptedModel
-    from deft.adaptation.training_set import Kept
+    from deft.adaptation.training_set import TrainingSet
     from deft.adaptation.validation import Validation
     from deft.data.images import LabeledImages
-    from deft.methods.base import LearningMethod
+    from deft.methods.base import Method
     from deft.progress import Progress
 
 MethodName = Literal[
@@ -150,7 +150,9 @@ def adapt(
         workspace=Workspace(out / WORK, resume, workers, progress),
     )
     # A card may be published, and where a folder lies is nobody's business.
-    trained.story["data"]["name"] = Path(data).expanduser().resolve().name if Path(data).expanduser().exists() else data
+    trained.training_record["data"]["name"] = (
+        Path(data).expanduser().resolve().name if Path(data).expanduser().exists() else data
+    )
     trained.save(out)
     shutil.rmtree(out / WORK)
     _report(trained, out, output_format)
@@ -174,9 +176,9 @@ def check_model(out: Path, *, resume: bool) -> None:
         raise DataError(f"{out} holds a training that was stopped. Add --resume, or choose another folder with -o.")
 
 
-def _open(data: str, fix: FixName, moved: str | None, columns: dict[str, Any], progress: Progress) -> Kept:
+def _open(data: str, fix: FixName, moved: str | None, columns: dict[str, Any], progress: Progress) -> TrainingSet:
     """The images of a run, as it judged them and people decided; or labelled images as they are."""
-    from deft.adaptation.training_set import all_of, use
+    from deft.adaptation.training_set import all_of, fix_labels
     from deft.data.load import load_images
     from deft.runs.folder import RUN, open_run
 
@@ -191,7 +193,7 @@ def _open(data: str, fix: FixName, moved: str | None, columns: dict[str, Any], p
             f"{data} is a run, which knows how its images were read; leave out the option for {given[0]}."
         )
     found, images = open_run(data, data=moved)
-    return use(found, _reviewed(Path(data), images, progress), fix)
+    return fix_labels(found, _reviewed(Path(data), images, progress), fix)
 
 
 def _reviewed(run: Path, images: LabeledImages, progress: Progress) -> LabeledImages:
@@ -210,7 +212,7 @@ def _reviewed(run: Path, images: LabeledImages, progress: Progress) -> LabeledIm
     return reviewed.images
 
 
-def _method(name: MethodName, kept: Kept) -> LearningMethod | None:
+def _method(name: MethodName, kept: TrainingSet) -> Method | None:
     """The method; None where weights take the place of plain cross-entropy."""
     from deft.methods.registry import method_class
 
@@ -236,15 +238,15 @@ def _report(model: AdaptedModel, out: Path, output_format: str) -> None:
 
     from deft.cli.output import plain, printable, to_json
 
-    story = model.story
+    training_record = model.training_record
     if output_format == "json":
-        typer.echo(to_json({**story, "classes": list(model.classes), "model": str(out)}))
+        typer.echo(to_json({**training_record, "classes": list(model.classes), "model": str(out)}))
         return
     console = Console(soft_wrap=True)
-    counts = story["data"]["counts"]
+    counts = training_record["data"]["counts"]
     images = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
-    console.print(plain(f"{story['backbone']} learned {len(model.classes)} classes. Images: {images}."))
-    watched = story["validation"]
+    console.print(plain(f"{training_record['backbone']} learned {len(model.classes)} classes. Images: {images}."))
+    watched = training_record["validation"]
     if watched:
         console.print(
             plain(

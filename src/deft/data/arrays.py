@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from deft.data.assemble import Found
+from deft.data.assemble import SourceRows
 from deft.data.decode import upright
 from deft.data.readers import ArrayReader, ImageError, Pixels
 from deft.errors import DataError
 
 
-def from_arrays(source: Any, labels: Sequence[Any]) -> Found:
+def from_arrays(source: Any, labels: Sequence[Any]) -> SourceRows:
     """Take images from memory.
 
     Args:
@@ -38,7 +38,7 @@ def from_arrays(source: Any, labels: Sequence[Any]) -> Found:
                 errors[row] = str(one)
     if len(labels) != len(items):
         raise DataError(f"There are {len(labels)} labels for {len(items)} images.")
-    return Found(
+    return SourceRows(
         source="The array",
         reader=ArrayReader(items),
         file_name=[f"array#{row}" for row in range(len(items))],

@@ -16,7 +16,7 @@ from deft.progress import Progress
 
 
 @dataclass
-class Found:
+class SourceRows:
     """What a source holds, row by row, before its labels are understood.
 
     Args:
@@ -42,7 +42,7 @@ class Found:
     sample_id: Sequence[str] | None = None
 
 
-def assemble(found: Found, classes: ClassNames | None, split: str | None, progress: Progress) -> LabeledImages:
+def assemble(found: SourceRows, classes: ClassNames | None, split: str | None, progress: Progress) -> LabeledImages:
     """Number the labels, name the rows, and say aloud what a person may want to know.
 
     Raises:
@@ -88,7 +88,7 @@ def unique(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(result)
 
 
-def _numbers(found: Found, classes: ClassNames | None) -> tuple[IntArray, tuple[str, ...], IntArray | None]:
+def _numbers(found: SourceRows, classes: ClassNames | None) -> tuple[IntArray, tuple[str, ...], IntArray | None]:
     count = len(found.labels)
     labels = tidy([*found.labels, *(found.clean or [])])
     if found.names is not None:
@@ -116,7 +116,7 @@ def _only(images: LabeledImages, split: str, source: str) -> LabeledImages:
     return images.keep(mask)
 
 
-def _notes(images: LabeledImages, found: Found, progress: Progress) -> None:
+def _notes(images: LabeledImages, found: SourceRows, progress: Progress) -> None:
     warning = wordless(images.classes)
     if warning is not None:
         progress.note(warning)
@@ -136,7 +136,7 @@ def _notes(images: LabeledImages, found: Found, progress: Progress) -> None:
         progress.note(f"{len(images.read_errors)} of {len(images)} rows can't be used: {listed}.")
 
 
-def _note_repeats(images: LabeledImages, found: Found, progress: Progress) -> None:
+def _note_repeats(images: LabeledImages, found: SourceRows, progress: Progress) -> None:
     if found.sample_id is not None:
         return
     seen: dict[str, set[int]] = {}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deft.data.assemble import Found
+from deft.data.assemble import SourceRows
 from deft.data.readers import FileReader, file_problem, show_path
 from deft.data.tables import Columns, from_table
 from deft.errors import DataError
@@ -59,7 +59,7 @@ class _Listing:
     empty: list[str] = field(default_factory=list)
 
 
-def from_folder(root: Path, columns: Columns, progress: Progress) -> Found:
+def from_folder(root: Path, columns: Columns, progress: Progress) -> SourceRows:
     """Read a folder.
 
     Args:
@@ -86,7 +86,7 @@ def from_folder(root: Path, columns: Columns, progress: Progress) -> Found:
         raise DataError(_nothing(root, listing))
     _tell(root, listing, progress)
     problems = ((row, file_problem(path)) for row, path in enumerate(listing.paths))
-    return Found(
+    return SourceRows(
         source=show_path(str(root)),
         reader=FileReader(tuple(listing.paths)),
         file_name=listing.names,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from deft.data.assemble import Found
+from deft.data.assemble import SourceRows
 from deft.data.names import in_order
 from deft.data.readers import DatasetReader, one_line
 from deft.data.tables import SPLIT_COLUMN, Columns
@@ -51,7 +51,7 @@ def is_saved(folder: str) -> bool:
     return all(os.path.isfile(os.path.join(folder, name)) for name in ("dataset_info.json", "state.json"))
 
 
-def from_dataset(dataset: Any, name: str, columns: Columns, progress: Progress) -> Found:
+def from_dataset(dataset: Any, name: str, columns: Columns, progress: Progress) -> SourceRows:
     """Read a `Dataset`, or all splits of a `DatasetDict` one after the other.
 
     Raises:
@@ -77,7 +77,7 @@ def from_dataset(dataset: Any, name: str, columns: Columns, progress: Progress) 
         if others is not None and others != names:
             clean = [None if value is None or value < 0 else others[value] for value in clean]
     ids = [f"{name}#{row}" for row in range(len(dataset))]
-    return Found(
+    return SourceRows(
         source=name,
         reader=DatasetReader(pictures, str(settled.image), name),
         file_name=_paths(pictures, str(settled.image), ids),

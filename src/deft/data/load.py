@@ -12,7 +12,7 @@ import numpy as np
 
 from deft.data import huggingface
 from deft.data.arrays import from_arrays
-from deft.data.assemble import Found, assemble, unique
+from deft.data.assemble import SourceRows, assemble, unique
 from deft.data.folders import IMAGE_ENDINGS, METADATA, from_folder
 from deft.data.huggingface import is_saved
 from deft.data.images import LabeledImages
@@ -76,7 +76,7 @@ def load_images(
     return assemble(found, names, split, told)
 
 
-def _from_path(source: str, labels: Any, columns: Columns, split: str | None, progress: Progress) -> Found:
+def _from_path(source: str, labels: Any, columns: Columns, split: str | None, progress: Progress) -> SourceRows:
     path = Path(source).expanduser()
     if labels is not None and not isinstance(labels, str | os.PathLike):
         raise DataError("For files, labels= is the path of a table; a list of labels goes with images in memory.")

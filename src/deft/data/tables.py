@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from deft.data.assemble import Found
+from deft.data.assemble import SourceRows
 from deft.data.names import in_order
 from deft.data.readers import FileReader, ParquetReader, file_problem, one_line, show_path
 from deft.errors import DataError
@@ -97,7 +97,7 @@ class _Table:
     values: dict[str, list[Any]]
 
 
-def from_table(path: Path, columns: Columns, progress: Progress, folders: Sequence[Path] = ()) -> Found:
+def from_table(path: Path, columns: Columns, progress: Progress, folders: Sequence[Path] = ()) -> SourceRows:
     """Read a table of images.
 
     Args:
@@ -121,7 +121,7 @@ def from_table(path: Path, columns: Columns, progress: Progress, folders: Sequen
     return _listed(path, table, settled, folders)
 
 
-def _listed(path: Path, table: _Table, columns: Columns, folders: Sequence[Path]) -> Found:
+def _listed(path: Path, table: _Table, columns: Columns, folders: Sequence[Path]) -> SourceRows:
     """Rows whose images are files: the image column holds paths."""
     assert columns.image is not None
     assert columns.label is not None
@@ -130,7 +130,7 @@ def _listed(path: Path, table: _Table, columns: Columns, folders: Sequence[Path]
     paths = tuple(os.path.normpath(os.path.join(base, cell)) if cell else "" for cell in cells)
     problems = ((row, file_problem(name)) for row, name in enumerate(paths))
     split = table.values.get(SPLIT_COLUMN)
-    return Found(
+    return SourceRows(
         source=show_path(str(path)),
         reader=FileReader(paths),
         file_name=[
@@ -192,7 +192,7 @@ def _read_jsonl(path: Path) -> _Table:
     return _Table(columns, {name: [row.get(name) for row in rows] for name in columns})
 
 
-def _from_parquet(path: Path, columns: Columns, progress: Progress, folders: Sequence[Path]) -> Found:
+def _from_parquet(path: Path, columns: Columns, progress: Progress, folders: Sequence[Path]) -> SourceRows:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -219,13 +219,13 @@ def _from_parquet(path: Path, columns: Columns, progress: Progress, folders: Seq
     return found
 
 
-def _embedded(path: Path, values: dict[str, list[Any]], columns: Columns, cells: Sequence[str | None]) -> Found:
+def _embedded(path: Path, values: dict[str, list[Any]], columns: Columns, cells: Sequence[str | None]) -> SourceRows:
     assert columns.image is not None
     assert columns.label is not None
     labels = values[columns.label]
     ids = [f"{show_path(path.name)}#{row}" for row in range(len(labels))]
     split = values.get(SPLIT_COLUMN)
-    return Found(
+    return SourceRows(
         source=show_path(str(path)),
         reader=ParquetReader(os.fspath(path.absolute()), columns.image, np.arange(len(labels))),
         file_name=[cell or name for cell, name in zip(cells, ids, strict=True)] if cells else ids,

@@ -68,12 +68,12 @@ class Collector:
         )
 
 
-def pick(scores: Tensor, classes: Tensor) -> Tensor:
+def score_of(scores: Tensor, classes: Tensor) -> Tensor:
     """The score of one class per sample, (B,), of scores (B, K) and classes (B,)."""
     return scores.gather(1, classes.unsqueeze(1)).squeeze(1)
 
 
-def lead(scores: Tensor, classes: Tensor) -> Tensor:
+def margin(scores: Tensor, classes: Tensor) -> Tensor:
     """By how much one class's score exceeds the best of all others, (B,), of (B, K) and (B,)."""
     rivals = scores.scatter(1, classes.unsqueeze(1), float("-inf")).amax(dim=1)
-    return pick(scores, classes) - rivals
+    return score_of(scores, classes) - rivals

@@ -191,7 +191,7 @@ def _tensors(weights: Mapping[str, Tensor], transition: NoiseTransition | None) 
     tensors = {name: value.contiguous() for name, value in weights.items()}
     if transition is not None:
         tensors[MATRIX] = transition.matrix.contiguous()
-        tensors[NUMBERS] = torch.tensor([transition.sharpness, transition.border], dtype=torch.float64)
+        tensors[NUMBERS] = torch.tensor([transition.inverse_temperature, transition.threshold], dtype=torch.float64)
     return tensors
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deft.detectors.collector import lead, pick
+from deft.detectors.collector import margin, score_of
 from deft.encoders.base import DualEncoder
 from deft.errors import SettingsError
 from deft.losses import (
@@ -26,7 +26,7 @@ from deft.losses import (
 )
 from deft.prompts.learned import DualPrompts
 from deft.training.batches import Batch, Batches
-from deft.training.loop import Method
+from deft.training.loop import Training
 from deft.tuning import Attachment
 
 CE_SHARE = 0.02
@@ -107,7 +107,7 @@ class Recipe:
             raise SettingsError(f"These are settings of another version of deft: {error}.") from error
 
 
-class DualPromptTraining(Method):
+class DualPromptTraining(Training):
     """Phase 1 of DeFT (Wei et al. 2024, Algorithm 1, Eq. 4 to 8) as a stream of losses.
 
     Args:
@@ -154,8 +154,8 @@ class DualPromptTraining(Method):
             features = self._encode(batch.inputs)
             others = torch.from_numpy(rng.integers(1, len(positive), size=len(batch))).to(batch.labels.device)
             complementary = (batch.labels + others) % len(positive)
-            similar, against = self._similarities(features, positive, negative)
-            yield self._loss(batch, similar, against, complementary, epoch)
+            positive_sim, negative_sim = self._similarities(features, positive, negative)
+            yield self._loss(batch, positive_sim, negative_sim, complementary, epoch)
 
     def predict(self, inputs: Tensor) -> Tensor:
         positive, _ = self.text_features()
@@ -181,23 +181,23 @@ class DualPromptTraining(Method):
         with torch.autocast(features.device.type, enabled=False):
             return scale * features @ positive.float().T, scale * seen @ negative.float().T
 
-    def _loss(self, batch: Batch, similar: Tensor, against: Tensor, other: Tensor, epoch: int) -> Tensor:
+    def _loss(self, batch: Batch, positive_sim: Tensor, negative_sim: Tensor, other: Tensor, epoch: int) -> Tensor:
         """L = L_dp + L_sim of one batch (Eq. 7 and 8)."""
         recipe, labels = self._recipe, batch.labels
-        stopped = similar.detach() if recipe.gradient == "negative" else similar
-        odds = clean_probability_logit(stopped, against)
+        stopped = positive_sim.detach() if recipe.gradient == "negative" else positive_sim
+        odds = clean_probability_logit(stopped, negative_sim)
         clean = believed(odds.detach(), labels, require_margin=recipe.require_margin) > 0
         if self._trusted is not None:
             clean = clean | self._trusted[batch.index]
         everything = torch.ones_like(clean)
 
         warm = epoch < recipe.warmup
-        l_sim = (WARMUP_LOSSES[recipe.warmup_loss] if warm else cross_entropy)(similar, labels)
+        l_sim = (WARMUP_LOSSES[recipe.warmup_loss] if warm else cross_entropy)(positive_sim, labels)
         loss = masked_mean(l_sim, everything if warm else clean)
 
         trusted = everything if epoch < recipe.dual_warmup else clean
-        target = torch.where(trusted, labels, similar.detach().argmax(dim=1))
-        l_dp = dual_prompt_loss(pick(odds, target), pick(odds, other))
+        target = torch.where(trusted, labels, positive_sim.detach().argmax(dim=1))
+        l_dp = dual_prompt_loss(score_of(odds, target), score_of(odds, other))
         return loss + masked_mean(l_dp, everything if recipe.pseudo_labels else trusted)
 
 
@@ -212,13 +212,13 @@ def believed(odds: Tensor, labels: Tensor, *, require_margin: bool) -> Tensor:
         labels: Given labels, (B,).
         require_margin: Whether the label must also win against the other classes.
     """
-    own = pick(odds, labels)
+    own = score_of(odds, labels)
     if not require_margin:
         return own
-    return torch.minimum(own, lead(odds, labels))
+    return torch.minimum(own, margin(odds, labels))
 
 
-def evidence(similar: Tensor, against: Tensor) -> Tensor:
+def evidence(positive_sim: Tensor, negative_sim: Tensor) -> Tensor:
     """What an image says for each class before its label is looked at, as a log-probability up to a constant, (B, K).
 
     Two experts' product: the softmax over the positive prompts, exp(s⁺), and each class's own odds against its
@@ -228,4 +228,4 @@ def evidence(similar: Tensor, against: Tensor) -> Tensor:
         similar: s⁺, (B, K).
         against: s⁻, (B, K).
     """
-    return similar + (similar - against)
+    return positive_sim + (positive_sim - negative_sim)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deft.detectors.collector import Collector, pick
+from deft.detectors.collector import Collector, score_of
 from deft.detectors.deft_training import DualPromptTraining, Recipe, believed, evidence
 from deft.detectors.inputs import Inputs, Reading
 from deft.progress import Progress
@@ -41,13 +41,13 @@ def judge(
         transition: What labels are judged by instead of the negative prompts alone.
     """
     collector = Collector(rows, len(method.prompts.plan))
-    for batch, similar, against in _scores(method, inputs.batches, reading, progress, "Judging labels"):
+    for batch, positive_sim, negative_sim in _scores(method, inputs.batches, reading, progress, "Judging labels"):
         if transition is not None:
-            joint = transition.log_joint(evidence(similar, against), batch.labels)
+            joint = transition.log_joint(evidence(positive_sim, negative_sim), batch.labels)
             collector.add(batch, transition.log_odds(joint, batch.labels), joint)
         else:
-            odds = believed(similar - against, batch.labels, require_margin=recipe.require_margin)
-            collector.add(batch, odds, similar, pick(against, batch.labels) / method.encoder.logit_scale)
+            odds = believed(positive_sim - negative_sim, batch.labels, require_margin=recipe.require_margin)
+            collector.add(batch, odds, positive_sim, score_of(negative_sim, batch.labels) / method.encoder.logit_scale)
     return collector.verdicts()
 
 
@@ -69,8 +69,10 @@ def observe_transition(
     if len(rows) > MOST_IMAGES:
         rows = np.sort(np.random.default_rng(reading.seed).choice(rows, MOST_IMAGES, replace=False))
     scores, labels = [torch.empty(0, len(method.prompts.plan))], [torch.empty(0, dtype=torch.int64)]
-    for batch, similar, against in _scores(method, inputs.batches.subset(rows), reading, progress, "Weighing labels"):
-        scores.append(evidence(similar, against).cpu())
+    for batch, positive_sim, negative_sim in _scores(
+        method, inputs.batches.subset(rows), reading, progress, "Weighing labels"
+    ):
+        scores.append(evidence(positive_sim, negative_sim).cpu())
         labels.append(batch.labels.cpu())
     return estimate_transition(torch.cat(scores), torch.cat(labels))
 

@@ -8,7 +8,7 @@ import torch
 
 from deft.data.images import LabeledImages
 from deft.detectors.base import Detector, run_info
-from deft.detectors.collector import Collector, lead
+from deft.detectors.collector import Collector, margin
 from deft.detectors.inputs import Reading, open_inputs
 from deft.encoders.base import DualEncoder
 from deft.prompts.templates import PHOTO, class_features
@@ -58,7 +58,7 @@ class LabelMatch(Detector):
         with open_inputs(self.encoder, Frozen(), images, space, self.reading) as inputs:
             for batch in inputs.batches.ordered():
                 logits = self.encoder.logit_scale * inputs.encode(batch.inputs) @ texts.T
-                collector.add(batch, lead(logits, batch.labels), logits)
+                collector.add(batch, margin(logits, batch.labels), logits)
         return new_detection(
             images,
             collector.verdicts(),

@@ -21,14 +21,14 @@ from deft.runs.detection import Detection, Verdicts, new_detection
 from deft.runs.provenance import Stopwatch
 from deft.selection import estimate_noise_rate, small_loss_mask
 from deft.training.batches import Batches
-from deft.training.loop import Method, fit
+from deft.training.loop import Training, fit
 from deft.training.optimization import Optimization
 from deft.training.precision import autocast, resolve_precision
 from deft.training.workspace import Workspace
 from deft.tuning import VPT, Attachment, Tuning
 
 
-class SmallLossTraining(Method):
+class SmallLossTraining(Training):
     """Cross-entropy on the share of each batch with the smallest losses (Han et al., NeurIPS 2018, Algorithm 1).
 
     One network, as in DeFT's Table 1. The share left out rises linearly from 0 to the noise rate over the warm-up.

@@ -1,4 +1,4 @@
-"""What every way to learn is: settings in a frozen value, which builds the `Method` that a run trains.
+"""What every way to learn is: settings in a frozen value, which builds the `Training` that a run trains.
 
 Shapes: N rows of the data set, K classes.
 """
@@ -16,11 +16,11 @@ import torch
 from deft.classifiers.base import Classifier
 from deft.errors import SettingsError
 from deft.training.batches import View
-from deft.training.loop import Method
+from deft.training.loop import Training
 
 
 @dataclass(frozen=True)
-class Setting:
+class TrainingContext:
     """What a method may know of a run; true labels are no part of it.
 
     Args:
@@ -54,7 +54,7 @@ class Setting:
         return self.noise_rate
 
 
-class LearningMethod(ABC):
+class Method(ABC):
     """How a classifier learns from noisy labels; a frozen value, chosen by its type.
 
     Attributes:
@@ -66,7 +66,7 @@ class LearningMethod(ABC):
     views: ClassVar[tuple[View, ...]] = ("weak",)
 
     @abstractmethod
-    def build(self, setting: Setting) -> Method:
+    def build(self, run: TrainingContext) -> Training:
         """The method of one run, with fresh networks.
 
         Raises:

@@ -11,15 +11,15 @@ from torch import Tensor, nn
 
 from deft.errors import SettingsError
 from deft.losses import cross_entropy, masked_mean
-from deft.methods.base import LearningMethod, Setting
+from deft.methods.base import Method, TrainingContext
 from deft.methods.parts.score_pass import score_losses
 from deft.selection import estimate_noise_rate
 from deft.training.batches import Batches
-from deft.training.loop import Method
+from deft.training.loop import Training
 
 
 @dataclass(frozen=True)
-class CoTeaching(LearningMethod):
+class CoTeaching(Method):
     """In each batch learn only the 1 − R labels with the smallest losses; Algorithm 1 of the paper.
 
     R rises in equal steps from 0 in the first epoch to the noise rate in the last one of the warm-up, and stays.
@@ -55,16 +55,16 @@ class CoTeaching(LearningMethod):
         """The authors' settings: two networks, and 10 of their 200 epochs until the share is reached."""
         return cls(networks=2, warmup=10)
 
-    def build(self, setting: Setting) -> Method:
-        rate = setting.stated_rate("CoTeaching") if self.noise_rate == "stated" else None
+    def build(self, run: TrainingContext) -> Training:
+        rate = run.stated_rate("CoTeaching") if self.noise_rate == "stated" else None
         if rate is not None and not 0 <= rate < 1:
             raise SettingsError(f"The noise rate must lie in 0 ≤ r < 1, not {rate}.")
         # Equal networks would choose alike, so their heads are drawn apart.
-        networks = [setting.network(setting.seed + number) for number in range(self.networks)]
-        return _SmallLossTraining(nn.ModuleList(networks), rate, self.warmup, setting.seed)
+        networks = [run.network(run.seed + number) for number in range(self.networks)]
+        return _SmallLossTraining(nn.ModuleList(networks), rate, self.warmup, run.seed)
 
 
-class _SmallLossTraining(Method):
+class _SmallLossTraining(Training):
     rate: Tensor
 
     def __init__(self, networks: nn.ModuleList, rate: float | None, warmup: int, seed: int) -> None:

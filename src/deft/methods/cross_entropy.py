@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from deft.losses import cross_entropy
-from deft.methods.base import LearningMethod, Setting
+from deft.methods.base import Method, TrainingContext
 from deft.methods.parts.per_sample import PerSampleTraining
-from deft.training.loop import Method
+from deft.training.loop import Training
 
 
 @dataclass(frozen=True)
-class CE(LearningMethod):
+class CE(Method):
     """Minimise −log p_y; it learns wrong labels by heart if it is given them.
 
     On the kept part of a detection it is the second phase of DeFT (Wei et al. 2024, Algorithm 1, lines 12 to 15).
@@ -26,5 +26,5 @@ class CE(LearningMethod):
         "Noisy Label Detectors. NeurIPS 2024."
     )
 
-    def build(self, setting: Setting) -> Method:
-        return PerSampleTraining(setting.network(setting.seed), cross_entropy)
+    def build(self, run: TrainingContext) -> Training:
+        return PerSampleTraining(run.network(run.seed), cross_entropy)

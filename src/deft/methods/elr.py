@@ -11,16 +11,16 @@ from torch import Tensor
 from deft.classifiers.base import Classifier
 from deft.errors import SettingsError
 from deft.losses import agreement_penalty, cross_entropy
-from deft.methods.base import LearningMethod, Setting
+from deft.methods.base import Method, TrainingContext
 from deft.methods.parts.memory import RunningMeans
 from deft.training.batches import Batches
-from deft.training.loop import Method
+from deft.training.loop import Training
 
 PROBABILITY_CLIP = 1e-4
 
 
 @dataclass(frozen=True)
-class ELR(LearningMethod):
+class ELR(Method):
     """Minimise CE + λ·log(1 − ⟨t, p⟩), t being the sample's own past predictions; Eq. 6 and 9 of the paper.
 
     With E epochs the targets hold only 1 − β^E of their mass: 0.65 for β = 0.9 and 10 epochs, 0.97 for β = 0.7. A
@@ -55,12 +55,12 @@ class ELR(LearningMethod):
         """The authors' settings for CIFAR-100: β = 0.9 and λ = 7."""
         return cls(beta=0.9, weight=7.0)
 
-    def build(self, setting: Setting) -> Method:
-        targets = RunningMeans(len(setting.labels), setting.classes, decay=self.beta, corrected=self.corrected)
-        return _ELRTraining(setting.network(setting.seed), targets, self.weight)
+    def build(self, run: TrainingContext) -> Training:
+        targets = RunningMeans(len(run.labels), run.classes, decay=self.beta, corrected=self.corrected)
+        return _ELRTraining(run.network(run.seed), targets, self.weight)
 
 
-class _ELRTraining(Method):
+class _ELRTraining(Training):
     def __init__(self, network: Classifier, targets: RunningMeans, weight: float) -> None:
         super().__init__()
         self.network = network

@@ -13,11 +13,11 @@ from torch import Tensor
 from deft.classifiers.base import Classifier
 from deft.errors import SettingsError
 from deft.losses import cross_entropy, generalized_cross_entropy, masked_mean
-from deft.methods.base import LearningMethod, Setting
+from deft.methods.base import Method, TrainingContext
 from deft.methods.parts.per_sample import PerSampleTraining
 from deft.methods.parts.score_pass import score_pass
 from deft.training.batches import Batches
-from deft.training.loop import Method
+from deft.training.loop import Training
 
 CITATION = (
     "Z. Zhang, M. R. Sabuncu: Generalized Cross Entropy Loss for Training Deep Neural Networks with Noisy "
@@ -26,7 +26,7 @@ CITATION = (
 
 
 @dataclass(frozen=True)
-class GCE(LearningMethod):
+class GCE(Method):
     """Minimise (1 − p_y^q)/q, between cross-entropy (q → 0) and absolute error (q = 1); Eq. 6 of the paper.
 
     With a random head over many classes p_y is small at the start, and so is its gradient: p_y^q times that of
@@ -44,13 +44,13 @@ class GCE(LearningMethod):
     def __post_init__(self) -> None:
         _check_exponent(self.q)
 
-    def build(self, setting: Setting) -> Method:
+    def build(self, run: TrainingContext) -> Training:
         loss = partial(generalized_cross_entropy, q=self.q)
-        return PerSampleTraining(setting.network(setting.seed), loss, warmup=self.warmup)
+        return PerSampleTraining(run.network(run.seed), loss, warmup=self.warmup)
 
 
 @dataclass(frozen=True)
-class TruncatedGCE(LearningMethod):
+class TruncatedGCE(Method):
     """GCE that leaves out samples whose loss is above a border; Eq. 9 and Algorithm 1 of the paper.
 
     The authors refresh the choice from the best checkpoint on a validation set; here it is the present network,
@@ -74,12 +74,12 @@ class TruncatedGCE(LearningMethod):
         if not 0 < self.k < 1:
             raise SettingsError(f"The border k is a probability between 0 and 1, not {self.k}.")
 
-    def build(self, setting: Setting) -> Method:
-        begin = max(1, round(self.start * setting.epochs))
-        return _TruncatedTraining(setting.network(setting.seed), self, begin, len(setting.labels))
+    def build(self, run: TrainingContext) -> Training:
+        begin = max(1, round(self.start * run.epochs))
+        return _TruncatedTraining(run.network(run.seed), self, begin, len(run.labels))
 
 
-class _TruncatedTraining(Method):
+class _TruncatedTraining(Training):
     kept: Tensor
 
     def __init__(self, network: Classifier, settings: TruncatedGCE, begin: int, count: int) -> None:

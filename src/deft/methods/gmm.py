@@ -13,15 +13,15 @@ from torch import Tensor
 from deft.classifiers.base import Classifier
 from deft.errors import SettingsError
 from deft.losses import cross_entropy
-from deft.methods.base import LearningMethod, Setting
+from deft.methods.base import Method, TrainingContext
 from deft.methods.parts.score_pass import score_losses
 from deft.selection import two_component_posterior, unit_range
 from deft.training.batches import Batch, Batches
-from deft.training.loop import Method
+from deft.training.loop import Training
 
 
 @dataclass(frozen=True)
-class GMM(LearningMethod):
+class GMM(Method):
     """After a warm-up on all labels, learn in each epoch only those that a mixture over the losses calls clean.
 
     Section 3.1 of the paper, as DeFT uses it for a baseline: one network, and nothing is learned from the rest.
@@ -55,20 +55,20 @@ class GMM(LearningMethod):
         """DeFT's settings for CIFAR-100N, WebVision and Tiny-ImageNet: a warm-up of 5 epochs."""
         return cls(warmup=5)
 
-    def build(self, setting: Setting) -> Method:
-        return _MixtureTraining(setting.network(setting.seed), self, setting)
+    def build(self, run: TrainingContext) -> Training:
+        return _MixtureTraining(run.network(run.seed), self, run)
 
 
-class _MixtureTraining(Method):
+class _MixtureTraining(Training):
     past: Tensor
 
-    def __init__(self, network: Classifier, settings: GMM, setting: Setting) -> None:
+    def __init__(self, network: Classifier, settings: GMM, run: TrainingContext) -> None:
         super().__init__()
         self.network = network
         self._settings = settings
-        self._seed = setting.seed
+        self._seed = run.seed
         # The last few losses of every row, the newest first; NaN where there is none yet.
-        self.register_buffer("past", torch.full((settings.history, len(setting.labels)), torch.nan))
+        self.register_buffer("past", torch.full((settings.history, len(run.labels)), torch.nan))
 
     def losses(self, train: Batches, epoch: int) -> Iterator[Tensor]:
         if epoch < self._settings.warmup:

@@ -12,18 +12,18 @@ import torch
 from torch import Tensor
 
 from deft.errors import SettingsError
-from deft.methods.base import LearningMethod, Setting
+from deft.methods.base import Method, TrainingContext
 from deft.methods.parts.mixmatch import guess, mixmatch_loss, refine
 from deft.methods.parts.ramps import linear_ramp
 from deft.methods.parts.score_pass import score_losses
 from deft.methods.parts.two_networks import TwoNetworks, paired, plain_epoch
 from deft.selection import two_component_posterior
 from deft.training.batches import Batches, View
-from deft.training.loop import Method
+from deft.training.loop import Training
 
 
 @dataclass(frozen=True)
-class LongReMix(LearningMethod):
+class LongReMix(Method):
     """Find samples that are clean several epochs in a row, begin again, and keep those labelled.
 
     Both stages train two networks as DivideMix does: a mixture of two Gaussians over one network's losses tells which
@@ -94,23 +94,23 @@ class LongReMix(LearningMethod):
         """DivideMix's settings for Clothing1M, as the authors published none of their own."""
         return cls(guesses=0.0, alpha=0.5, consecutive=5, first_stage=0.5, confidence_penalty=1.0)
 
-    def build(self, setting: Setting) -> Method:
-        if setting.epochs < 2:
-            raise SettingsError(f"LongReMix needs 2 epochs, one for each of its stages, not {setting.epochs}.")
-        return _LongReMixTraining(setting, self)
+    def build(self, run: TrainingContext) -> Training:
+        if run.epochs < 2:
+            raise SettingsError(f"LongReMix needs 2 epochs, one for each of its stages, not {run.epochs}.")
+        return _LongReMixTraining(run, self)
 
 
-class _LongReMixTraining(Method):
+class _LongReMixTraining(Training):
     streak: Tensor
     core: Tensor
 
-    def __init__(self, setting: Setting, settings: LongReMix) -> None:
+    def __init__(self, run: TrainingContext, settings: LongReMix) -> None:
         super().__init__()
-        self.networks = TwoNetworks(setting)
+        self.networks = TwoNetworks(run)
         self._settings = settings
-        self._classes = setting.classes
-        self._second = min(max(round(settings.first_stage * setting.epochs), 1), setting.epochs - 1)
-        shape, place = (2, len(setting.labels)), setting.device
+        self._classes = run.classes
+        self._second = min(max(round(settings.first_stage * run.epochs), 1), run.epochs - 1)
+        shape, place = (2, len(run.labels)), run.device
         self.register_buffer("streak", torch.zeros(shape, dtype=torch.uint8, device=place))
         self.register_buffer("core", torch.zeros(shape, dtype=torch.bool, device=place))
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from deft.classifiers.linear import seeded_linear
 from deft.errors import SettingsError
 from deft.losses import cross_entropy, negative_entropy, soft_cross_entropy
-from deft.methods.base import LearningMethod, Setting
+from deft.methods.base import Method, TrainingContext
 from deft.methods.parts.mixing import fmix, mixup
 from deft.methods.parts.pseudo_labels import one_hot, sharpen, shift_by_prior
 from deft.methods.parts.ramps import linear_ramp
@@ -22,7 +22,7 @@ from deft.methods.parts.score_pass import score_losses
 from deft.methods.parts.two_networks import TwoNetworks
 from deft.selection import class_quota_mask
 from deft.training.batches import Batch, Batches, View
-from deft.training.loop import Method
+from deft.training.loop import Training
 from deft.training.processes import Processes
 
 CHOSEN, OTHER = 0, 1  # the two parts of a batch, each with a class prior of its own
@@ -30,7 +30,7 @@ MOST_CHOSEN = 0.9  # share of a batch up to which agreement adds samples
 
 
 @dataclass(frozen=True)
-class ProMix(LearningMethod):
+class ProMix(Method):
     """Grow a clean set from small losses by labels that are predicted with confidence, and guess the rest on the side.
 
     In each epoch the ρ·N/K smallest losses of every class are believed; in each batch also the labels with
@@ -109,8 +109,8 @@ class ProMix(LearningMethod):
         """The authors' settings for CIFAR-100, made for 600 epochs; ρ is 0.7 for 20 % noise, 0.5 for 50 %."""
         return cls(warmup=30, start_share=share, end_share=share, ramp=50, guess_epochs=100, decay=0.9999)
 
-    def build(self, setting: Setting) -> Method:
-        return _ProMixTraining(setting, self)
+    def build(self, run: TrainingContext) -> Training:
+        return _ProMixTraining(run, self)
 
 
 @dataclass(frozen=True)
@@ -133,21 +133,21 @@ class _Look:
     guess: Tensor
 
 
-class _ProMixTraining(Method):
+class _ProMixTraining(Training):
     priors: Tensor
 
-    def __init__(self, setting: Setting, settings: ProMix) -> None:
+    def __init__(self, run: TrainingContext, settings: ProMix) -> None:
         super().__init__()
-        self.networks = TwoNetworks(setting)
+        self.networks = TwoNetworks(run)
         self.pseudo = nn.ModuleList(
-            seeded_linear(network.width, setting.classes, seed=setting.seed + 2 + number).to(setting.device)
+            seeded_linear(network.width, run.classes, seed=run.seed + 2 + number).to(run.device)
             for number, network in enumerate(self.networks.both)
         )
-        uniform = torch.full((2, 2, setting.classes), 1 / setting.classes, device=setting.device)
+        uniform = torch.full((2, 2, run.classes), 1 / run.classes, device=run.device)
         self.register_buffer("priors", uniform)  # of each network, of the chosen and the other samples
         self._settings = settings
-        self._classes = setting.classes
-        self._late = setting.epochs - round(settings.agreement * setting.epochs)
+        self._classes = run.classes
+        self._late = run.epochs - round(settings.agreement * run.epochs)
 
     def losses(self, train: Batches, epoch: int) -> Iterator[Tensor]:
         if epoch < self._settings.warmup:

@@ -7,7 +7,7 @@ from importlib import import_module
 from types import MappingProxyType
 
 from deft.errors import SettingsError
-from deft.methods.base import LearningMethod
+from deft.methods.base import Method
 
 METHODS: Mapping[str, str] = MappingProxyType(
     {
@@ -28,7 +28,7 @@ METHODS: Mapping[str, str] = MappingProxyType(
 """Name to `module:class`, in the order of `methods.md`."""
 
 
-def method_class(name: str) -> type[LearningMethod]:
+def method_class(name: str) -> type[Method]:
     """The settings class of a method.
 
     Args:
@@ -44,5 +44,5 @@ def method_class(name: str) -> type[LearningMethod]:
     if name not in METHODS:
         raise SettingsError(f"Unknown method {name!r}. Known: {', '.join(METHODS)}.")
     module, attribute = METHODS[name].split(":")
-    found: type[LearningMethod] = getattr(import_module(module), attribute)
+    found: type[Method] = getattr(import_module(module), attribute)
     return found

@@ -13,17 +13,17 @@ from torch.nn import functional as F
 from deft.classifiers.base import Classifier
 from deft.errors import SettingsError
 from deft.losses import soft_cross_entropy
-from deft.methods.base import LearningMethod, Setting
+from deft.methods.base import Method, TrainingContext
 from deft.methods.parts.memory import RunningMeans
 from deft.methods.parts.prototypes import centred, class_means, nearness
 from deft.methods.parts.score_pass import score_pass
 from deft.selection import two_component_posterior
 from deft.training.batches import Batches
-from deft.training.loop import Method
+from deft.training.loop import Training
 
 
 @dataclass(frozen=True)
-class RoLT(LearningMethod):
+class RoLT(Method):
     """Call a label clean if it is near its class's prototype, and learn the others from a mixture of guesses.
 
     Losses fail to tell rare classes from wrong labels, distances to prototypes don't. In each epoch: prototypes
@@ -58,22 +58,22 @@ class RoLT(LearningMethod):
         """The authors' settings for CIFAR-100-LT: all labels are believed for 80 of 200 epochs."""
         return cls(start=0.4)
 
-    def build(self, setting: Setting) -> Method:
-        return _RoLTTraining(setting.network(setting.seed), self, setting)
+    def build(self, run: TrainingContext) -> Training:
+        return _RoLTTraining(run.network(run.seed), self, run)
 
 
-class _RoLTTraining(Method):
-    def __init__(self, network: Classifier, settings: RoLT, setting: Setting) -> None:
+class _RoLTTraining(Training):
+    def __init__(self, network: Classifier, settings: RoLT, run: TrainingContext) -> None:
         super().__init__()
         self.network = network
-        rows, classes = len(setting.labels), setting.classes
+        rows, classes = len(run.labels), run.classes
         # Only the largest score is asked for, which a correction for the start at zero doesn't change. The authors
         # correct, and write it back, so that it compounds.
         self.erm = RunningMeans(rows, classes, decay=settings.decay, corrected=False)
         self.ncm = RunningMeans(rows, classes, decay=settings.decay, corrected=False)
         self._settings = settings
-        self._seed = setting.seed
-        self._begin = max(1, round(settings.start * setting.epochs)) if settings.start else 0
+        self._seed = run.seed
+        self._begin = max(1, round(settings.start * run.epochs)) if settings.start else 0
 
     def losses(self, train: Batches, epoch: int) -> Iterator[Tensor]:
         if not len(train.rows):

@@ -8,13 +8,13 @@ from typing import ClassVar
 
 from deft.errors import SettingsError
 from deft.losses import symmetric_cross_entropy
-from deft.methods.base import LearningMethod, Setting
+from deft.methods.base import Method, TrainingContext
 from deft.methods.parts.per_sample import PerSampleTraining
-from deft.training.loop import Method
+from deft.training.loop import Training
 
 
 @dataclass(frozen=True)
-class SCE(LearningMethod):
+class SCE(Method):
     """Minimise α·CE + β·RCE, with the reverse cross-entropy RCE = 9.21·(1 − p_y); Eq. 6 and 7 of the paper.
 
     The paper writes A = −4 for log 0, its code clips at 1e-4, which is −9.21; the code's is used here.
@@ -46,6 +46,6 @@ class SCE(LearningMethod):
         """The authors' weights for CIFAR-100."""
         return cls(alpha=6.0, beta=1.0)
 
-    def build(self, setting: Setting) -> Method:
+    def build(self, run: TrainingContext) -> Training:
         loss = partial(symmetric_cross_entropy, alpha=self.alpha, beta=self.beta)
-        return PerSampleTraining(setting.network(setting.seed), loss)
+        return PerSampleTraining(run.network(run.seed), loss)

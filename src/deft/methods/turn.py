@@ -14,17 +14,17 @@ from torch import Tensor
 from deft.classifiers.base import Classifier
 from deft.errors import SettingsError
 from deft.losses import cross_entropy, generalized_cross_entropy
-from deft.methods.base import LearningMethod, Setting
+from deft.methods.base import Method, TrainingContext
 from deft.methods.parts.score_pass import score_losses
 from deft.selection import class_quota_mask, two_component_posterior
 from deft.training.batches import Batches
-from deft.training.loop import Method
+from deft.training.loop import Training
 
 DRAW = 41  # tells this draw's generator from the others of an epoch
 
 
 @dataclass(frozen=True)
-class TURN(LearningMethod):
+class TURN(Method):
     """Train only the head with GCE, clean the data by its losses, then tune everything on as many of each class.
 
     Noisy labels spoil good features when everything is tuned from the start; a head alone can't spoil them
@@ -67,20 +67,20 @@ class TURN(LearningMethod):
         if self.reclean_every < 1:
             raise SettingsError(f"At least 1 epoch lies between two cleanings, not {self.reclean_every}.")
 
-    def build(self, setting: Setting) -> Method:
-        return _TURNTraining(setting.network(setting.seed), self, setting)
+    def build(self, run: TrainingContext) -> Training:
+        return _TURNTraining(run.network(run.seed), self, run)
 
 
-class _TURNTraining(Method):
+class _TURNTraining(Training):
     clean: Tensor
 
-    def __init__(self, network: Classifier, settings: TURN, setting: Setting) -> None:
+    def __init__(self, network: Classifier, settings: TURN, run: TrainingContext) -> None:
         super().__init__()
         self.network = network
         self._settings = settings
-        self._seed = setting.seed
-        self._begin = max(1, round(settings.probing * setting.epochs)) if settings.probing else 0
-        self.register_buffer("clean", torch.zeros(len(setting.labels), dtype=torch.bool))
+        self._seed = run.seed
+        self._begin = max(1, round(settings.probing * run.epochs)) if settings.probing else 0
+        self.register_buffer("clean", torch.zeros(len(run.labels), dtype=torch.bool))
 
     def rate_scale(self, epoch: int) -> float:
         return self._settings.probe_rate if epoch < self._begin else 1.0

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from deft.classifiers.linear import seeded_linear
 from deft.errors import SettingsError
 from deft.losses import jensen_shannon, nt_xent
-from deft.methods.base import LearningMethod, Setting
+from deft.methods.base import Method, TrainingContext
 from deft.methods.parts.mixmatch import guess, mixmatch_loss, refine
 from deft.methods.parts.ramps import linear_ramp
 from deft.methods.parts.score_pass import score_pass
 from deft.methods.parts.two_networks import TwoNetworks, paired, plain_epoch
 from deft.selection import class_quota_mask
 from deft.training.batches import Batches, View
-from deft.training.loop import Method
+from deft.training.loop import Training
 
 PROJECTED = 128  # width of the vectors that are contrasted
 CERTAIN = 0.5  # divergence below which a label is believed as it is
@@ -28,7 +28,7 @@ LARGEST_BATCH = 4  # of unlabelled samples, in batches of labelled ones
 
 
 @dataclass(frozen=True)
-class UNICON(LearningMethod):
+class UNICON(Method):
     """Believe the same number of labels in every class, guess the others, and contrast their strong views.
 
     A label's divergence is d = ½·KL(y‖m) + ½·KL(p̄‖m), m = (y + p̄)/2, from the mean prediction p̄ of two networks.
@@ -110,20 +110,20 @@ class UNICON(LearningMethod):
         """The authors' settings for Clothing1M; its warm-up of 0 wants a head that starts from text."""
         return cls(warmup=0, batch=32, guesses=0.0, alpha=0.5)
 
-    def build(self, setting: Setting) -> Method:
-        return _UNICONTraining(setting, self)
+    def build(self, run: TrainingContext) -> Training:
+        return _UNICONTraining(run, self)
 
 
-class _UNICONTraining(Method):
-    def __init__(self, setting: Setting, settings: UNICON) -> None:
+class _UNICONTraining(Training):
+    def __init__(self, run: TrainingContext, settings: UNICON) -> None:
         super().__init__()
-        self.networks = TwoNetworks(setting)
+        self.networks = TwoNetworks(run)
         self.projections = nn.ModuleList(
-            _projection(network.width, seed=setting.seed + number).to(setting.device)
+            _projection(network.width, seed=run.seed + number).to(run.device)
             for number, network in enumerate(self.networks.both)
         )
         self._settings = settings
-        self._classes = setting.classes
+        self._classes = run.classes
 
     def losses(self, train: Batches, epoch: int) -> Iterator[Tensor]:
         for number, network in enumerate(self.networks.both):

@@ -14,13 +14,13 @@ from torch import Tensor
 from deft.classifiers.base import Classifier
 from deft.errors import SettingsError
 from deft.losses import cross_entropy
-from deft.methods.base import LearningMethod, Setting
+from deft.methods.base import Method, TrainingContext
 from deft.training.batches import Batches
-from deft.training.loop import Method
+from deft.training.loop import Training
 
 
 @dataclass(frozen=True, eq=False)
-class WeightedCE(LearningMethod):
+class WeightedCE(Method):
     """Minimise −Σ w·log p_y / Σ w over each batch; w is P(clean) of the label, or any other weight.
 
     Wrong labels get little weight rather than none, so nothing hangs on one threshold; samples are not lost.
@@ -46,15 +46,15 @@ class WeightedCE(LearningMethod):
             raise SettingsError("Weights must be numbers of at least zero.")
         object.__setattr__(self, "weights", values)
 
-    def build(self, setting: Setting) -> Method:
-        if len(self.weights) != len(setting.labels):
-            raise SettingsError(f"There are {len(self.weights)} weights for {len(setting.labels)} images.")
-        taking_part = self.weights[setting.rows]
+    def build(self, run: TrainingContext) -> Training:
+        if len(self.weights) != len(run.labels):
+            raise SettingsError(f"There are {len(self.weights)} weights for {len(run.labels)} images.")
+        taking_part = self.weights[run.rows]
         if not (taking_part > 0).any():
             raise SettingsError("No image has a weight above zero, so there is nothing to learn from.")
         if np.isnan(taking_part).any():
             raise SettingsError(f"{int(np.isnan(taking_part).sum())} readable images have no weight (NaN).")
-        return _WeightedTraining(setting.network(setting.seed), torch.from_numpy(np.nan_to_num(self.weights)))
+        return _WeightedTraining(run.network(run.seed), torch.from_numpy(np.nan_to_num(self.weights)))
 
     def settings(self) -> dict[str, object]:
         """The method as plain JSON values; the weights by a digest."""
@@ -62,7 +62,7 @@ class WeightedCE(LearningMethod):
         return {"type": type(self).__name__, "weights": digest}
 
 
-class _WeightedTraining(Method):
+class _WeightedTraining(Training):
     weights: Tensor
 
     def __init__(self, network: Classifier, weights: Tensor) -> None:

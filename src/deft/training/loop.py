@@ -19,7 +19,7 @@ from deft.training.precision import autocast, resolve_precision
 from deft.training.processes import Processes
 
 
-class Method(nn.Module, ABC):
+class Training(nn.Module, ABC):
     """A way to learn from noisy labels: in each epoch, look at the data and yield the losses to minimise.
 
     A method owns its networks and memories, so its `state_dict` is all there is to a checkpoint.
@@ -51,7 +51,7 @@ class Method(nn.Module, ABC):
 
 
 def fit(
-    method: Method,
+    method: Training,
     train: Batches,
     *,
     epochs: int,
@@ -59,7 +59,7 @@ def fit(
     checkpoint: Checkpoint | None = None,
     progress: Progress | None = None,
     seed: int = 0,
-) -> Method:
+) -> Training:
     """Train a method.
 
     Args:
@@ -95,7 +95,7 @@ def fit(
 
 
 def epochs_of(
-    method: Method,
+    method: Training,
     train: Batches,
     *,
     epochs: int,

@@ -82,9 +82,9 @@ def test_small_and_empty_parts_are_finite(known: int, unknown: int | None) -> No
     assert bool(torch.isfinite(network.layer.weight.grad).all())
 
 
-def test_targets_come_from_the_first_views_and_training_from_the_last(table_setting: Any) -> None:
-    problem = table_setting(count=20)
-    networks = TwoNetworks(problem.setting)
+def test_targets_come_from_the_first_views_and_training_from_the_last(table_run: Any) -> None:
+    problem = table_run(count=20)
+    networks = TwoNetworks(problem.context)
     batch = next(problem.train.epoch(0, views=("weak", "weak", "strong", "strong")))
     weights = torch.linspace(0, 1, 20)
 
@@ -102,5 +102,5 @@ def test_targets_come_from_the_first_views_and_training_from_the_last(table_sett
     assert not unknown.targets.requires_grad
 
 
-def test_guessing_from_nothing_is_nothing(table_setting: Any) -> None:
-    assert guess(TwoNetworks(table_setting(count=8).setting), None, temperature=0.5) is None
+def test_guessing_from_nothing_is_nothing(table_run: Any) -> None:
+    assert guess(TwoNetworks(table_run(count=8).context), None, temperature=0.5) is None

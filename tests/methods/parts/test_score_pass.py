@@ -14,17 +14,17 @@ from deft.losses import cross_entropy
 from deft.methods.parts.score_pass import score_losses, score_pass
 
 if TYPE_CHECKING:
-    from tests.methods.conftest import ScoreSetting, TableSetting
+    from tests.methods.conftest import ScoreRun, TableRun
 
 
-def test_values_stand_in_their_rows_however_the_rows_come(table_setting: TableSetting) -> None:
+def test_values_stand_in_their_rows_however_the_rows_come(table_run: TableRun) -> None:
     rows = np.random.default_rng(0).permutation(60)[:23]
-    problem = table_setting(count=60, rows=rows.tolist(), batch_size=5)
-    network = problem.setting.network(0)
+    problem = table_run(count=60, rows=rows.tolist(), batch_size=5)
+    network = problem.context.network(0)
     found = score_losses(network, problem.train)
     with torch.no_grad():
         everything = cross_entropy(
-            network(problem.train.loader.load(np.arange(60), None)), torch.from_numpy(problem.setting.labels)
+            network(problem.train.loader.load(np.arange(60), None)), torch.from_numpy(problem.context.labels)
         )
     torch.testing.assert_close(found[rows], everything[rows])
     others = np.setdiff1d(np.arange(60), rows)
@@ -32,9 +32,9 @@ def test_values_stand_in_their_rows_however_the_rows_come(table_setting: TableSe
     assert found[others].isnan().all()
 
 
-def test_a_subset_that_holds_a_row_twice_or_none(table_setting: TableSetting) -> None:
-    problem = table_setting(count=20)
-    network = problem.setting.network(0)
+def test_a_subset_that_holds_a_row_twice_or_none(table_run: TableRun) -> None:
+    problem = table_run(count=20)
+    network = problem.context.network(0)
     whole = score_losses(network, problem.train)
     part = score_losses(network, problem.train.subset(np.array([7, 3, 7])))
     torch.testing.assert_close(part[[3, 7]], whole[[3, 7]])
@@ -42,9 +42,9 @@ def test_a_subset_that_holds_a_row_twice_or_none(table_setting: TableSetting) ->
     assert score_losses(network, problem.train.subset(np.array([], np.int64))).isnan().all()
 
 
-def test_it_looks_in_evaluation_mode_and_goes_back(table_setting: TableSetting) -> None:
-    problem = table_setting(count=20)
-    network = problem.setting.network(0)
+def test_it_looks_in_evaluation_mode_and_goes_back(table_run: TableRun) -> None:
+    problem = table_run(count=20)
+    network = problem.context.network(0)
     modes: list[bool] = []
 
     def rows_of_two(inputs: Tensor, labels: Tensor) -> Tensor:
@@ -61,7 +61,7 @@ def test_it_looks_in_evaluation_mode_and_goes_back(table_setting: TableSetting) 
     assert not network.training
 
 
-def test_scores_that_are_no_numbers_stop_the_run(score_setting: ScoreSetting) -> None:
-    problem = score_setting([[0.0, 1.0], [float("nan"), 0.0]], [0, 1])
+def test_scores_that_are_no_numbers_stop_the_run(score_run: ScoreRun) -> None:
+    problem = score_run([[0.0, 1.0], [float("nan"), 0.0]], [0, 1])
     with pytest.raises(ModelError, match="infinite or NaN"):
-        score_losses(problem.setting.network(0), problem.train)
+        score_losses(problem.context.network(0), problem.train)

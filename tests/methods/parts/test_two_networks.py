@@ -9,24 +9,24 @@ import torch
 from deft.methods.parts.two_networks import TwoNetworks, paired, plain_epoch
 
 
-def test_the_networks_differ_and_are_asked_together(table_setting: Any) -> None:
-    problem = table_setting(count=40)
-    networks = TwoNetworks(problem.setting)
+def test_the_networks_differ_and_are_asked_together(table_run: Any) -> None:
+    problem = table_run(count=40)
+    networks = TwoNetworks(problem.context)
     first, second = (network(problem.test_inputs) for network in networks.both)
     assert not torch.equal(first, second)
     torch.testing.assert_close(networks(problem.test_inputs), (first + second) / 2)
 
 
-def test_agreement_is_the_labels_share_of_the_mean_prediction(table_setting: Any) -> None:
-    problem = table_setting(count=40)
-    networks = TwoNetworks(problem.setting)
+def test_agreement_is_the_labels_share_of_the_mean_prediction(table_run: Any) -> None:
+    problem = table_run(count=40)
+    networks = TwoNetworks(problem.context)
     inputs, labels = problem.test_inputs[:9], torch.arange(9) % 4
     mean = sum(network(inputs).softmax(dim=1) for network in networks.both) / 2
     torch.testing.assert_close(networks.agreement(inputs, labels), mean[range(9), labels])
 
 
-def test_a_restart_brings_back_the_first_weights_in_the_same_tensors(table_setting: Any) -> None:
-    networks = TwoNetworks(table_setting(count=40).setting)
+def test_a_restart_brings_back_the_first_weights_in_the_same_tensors(table_run: Any) -> None:
+    networks = TwoNetworks(table_run(count=40).context)
     start = {name: value.clone() for name, value in networks.state_dict().items()}
     held = list(networks.parameters())
     with torch.no_grad():
@@ -37,9 +37,9 @@ def test_a_restart_brings_back_the_first_weights_in_the_same_tensors(table_setti
     assert all(now is before for now, before in zip(networks.parameters(), held, strict=True))
 
 
-def test_each_network_sees_all_samples_in_an_order_of_its_own(table_setting: Any) -> None:
-    problem = table_setting(count=40, batch_size=10)
-    network = TwoNetworks(problem.setting).first
+def test_each_network_sees_all_samples_in_an_order_of_its_own(table_run: Any) -> None:
+    problem = table_run(count=40, batch_size=10)
+    network = TwoNetworks(problem.context).first
     first, second = (
         [float(loss.detach()) for loss in plain_epoch(network, problem.train, 0, number=number)] for number in (0, 1)
     )
@@ -47,16 +47,16 @@ def test_each_network_sees_all_samples_in_an_order_of_its_own(table_setting: Any
     assert first != second
 
 
-def test_the_confidence_penalty_lowers_the_loss_by_the_entropy(table_setting: Any) -> None:
-    problem = table_setting(count=40, batch_size=40)
-    network = TwoNetworks(problem.setting).first
+def test_the_confidence_penalty_lowers_the_loss_by_the_entropy(table_run: Any) -> None:
+    problem = table_run(count=40, batch_size=40)
+    network = TwoNetworks(problem.context).first
     (plain,) = plain_epoch(network, problem.train, 0, number=0)
     (penalised,) = plain_epoch(network, problem.train, 0, number=0, confidence_penalty=1.0)
     assert 0 < float((plain - penalised).detach()) <= 1.3863  # ln 4
 
 
-def test_the_shorter_part_begins_again_in_another_order(table_setting: Any) -> None:
-    problem = table_setting(count=40, batch_size=4)
+def test_the_shorter_part_begins_again_in_another_order(table_run: Any) -> None:
+    problem = table_run(count=40, batch_size=4)
     rows = problem.train.rows
     labelled, unlabelled = problem.train.subset(rows[:8], stream=1), problem.train.subset(rows[8:], stream=2)
     pairs = list(paired(labelled, unlabelled, 0, steps=8, views=("weak",)))
@@ -67,8 +67,8 @@ def test_the_shorter_part_begins_again_in_another_order(table_setting: Any) -> N
     assert sorted(row for _, other in pairs if other is not None for row in other.index.tolist()) == list(range(8, 40))
 
 
-def test_an_empty_part_gives_none(table_setting: Any) -> None:
-    problem = table_setting(count=8, batch_size=4)
+def test_an_empty_part_gives_none(table_run: Any) -> None:
+    problem = table_run(count=8, batch_size=4)
     nothing = problem.train.subset([], stream=2)
     pairs = list(paired(problem.train, nothing, 0, steps=3, views=("weak",)))
     assert [other for _, other in pairs] == [None, None, None]

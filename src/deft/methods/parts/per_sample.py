@@ -9,13 +9,13 @@ from torch import Tensor
 from deft.classifiers.base import Classifier
 from deft.losses import cross_entropy
 from deft.training.batches import Batches
-from deft.training.loop import Method
+from deft.training.loop import Training
 
 SampleLoss = Callable[[Tensor, Tensor], Tensor]
 """Gives (B,) of class scores (B, K) and labels (B,)."""
 
 
-class PerSampleTraining(Method):
+class PerSampleTraining(Training):
     """Minimise the mean of a loss over the given labels.
 
     Args:

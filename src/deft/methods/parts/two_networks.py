@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from deft.classifiers.base import Classifier
 from deft.losses import cross_entropy, negative_entropy
-from deft.methods.base import Setting
+from deft.methods.base import TrainingContext
 from deft.training.batches import Batch, Batches, View
 
 SECOND_SEED = 7919  # how far the second network's seed is from the first's
@@ -29,12 +29,12 @@ class TwoNetworks(nn.Module):
         setting: Builds them.
     """
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, run: TrainingContext) -> None:
         super().__init__()
-        self._setting = setting
-        self._seeds = (setting.seed, setting.seed + SECOND_SEED)
-        self.first = setting.network(self._seeds[0])
-        self.second = setting.network(self._seeds[1])
+        self._setting = run
+        self._seeds = (run.seed, run.seed + SECOND_SEED)
+        self.first = run.network(self._seeds[0])
+        self.second = run.network(self._seeds[1])
 
     @property
     def both(self) -> tuple[Classifier, Classifier]:
