@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deft.adaptation.adapt import adapt as adapt
     from deft.adaptation.model import AdaptedModel as AdaptedModel
+    from deft.adaptation.training_set import TrainingSet as TrainingSet
     from deft.adaptation.training_set import fix_labels as fix_labels
     from deft.adaptation.validation import Validation as Validation
     from deft.data.images import LabeledImages as LabeledImages
@@ -31,11 +32,15 @@ if TYPE_CHECKING:
     from deft.encoders.base import DualEncoder as DualEncoder
     from deft.encoders.load import load_encoder as load_encoder
     from deft.encoders.vision import load_vision_model as load_vision_model
+    from deft.errors import ConflictError as ConflictError
     from deft.errors import DataError as DataError
     from deft.errors import DeftError as DeftError
     from deft.errors import ModelError as ModelError
     from deft.errors import SettingsError as SettingsError
+    from deft.export.plan import plan_run as plan_run
+    from deft.export.write import write_export as write_export
     from deft.methods.base import Method as Method
+    from deft.methods.base import TrainingContext as TrainingContext
     from deft.methods.co_teaching import CoTeaching as CoTeaching
     from deft.methods.cross_entropy import CE as CE
     from deft.methods.elr import ELR as ELR
@@ -50,8 +55,13 @@ if TYPE_CHECKING:
     from deft.methods.unicon import UNICON as UNICON
     from deft.methods.weighted import WeightedCE as WeightedCE
     from deft.metrics import score_detection as score_detection
+    from deft.progress import Progress as Progress
     from deft.report.build import build_report as build_report
+    from deft.runs.decisions import Decision as Decision
+    from deft.runs.decisions import Decisions as Decisions
+    from deft.runs.decisions import read_decisions as read_decisions
     from deft.runs.detection import Detection as Detection
+    from deft.runs.folder import open_run as open_run
     from deft.training.loop import Training as Training
     from deft.training.loop import fit as fit
     from deft.training.optimization import Optimization as Optimization
@@ -65,6 +75,7 @@ if TYPE_CHECKING:
     from deft.tuning import Full as Full
     from deft.tuning import Layers as Layers
     from deft.tuning import LoRA as LoRA
+    from deft.tuning import Tuning as Tuning
 
 __version__ = "0.1.0"
 
@@ -74,8 +85,11 @@ _HOMES = {
     "Bias": "deft.tuning",
     "CE": "deft.methods.cross_entropy",
     "CoTeaching": "deft.methods.co_teaching",
+    "ConflictError": "deft.errors",
     "DataError": "deft.errors",
     "DeFT": "deft.detectors.deft",
+    "Decision": "deft.runs.decisions",
+    "Decisions": "deft.runs.decisions",
     "DeftError": "deft.errors",
     "Detection": "deft.runs.detection",
     "Detector": "deft.detectors.base",
@@ -95,15 +109,19 @@ _HOMES = {
     "NoiseTransition": "deft.transition",
     "Optimization": "deft.training.optimization",
     "ProMix": "deft.methods.promix",
+    "Progress": "deft.progress",
     "Recipe": "deft.detectors.deft_training",
     "RoLT": "deft.methods.rolt",
     "SCE": "deft.methods.sce",
     "SettingsError": "deft.errors",
     "SmallLoss": "deft.detectors.small_loss",
     "TURN": "deft.methods.turn",
-    "Training": "deft.training.loop",
     "TrainedDeFT": "deft.detectors.deft_trained",
+    "Training": "deft.training.loop",
+    "TrainingContext": "deft.methods.base",
+    "TrainingSet": "deft.adaptation.training_set",
     "TruncatedGCE": "deft.methods.gce",
+    "Tuning": "deft.tuning",
     "UNICON": "deft.methods.unicon",
     "VPT": "deft.tuning",
     "Validation": "deft.adaptation.validation",
@@ -114,11 +132,15 @@ _HOMES = {
     "estimate_transition": "deft.transition",
     "find_images": "deft.data.load",
     "fit": "deft.training.loop",
+    "fix_labels": "deft.adaptation.training_set",
     "load_encoder": "deft.encoders.load",
     "load_images": "deft.data.load",
     "load_vision_model": "deft.encoders.vision",
+    "open_run": "deft.runs.folder",
+    "plan_run": "deft.export.plan",
+    "read_decisions": "deft.runs.decisions",
     "score_detection": "deft.metrics",
-    "fix_labels": "deft.adaptation.training_set",
+    "write_export": "deft.export.write",
 }
 
 __all__ = [
@@ -134,8 +156,11 @@ __all__ = [
     "Adapter",
     "Bias",
     "CoTeaching",
+    "ConflictError",
     "DataError",
     "DeFT",
+    "Decision",
+    "Decisions",
     "DeftError",
     "Detection",
     "Detector",
@@ -152,13 +177,17 @@ __all__ = [
     "NoiseTransition",
     "Optimization",
     "ProMix",
+    "Progress",
     "Recipe",
     "RoLT",
     "SettingsError",
     "SmallLoss",
     "TrainedDeFT",
     "Training",
+    "TrainingContext",
+    "TrainingSet",
     "TruncatedGCE",
+    "Tuning",
     "Validation",
     "WeightedCE",
     "Workspace",
@@ -172,12 +201,15 @@ __all__ = [
     "load_encoder",
     "load_images",
     "load_vision_model",
+    "open_run",
+    "plan_run",
+    "read_decisions",
     "score_detection",
+    "write_export",
 ]
 
-
-# Names of before 0.2, each with the name that took its place.
 _RENAMED = {"use": "fix_labels"}
+"""Old names, each with the one that took its place; they warn for one release, then go."""
 
 
 def __getattr__(name: str) -> Any:

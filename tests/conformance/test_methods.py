@@ -171,8 +171,7 @@ def test_what_a_method_is_told_holds_no_true_label() -> None:
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in NEEDS_THE_RATE])
 def test_a_stated_noise_rate_changes_nothing_for_those_that_need_none(name: str, table_run: Any) -> None:
     silent, told = (
-        state(train(method_class(name)(), table_run(count=80, epochs=3, noise_rate=rate), 3))
-        for rate in (None, 0.9)
+        state(train(method_class(name)(), table_run(count=80, epochs=3, noise_rate=rate), 3)) for rate in (None, 0.9)
     )
     assert_same(silent, told)
 
