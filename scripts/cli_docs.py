@@ -27,7 +27,7 @@ def page() -> str:
 
 def _exit_codes() -> str:
     return (
-        "Exit codes: 0 done; 2 usage or data; 3 more labels flagged than `--fail-on-issues` allows; 130 stopped by "
+        "Exit codes: 0 done; 2 usage or data; 3 more labels flagged than `--fail-on-issues` allows; 130 stopped by\n"
         "Ctrl-C. Data goes to standard out, progress to standard error."
     )
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 import inspect
 from dataclasses import MISSING, fields
 from pathlib import Path
+from textwrap import fill
 
 from deft.methods.base import Method
 from deft.methods.registry import METHODS, method_class
 
 PAGE = Path(__file__).parent.parent / "docs" / "methods.md"
+WIDTH = 120
 HEAD = """\
 # Methods that learn from noisy labels
 
@@ -34,7 +36,14 @@ def page() -> str:
 def _section(name: str, kind: type[Method]) -> list[str]:
     text, _, arguments = inspect.cleandoc(kind.__doc__ or "").partition("Args:")
     text = text.partition("Example:")[0]
-    lines = [f"## {kind.__name__} (`{name}`)", "", text.strip(), "", f"*{kind.citation}*", ""]
+    lines = [
+        f"## {kind.__name__} (`{name}`)",
+        "",
+        text.strip(),
+        "",
+        fill(f"*{kind.citation}*", WIDTH, break_on_hyphens=False),
+        "",
+    ]
     meanings = _meanings(arguments.partition("Example:")[0])
     rows = []
     for field in fields(kind):  # type: ignore[arg-type]
@@ -43,7 +52,12 @@ def _section(name: str, kind: type[Method]) -> list[str]:
     if rows:
         lines += ["| setting | default | meaning |", "|---|---|---|", *rows, ""]
     presets = [
-        f"- `{kind.__name__}.{preset}()`: {inspect.getdoc(function) or ''}".split("\n")[0]
+        fill(
+            f"- `{kind.__name__}.{preset}()`: {(inspect.getdoc(function) or '').splitlines()[0]}",
+            WIDTH,
+            subsequent_indent="  ",
+            break_on_hyphens=False,
+        )
         for preset, function in inspect.getmembers(kind, inspect.ismethod)
         if not preset.startswith("_")
     ]
