@@ -44,7 +44,7 @@ class NoiseTransition:
     threshold: float = 0.5
 
     def log_joint(self, scores: Tensor, labels: Tensor) -> Tensor:
-        """log P(class | image) + log P(given label | class), float64 on the CPU, (N, K).
+        """Return log P(class | image) + log P(given label | class), float64 on the CPU, (N, K).
 
         Args:
             scores: Class scores, (N, K).

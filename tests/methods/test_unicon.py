@@ -33,7 +33,7 @@ def test_the_cut_off_is_lowered_in_bits() -> None:
 
 @given(Probabilities)
 def test_the_cut_off_is_never_lowered_in_nats(agreements: list[float]) -> None:
-    """ln 2 = 0.693 is the largest divergence, below d_μ = 0.7: as in the released code."""
+    """The logarithm ln 2 = 0.693 is the largest divergence, below d_μ = 0.7: as in the released code."""
     values = divergences(agreements, "nats")
     assert cutoff(values) == float(values.mean())
 

@@ -32,10 +32,10 @@ deft.AdaptedModel.load("PATH").predict(deft.find_images("photos/"))
 
 
 def model_card(training_record: Mapping[str, Any], classes: Sequence[str], *, in_pipelines: bool) -> str:
-    """A README.md in the form of the Hugging Face hub.
+    """Return a README.md in the form of the Hugging Face hub.
 
     Args:
-        story: What `adapt` noted.
+        training_record: What `adapt` noted.
         classes: Names of the classes.
         in_pipelines: Whether transformers' pipelines load the model.
     """

@@ -11,13 +11,13 @@ CONTROL = ("Cc", "Cs", "Zl", "Zp")  # control characters, lone surrogates, line 
 
 
 def shown(text: object) -> str:
-    """Text on one line that any file can hold: control characters and lone surrogates as escapes.
+    r"""Return text on one line that any file can hold: control characters and lone surrogates as escapes.
 
     Marks of direction stay; the page puts names into isolates of their own instead.
 
     Example:
-        >>> shown("a\\x00b")
-        'a\\\\x00b'
+        >>> shown("a\x00b")
+        'a\\x00b'
     """
     return "".join(
         char.encode("unicode_escape").decode("ascii") if unicodedata.category(char) in CONTROL else char

@@ -231,7 +231,7 @@ def file_problem(path: str) -> str | None:
 
 
 def show_path(path: str) -> str:
-    """Return a path as text that can be printed and stored anywhere (undecodable bytes as \\xNN)."""
+    r"""Return a path as text that can be printed and stored anywhere (undecodable bytes as \xNN)."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 

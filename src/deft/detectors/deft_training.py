@@ -225,7 +225,7 @@ def evidence(positive_sim: Tensor, negative_sim: Tensor) -> Tensor:
     negative prompt, exp(s⁺ − s⁻).
 
     Args:
-        similar: s⁺, (B, K).
-        against: s⁻, (B, K).
+        positive_sim: s⁺, (B, K).
+        negative_sim: s⁻, (B, K).
     """
     return positive_sim + (positive_sim - negative_sim)

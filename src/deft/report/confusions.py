@@ -103,7 +103,7 @@ def pair_table(summary: Mapping[str, Any]) -> Table:
 
 
 def class_table(summary: Mapping[str, Any]) -> Table:
-    """cleanlab's health summary, classes with most issues first.
+    """Return cleanlab's health summary, classes with most issues first.
 
     Args:
         summary: What `Detection.summary` gives.

@@ -19,11 +19,11 @@ def short(text: str, length: int) -> str:
 
 
 def count(number: float) -> str:
-    """A count with a thin gap between thousands.
+    r"""Return a count with a thin gap between thousands.
 
     Example:
         >>> count(12345)
-        '12\\u202f345'
+        '12\u202f345'
     """
     return f"{round(number):,}".replace(",", "\u202f")
 

@@ -46,7 +46,7 @@ def summarize(
 def _per_class(
     given: np.ndarray, predicted: np.ndarray, issue: np.ndarray, p_clean: np.ndarray, classes: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """cleanlab's `health_summary` columns: of the images labelled so, and of those that should have been."""
+    """Return cleanlab's `health_summary` columns: of the images labelled so, and of those that should have been."""
     judged = np.isfinite(p_clean)
     rows = []
     for index, name in enumerate(classes):

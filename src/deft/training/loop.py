@@ -104,10 +104,16 @@ def epochs_of(
     progress: Progress | None = None,
     seed: int = 0,
 ) -> Iterator[int]:
-    """The same as `fit`, but with a pause after every epoch, for those who want to look.
+    """Train as `fit` does, with a pause after every epoch, for those who want to look.
 
     Args:
-        method, train, epochs, optimization, checkpoint, progress, seed: As in `fit`.
+        method: Yields the losses.
+        train: The samples, in an order that depends on seed and epoch alone.
+        epochs: How often each sample is seen.
+        optimization: How the losses are minimised.
+        checkpoint: Where to keep the run; None keeps nothing.
+        progress: Told of every step.
+        seed: Draws what a network itself draws, as dropout does.
 
     Yields:
         The number of epochs done.

@@ -80,7 +80,9 @@ def co_guess(views: Sequence[Tensor], temperature: float) -> Tensor:
 
 
 def shift_by_prior(logits: Tensor, prior: Tensor, strength: float) -> Tensor:
-    """z + a·log π: for a > 0 the debiased scores of a loss, for a < 0 those of a pseudo-label (ProMix, IJCAI 2023).
+    """Return z + a·log π: for a > 0 the debiased scores of a loss, for a < 0 those of a pseudo-label.
+
+    ProMix (IJCAI 2023) debiases so.
 
     Args:
         logits: z, (b, K).
