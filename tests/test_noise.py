@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.datasets import load_digits
 
 from deft import noise
 from deft.errors import DataError, SettingsError
@@ -159,3 +161,30 @@ def test_features_or_a_spread_that_make_no_sense_are_refused(
 ) -> None:
     with pytest.raises(error):
         noise.instance_dependent(features, np.array([0, 1, 0, 1]), 0.5, num_classes=2, seed=0, std=std)
+
+
+def test_raw_pixels_name_one_wrong_class_for_nearly_all_images_of_a_class() -> None:
+    """The paper's generator: of handwritten digits in 0..255, too, most wrong labels of a class are the same."""
+    digits = load_digits()
+    pixels, truth = digits.images * 15.9375, digits.target.astype(np.int64)
+
+    def largest(scale: Literal["standardised", "raw"]) -> float:
+        given = noise.instance_dependent(pixels, truth, 0.4, num_classes=10, seed=0, scale=scale)
+        assert (given != truth).mean() == pytest.approx(0.4, abs=1e-3)
+        shares = [np.bincount(given[(truth == k) & (given != k)], minlength=10) for k in range(10)]
+        return float(np.mean([counts.max() / counts.sum() for counts in shares]))
+
+    assert largest("raw") > 0.5
+    assert largest("standardised") < 0.3
+
+
+def test_an_unknown_scale_is_refused() -> None:
+    with pytest.raises(SettingsError, match="'standardised' or 'raw'"):
+        noise.instance_dependent(
+            np.ones((4, 2)),
+            [0, 1, 0, 1],
+            0.5,
+            num_classes=2,
+            seed=0,
+            scale="odd",  # type: ignore[arg-type]
+        )

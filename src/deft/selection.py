@@ -15,6 +15,27 @@ Floats = npt.NDArray[np.float64]
 OUTLIER_QUANTILE = 0.995
 
 
+def forget_rate(rate: float, epoch: int, warmup: int) -> float:
+    """Return the share R of a batch that is left out in an epoch: 0 in the first, the noise rate from the last of the
+    warm-up on, in equal steps between.
+
+    Source: Han et al., "Co-teaching", NeurIPS 2018, as DeFT's code has it, `linspace(0, r, warm-up)`; the authors'
+    own loop begins at its second value.
+
+    Args:
+        rate: Noise rate r.
+        epoch: Counted from 0.
+        warmup: Epochs of the warm-up.
+
+    Example:
+        >>> [round(forget_rate(0.4, epoch, 5), 3) for epoch in range(6)]
+        [0.0, 0.1, 0.2, 0.3, 0.4, 0.4]
+        >>> [forget_rate(0.4, epoch, 1) for epoch in range(3)]
+        [0.0, 0.4, 0.4]
+    """
+    return rate * min(epoch / max(warmup - 1, 1), 1.0)
+
+
 def two_component_posterior(
     losses: npt.ArrayLike,
     *,

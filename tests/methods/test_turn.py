@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from deft.errors import SettingsError
 from deft.losses import generalized_cross_entropy
 from deft.methods.cross_entropy import CE
 from deft.methods.turn import TURN, balanced_quota
+from deft.training.optimization import Optimization
 
 if TYPE_CHECKING:
     from tests.methods.conftest import Problem, ScoreRun, TableRun
@@ -59,14 +61,34 @@ def test_while_probing_only_the_head_learns(table_run: TableRun) -> None:
     torch.testing.assert_close(loss, expected)
 
 
-def test_afterwards_everything_learns_at_the_usual_rate(table_run: TableRun) -> None:
+def test_afterwards_everything_learns(table_run: TableRun) -> None:
     problem = table_run(count=80)
     method = TURN().build(problem.context)
     method.train()
     next(iter(method.losses(problem.train, 5))).backward()
     assert all(weight.grad is not None for weight in method.parameters())
-    assert [method.rate_scale(epoch) for epoch in (0, 4, 5, 9)] == [200.0, 200.0, 1.0, 1.0]
     assert method.training
+
+
+@pytest.mark.parametrize(
+    ("optimization", "probe"),
+    [
+        (Optimization(learning_rate=5e-4), 0.1),
+        (Optimization(learning_rate=1e-2, momentum=0.0), 0.1),  # ViT
+        (Optimization(learning_rate=1e-3, optimizer="adamw"), 1e-3),  # ResNet
+        (Optimization(learning_rate=1e-4, optimizer="adamw"), 1e-3),  # ConvNeXt, MAE
+    ],
+)
+def test_the_head_has_a_rate_of_its_own_and_the_tuning_a_whole_schedule(
+    table_run: TableRun, optimization: Optimization, probe: float
+) -> None:
+    context = replace(table_run(count=80).context, optimization=optimization)
+    method = TURN().build(context)
+    rates = [optimization.rate(*method.stage(epoch, 10)) * method.rate_scale(epoch) for epoch in range(10)]
+    assert rates[:5] == pytest.approx([probe] * 5)
+    assert rates[5:] == pytest.approx([optimization.rate(epoch, 5) for epoch in range(5)])
+    own = TURN(probe_rate=0.02).build(context)
+    assert optimization.learning_rate * own.rate_scale(0) == pytest.approx(0.02)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +98,7 @@ def test_the_stages_are_shares_of_the_run(epochs: int, probing: float, begin: in
     problem = score_run([[1.0, 0.0]] * 4, [0] * 4, epochs=epochs)
     method = TURN(probing=probing).build(problem.context)
     assert [method.rate_scale(epoch) > 1 for epoch in range(epochs)] == [epoch < begin for epoch in range(epochs)]
+    assert [method.stage(epoch, epochs)[0] for epoch in range(begin, epochs)] == list(range(epochs - begin))
 
 
 def test_each_class_gives_as_many_clean_labels(score_run: ScoreRun) -> None:
@@ -116,7 +139,7 @@ def test_cleaning_again_every_few_epochs(score_run: ScoreRun) -> None:
 def test_rows_that_take_no_part_are_never_drawn(table_run: TableRun) -> None:
     rows = np.random.default_rng(2).permutation(200)[:60]
     problem = table_run(count=200, rows=rows.tolist(), epochs=2)
-    clean = problem.run(TURN(probe_rate=1.0)).state_dict()["clean"].numpy()
+    clean = problem.run(TURN(probe_rate=0.2)).state_dict()["clean"].numpy()
     assert clean.any()
     assert set(np.flatnonzero(clean)) <= set(rows.tolist())
 
@@ -124,7 +147,7 @@ def test_rows_that_take_no_part_are_never_drawn(table_run: TableRun) -> None:
 def test_fewer_wrong_labels_are_learned_than_by_cross_entropy(table_run: TableRun) -> None:
     # 5 380 weights for 400 samples of which 40 % are wrong; the rate of 0.2 suits the head as it is.
     problem = table_run()
-    plain, robust = problem.run(CE()), problem.run(TURN(probe_rate=1.0))
+    plain, robust = problem.run(CE()), problem.run(TURN(probe_rate=0.2))
     assert problem.memorised(robust) < 0.2
     assert problem.accuracy(robust) > problem.accuracy(plain) + 0.3
 

@@ -84,14 +84,23 @@ def test_divergences_that_do_not_differ_choose_nothing(values: np.ndarray) -> No
 
 
 @pytest.mark.parametrize(
-    ("share", "guesses", "expected"), [(0.5, 30, 64), (0.8, 30, 40), (0.25, 30, 128), (1e-6, 30, 256), (0.1, 0, 64)]
+    ("share", "unlabelled", "expected"),
+    [(0.5, "share", 64), (0.8, "share", 40), (0.25, "share", 128), (1e-6, "share", 256), (0.1, "batch", 64)],
 )
-def test_the_unlabelled_batch_is_bounded(share: float, guesses: float, expected: int) -> None:
-    assert unlabelled_batch(64, share, guesses) == expected
+def test_the_unlabelled_batch_is_bounded(share: float, unlabelled: Literal["share", "batch"], expected: int) -> None:
+    assert unlabelled_batch(64, share, unlabelled) == expected
+
+
+def test_only_cifar_takes_unlabelled_samples_by_their_share() -> None:
+    by_share = (UNICON.for_cifar10(), UNICON.for_cifar100())
+    by_batch = (UNICON.for_tiny_imagenet(), UNICON.for_webvision(), UNICON.for_clothing1m())
+    assert {preset.unlabelled for preset in by_share} == {"share"}
+    assert {preset.unlabelled for preset in by_batch} == {"batch"}
+    assert {preset.unit for preset in (*by_share, *by_batch)} == {"bits"}
 
 
 def test_an_unlabelled_batch_has_a_sample() -> None:
-    assert unlabelled_batch(1, 1.0, 30) == 1
+    assert unlabelled_batch(1, 1.0, "share") == 1
 
 
 def test_it_learns_where_cross_entropy_memorises(table_run: Any) -> None:

@@ -104,7 +104,7 @@ if __name__ == "__main__":
         "GENERALISED_07": rounded(generalised(0.7)),
         "GENERALISED_1": rounded(generalised(1.0)),
         "SLOPES": dict(generalised_slope(p, "0.7") for p in ("1e-4", "1e-6", "1e-12")),
-        "SYMMETRIC": {pair: rounded(symmetric(*pair)) for pair in ((1.0, 1.0), (0.1, 1.0), (6.0, 1.0))},
+        "SYMMETRIC": {pair: rounded(symmetric(*pair)) for pair in ((1.0, 1.0), (0.1, 1.0), (6.0, 0.1))},
         "ELR_RAW": [rounded(part) for part in early_learning(0.7, 3.0, False, 2)],
         "ELR_CORRECTED": [rounded(part) for part in early_learning(0.7, 3.0, True, 2)],
         "MASS_TEN": round(1 - 0.9**10, 9),

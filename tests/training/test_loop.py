@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from deft.errors import DataError, ModelError, SettingsError
 from deft.training.batches import Batches, Loader, Rows, View
-from deft.training.checkpoint import Checkpoint, checkpoint_notes
+from deft.training.checkpoint import Checkpoint, checkpoint_notes, keep, restore
 from deft.training.loop import Training, fit
 from deft.training.optimization import Optimization
 
@@ -82,12 +82,44 @@ def test_a_resumed_run_equals_an_unbroken_one(train: Batches, tmp_path: Path) ->
     path = tmp_path / "checkpoint.safetensors"
     with pytest.raises(KeyboardInterrupt):
         fit(Linear(fail_at=2), train, epochs=4, checkpoint=Checkpoint(path, "a"))
-    assert checkpoint_notes(path)["epochs"] == "2"
+    assert checkpoint_notes(path)["epochs"] == 2
     resumed = Linear()
     fit(resumed, train, epochs=4, checkpoint=Checkpoint(path, "a", resume=True))
     assert len(resumed.seen) == 8  # only the last two epochs
     assert isinstance(unbroken, Linear)
     assert torch.equal(weights(resumed), weights(unbroken))
+
+
+def test_the_scale_of_the_gradients_is_resumed(tmp_path: Path) -> None:
+    """Float16 scales its gradients by a factor that it finds while it learns; a new start would overflow anew."""
+    module, checkpoint = nn.Linear(2, 1), Checkpoint(tmp_path / "checkpoint.safetensors", "a", resume=True)
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
+    found = torch.amp.GradScaler("cpu", init_scale=1024.0, growth_interval=7)
+    scaled = found.scale(module(torch.ones(1, 2)).sum())
+    scaled.backward()
+    found.step(optimizer)
+    found.update()
+    keep(module, optimizer, found, checkpoint, 3)
+    fresh = torch.amp.GradScaler("cpu")
+    assert restore(module, optimizer, fresh, checkpoint) == 3
+    assert fresh.state_dict() == found.state_dict()
+    assert fresh.state_dict()["scale"] == 1024.0
+
+
+def test_stages_begin_the_schedule_again(train: Batches) -> None:
+    class InStages(Linear):
+        def stage(self, epoch: int, epochs: int) -> tuple[int, int]:
+            return (epoch, 2) if epoch < 2 else (epoch - 2, epochs - 2)
+
+    rates: list[float] = []
+
+    class Watched(Optimization):
+        def rate(self, epoch: float, epochs: int) -> float:
+            rates.append(super().rate(epoch, epochs))
+            return rates[-1]
+
+    fit(InStages(), train, epochs=4, optimization=Watched(learning_rate=2.0))
+    assert sorted(set(rates), reverse=True) == pytest.approx([2.0, 1.0])
 
 
 def test_without_resume_a_checkpoint_is_not_used(train: Batches, tmp_path: Path) -> None:

@@ -123,10 +123,11 @@ def test_the_seed_decides_and_the_global_generator_is_left_alone(encoder: DualEn
 
 def test_visual_prompts_are_drawn_as_in_the_authors_code(clip_folder: Path) -> None:
     encoder = load_encoder(clip_folder, device="cpu")
+    assert encoder.patch_size == 8
     with VPT(length=200).attach(encoder, seed=0) as attachment:
         prompts = attachment.weights["prompts"]
         assert prompts.shape == (2, 200, 32)
-        assert float(prompts.detach().abs().max()) == pytest.approx((6 / (768 + 32)) ** 0.5, rel=1e-3)
+        assert float(prompts.detach().abs().max()) == pytest.approx((6 / (3 * 8 * 8 + 32)) ** 0.5, rel=1e-3)
 
 
 @pytest.mark.parametrize("tuning", EVERY, ids=str)

@@ -190,6 +190,7 @@ def _build(
 ) -> tuple[Training, list[Classifier]]:
     """The method, and its networks in their order."""
     run = TrainingContext(
+        optimization=plan.optimization,
         network=lambda seed: backbone.network(seed, backbone.entry),
         labels=images.labels,
         rows=samples.train.rows,

@@ -119,6 +119,9 @@ class Watched(Training):
     def rate_scale(self, epoch: int) -> float:
         return self.method.rate_scale(epoch)
 
+    def stage(self, epoch: int, epochs: int) -> tuple[int, int]:
+        return self.method.stage(epoch, epochs)
+
     def finish(self) -> None:
         """Score the last epoch, and go back to the best weights if they were to be kept."""
         self._score(len(self.scores) - 1)

@@ -43,6 +43,11 @@ class DualEncoder(nn.Module, ABC):
 
     @property
     @abstractmethod
+    def patch_size(self) -> int:
+        """Side in pixels of the square that one image token is made from."""
+
+    @property
+    @abstractmethod
     def visual(self) -> nn.Module:
         """All of the image tower: the module whose parameters full fine-tuning trains."""
 

@@ -57,6 +57,10 @@ class ClipEncoder(DualEncoder):
         return int(self._visual["model"].config.hidden_size)  # type: ignore[union-attr, arg-type]
 
     @property
+    def patch_size(self) -> int:
+        return int(self._visual["model"].config.patch_size)  # type: ignore[union-attr, arg-type]
+
+    @property
     def logit_scale(self) -> Tensor:
         scale: Tensor = self.get_buffer("_logit_scale")
         return scale

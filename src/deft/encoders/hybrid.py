@@ -187,6 +187,10 @@ class HybridEncoder(DualEncoder):
         return self.config.width
 
     @property
+    def patch_size(self) -> int:
+        return TRUNK_STRIDE
+
+    @property
     def logit_scale(self) -> Tensor:
         return self.get_buffer("_logit_scale")
 

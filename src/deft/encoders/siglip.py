@@ -50,6 +50,10 @@ class SiglipEncoder(DualEncoder):
         return int(self._visual.config.hidden_size)
 
     @property
+    def patch_size(self) -> int:
+        return int(self._visual.config.patch_size)
+
+    @property
     def logit_scale(self) -> Tensor:
         return self.get_buffer("_logit_scale")
 

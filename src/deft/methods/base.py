@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +17,7 @@ from deft.classifiers.base import Classifier
 from deft.errors import SettingsError
 from deft.training.batches import View
 from deft.training.loop import Training
+from deft.training.optimization import Optimization
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class TrainingContext:
         seed: Seed of the run.
         device: Where the networks are.
         noise_rate: Share of wrong labels as the user states it; None if nothing was stated.
+        optimization: How the losses are minimised, for methods with a rate of their own in some epochs.
     """
 
     network: Callable[[int], Classifier]
@@ -42,6 +44,7 @@ class TrainingContext:
     seed: int
     device: torch.device
     noise_rate: float | None = None
+    optimization: Optimization = field(default_factory=Optimization)
 
     def stated_rate(self, method: str) -> float:
         """The noise rate, for a method that can't do without.

@@ -13,7 +13,7 @@ from deft.errors import SettingsError
 from deft.losses import cross_entropy, masked_mean
 from deft.methods.base import Method, TrainingContext
 from deft.methods.parts.score_pass import score_losses
-from deft.selection import estimate_noise_rate
+from deft.selection import estimate_noise_rate, forget_rate
 from deft.training.batches import Batches
 from deft.training.loop import Training
 
@@ -78,8 +78,7 @@ class _SmallLossTraining(Training):
     def losses(self, train: Batches, epoch: int) -> Iterator[Tensor]:
         if self._estimates and epoch == self._warmup:
             self.rate.fill_(self._estimate(train))
-        # linspace(0, r, warm-up), as in the authors' code; their loop starts at its second value.
-        left_out = float(self.rate) * min(epoch / max(self._warmup - 1, 1), 1.0)
+        left_out = forget_rate(float(self.rate), epoch, self._warmup)
         for batch in train.epoch(epoch):
             losses = [cross_entropy(network(batch.inputs), batch.labels) for network in self.networks]
             chosen = [_smallest(values.detach(), 1 - left_out) for values in losses]

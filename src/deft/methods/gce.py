@@ -12,7 +12,7 @@ from torch import Tensor
 
 from deft.classifiers.base import Classifier
 from deft.errors import SettingsError
-from deft.losses import cross_entropy, generalized_cross_entropy, masked_mean
+from deft.losses import cross_entropy, generalized_cross_entropy
 from deft.methods.base import Method, TrainingContext
 from deft.methods.parts.per_sample import PerSampleTraining
 from deft.methods.parts.score_pass import score_pass
@@ -97,8 +97,9 @@ class _TruncatedTraining(Training):
         kept = self.kept.to(train.device)
         for batch in train.epoch(epoch):
             values = generalized_cross_entropy(self.network(batch.inputs), batch.labels, q=self._settings.q)
-            # The constant L_q(k) of those left out has no gradient, so it is not added.
-            yield masked_mean(values, kept[batch.index])
+            # Averaged over the batch, as the authors do. The constant L_q(k) of those left out has no gradient, so
+            # it is not added.
+            yield (values * kept[batch.index]).sum() / max(len(batch), 1)
 
     def _probability(self, inputs: Tensor, labels: Tensor) -> Tensor:
         return (-cross_entropy(self.network(inputs), labels)).exp()

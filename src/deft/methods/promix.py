@@ -115,7 +115,7 @@ class ProMix(Method):
 
 @dataclass(frozen=True)
 class _Now:
-    """Where a step stands: the weights of its losses, and what it draws from."""
+    """Where an epoch stands: the weights of its losses, and what its steps draw from."""
 
     views: float
     guesses: float
@@ -156,17 +156,18 @@ class _ProMixTraining(Training):
             return
         small = self._small_losses(train, epoch)
         rng = np.random.default_rng([train.seed, epoch, 41])
-        for step, batch in enumerate(train.epoch(epoch, views=ProMix.views)):
-            yield self._step(batch, small[:, batch.index], self._now(epoch, step / len(train), rng, train.processes))
+        now = self._now(epoch, rng, train.processes)
+        for batch in train.epoch(epoch, views=ProMix.views):
+            yield self._step(batch, small[:, batch.index], now)
 
     def _plain(self, batch: Batch) -> Tensor:
-        """Cross-entropy of both heads of both networks."""
+        """Cross-entropy of both networks' own heads; the pseudo heads wait for the first guesses."""
         loss = torch.zeros((), device=batch.labels.device)
-        for number in (0, 1):
-            for scores in self._heads(number, batch.inputs):
-                values = cross_entropy(scores, batch.labels)
-                values = values + self._settings.confidence_penalty * negative_entropy(scores)
-                loss = loss + values.sum() / max(len(batch), 1)
+        for network in self.networks.both:
+            scores = network(batch.inputs)
+            values = cross_entropy(scores, batch.labels)
+            values = values + self._settings.confidence_penalty * negative_entropy(scores)
+            loss = loss + values.sum() / max(len(batch), 1)
         return loss
 
     def _small_losses(self, train: Batches, epoch: int) -> Tensor:
@@ -181,12 +182,12 @@ class _ProMixTraining(Training):
             found.append(torch.from_numpy(class_quota_mask(losses, train.labels, quota)))
         return torch.stack(found).to(train.device)
 
-    def _now(self, epoch: int, done: float, rng: np.random.Generator, processes: Processes) -> _Now:
-        settings, now = self._settings, epoch + done
-        guesses = settings.guess_weight * linear_ramp(now, length=settings.guess_epochs)
+    def _now(self, epoch: int, rng: np.random.Generator, processes: Processes) -> _Now:
+        settings = self._settings
+        guesses = settings.guess_weight * linear_ramp(epoch, length=settings.guess_epochs)
         return _Now(
-            views=linear_ramp(now, length=settings.ramp),
-            guesses=guesses if now < settings.guess_epochs else 0.0,
+            views=linear_ramp(epoch, length=settings.ramp),
+            guesses=guesses if epoch < settings.guess_epochs else 0.0,
             agreement=epoch >= self._late,
             rng=rng,
             processes=processes,
@@ -201,8 +202,8 @@ class _ProMixTraining(Training):
     def _look(self, number: int, inputs: Tensor) -> _Look:
         heads = self._heads(number, inputs)
         scores = heads[0].detach().float()
-        # Guesses concern samples that aren't chosen, so they are debiased by the prior of those.
-        guess = shift_by_prior(scores, self.priors[number, OTHER], -self._settings.guess_debias).softmax(dim=1)
+        # By the prior of the reliable samples, as in the authors' code: what was learned of them is the bias.
+        guess = shift_by_prior(scores, self.priors[number, CHOSEN], -self._settings.guess_debias).softmax(dim=1)
         return _Look(heads, scores.softmax(dim=1), guess)
 
     def _step(self, batch: Batch, small: Tensor, now: _Now) -> Tensor:
@@ -235,11 +236,13 @@ class _ProMixTraining(Training):
         loss = sum((fitted(scores[chosen], targets) for scores in look.heads), torch.zeros((), device=labels.device))
         if now.views and len(targets):
             weak, strong = (view[chosen] for view in batch.views)
-            mixed, mixed_targets = mixup(weak, targets, alpha=self._settings.alpha, rng=now.rng)
-            cut, cut_targets = fmix(weak, targets, rng=now.rng)
-            heads = self._heads(number, torch.cat([strong, mixed, cut]))
-            wanted = torch.cat([targets, mixed_targets, cut_targets])
-            loss = loss + now.views * sum(fitted(scores, wanted) for scores in heads)
+            for head, scores in enumerate(self._heads(number, strong)):
+                # Each head draws mixtures of its own.
+                mixed, mixed_targets = mixup(weak, targets, alpha=self._settings.alpha, rng=now.rng)
+                cut, cut_targets = fmix(weak, targets, rng=now.rng)
+                mixtures = self._heads(number, torch.cat([mixed, cut]))[head]
+                wanted = torch.cat([targets, mixed_targets, cut_targets])
+                loss = loss + now.views * fitted(torch.cat([scores, mixtures]), wanted)
         return loss
 
     def _other_loss(self, number: int, batch: Batch, look: _Look, other: Tensor, now: _Now) -> Tensor | float:

@@ -20,6 +20,7 @@ from deft.selection import class_quota_mask, two_component_posterior
 from deft.training.batches import Batches
 from deft.training.loop import Training
 
+PROBE_RATES = {"sgd": 0.1, "adam": 1e-3, "adamw": 1e-3}  # of a head alone, by optimizer
 DRAW = 41  # tells this draw's generator from the others of an epoch
 
 
@@ -35,8 +36,8 @@ class TURN(Method):
 
     Args:
         probing: Share of the epochs in which only the head learns.
-        probe_rate: What the learning rate is multiplied by in them: 200 makes 0.1 of the usual 5e-4 of SGD; with
-            Adam about 1 is right.
+        probe_rate: The learning rate of the head in them, constant; None takes 0.1 with SGD and 1e-3 with Adam and
+            AdamW, whatever the rate of the tuning is, which differs by backbone.
         q: Exponent of GCE.
         threshold: A label is clean if its posterior probability, in its class's mixture, is above it.
         floor: Least quota, as a share of the mean number of clean labels of the classes that have any.
@@ -44,7 +45,7 @@ class TURN(Method):
     """
 
     probing: float = 0.5
-    probe_rate: float = 200.0
+    probe_rate: float | None = None
     q: float = 0.7
     threshold: float = 0.5
     floor: float = 0.5
@@ -58,8 +59,8 @@ class TURN(Method):
         for name, value in (("probing", self.probing), ("floor", self.floor)):
             if not 0 <= value <= 1:
                 raise SettingsError(f"{name} is a share in 0..1, not {value}.")
-        if not self.probe_rate > 0:
-            raise SettingsError(f"The factor of the learning rate must be positive, not {self.probe_rate}.")
+        if self.probe_rate is not None and not self.probe_rate > 0:
+            raise SettingsError(f"The learning rate of the head must be positive, not {self.probe_rate}.")
         if not 0 < self.q <= 1:
             raise SettingsError(f"The exponent q lies between 0 and 1, not {self.q}.")
         if not 0 <= self.threshold < 1:
@@ -80,10 +81,16 @@ class _TURNTraining(Training):
         self._settings = settings
         self._seed = run.seed
         self._begin = max(1, round(settings.probing * run.epochs)) if settings.probing else 0
+        rate = PROBE_RATES[run.optimization.optimizer] if settings.probe_rate is None else settings.probe_rate
+        self._probe_scale = rate / run.optimization.learning_rate
         self.register_buffer("clean", torch.zeros(len(run.labels), dtype=torch.bool))
 
     def rate_scale(self, epoch: int) -> float:
-        return self._settings.probe_rate if epoch < self._begin else 1.0
+        return self._probe_scale if epoch < self._begin else 1.0
+
+    def stage(self, epoch: int, epochs: int) -> tuple[int, int]:
+        # The probe's rate stays; the tuning has the whole schedule to itself.
+        return (0, 1) if epoch < self._begin else (epoch - self._begin, epochs - self._begin)
 
     def losses(self, train: Batches, epoch: int) -> Iterator[Tensor]:
         return self._probe(train, epoch) if epoch < self._begin else self._tune(train, epoch)

@@ -44,6 +44,8 @@ class UNICON(Method):
         warmup: Epochs of cross-entropy first.
         batch: Labelled samples B of a step, and no more than the run's batch size. A step has gradients of about six
             times as many images, and there are only R·N/B of them in an epoch.
+        unlabelled: Unlabelled samples beside the B labelled ones of a step: "share" takes B/(2R), as the authors do
+            on CIFAR, "batch" takes B, as they do on Tiny-ImageNet, WebVision and Clothing1M. 1 to 4 B in any case.
         guesses: λ_u; 0 forwards only mixtures that are mostly labelled, as the authors do on photos from the web.
         ramp: Epochs over which λ_u grows.
         contrast: λ_c.
@@ -51,7 +53,8 @@ class UNICON(Method):
         temperature: Of the sharpening.
         contrast_temperature: Of the contrastive loss.
         unit: Of the divergence. The paper gives its range as 0..1, which is bits, and so does the default; the
-            released code takes nats, whose mean never reaches d_μ = 0.7, so that its cut-off is always the mean.
+            released code takes nats, whose mean never reaches d_μ = 0.7, so that its cut-off is always the mean. All
+            presets take bits, as the paper intends.
         ceiling: d_μ.
         strictness: τ.
         confidence_penalty: Weight of the negative entropy in the warm-up, against asymmetric noise.
@@ -59,6 +62,7 @@ class UNICON(Method):
 
     warmup: int = 1
     batch: int = 32
+    unlabelled: Literal["share", "batch"] = "share"
     guesses: float = 30.0
     ramp: float = 1.0
     contrast: float = 0.025
@@ -78,6 +82,8 @@ class UNICON(Method):
     def __post_init__(self) -> None:
         if self.unit not in ("bits", "nats"):
             raise SettingsError(f"A divergence is measured in bits or nats, not {self.unit!r}.")
+        if self.unlabelled not in ("share", "batch"):
+            raise SettingsError(f"Unlabelled samples go by 'share' or by 'batch', not {self.unlabelled!r}.")
         if self.batch < 1:
             raise SettingsError(f"A step has at least one labelled sample, not {self.batch}.")
         if self.warmup < 0 or self.guesses < 0 or self.contrast < 0:
@@ -98,17 +104,17 @@ class UNICON(Method):
     @classmethod
     def for_tiny_imagenet(cls) -> UNICON:
         """The authors' settings for Tiny-ImageNet, made for 500 epochs."""
-        return cls(warmup=15, batch=64, guesses=50.0, alpha=0.5, ramp=16)
+        return cls(warmup=15, batch=64, unlabelled="batch", guesses=50.0, alpha=0.5, ramp=16)
 
     @classmethod
     def for_webvision(cls) -> UNICON:
         """The authors' settings for WebVision, made for 120 epochs; without their restarts."""
-        return cls(warmup=2, batch=24, guesses=0.0, alpha=0.5)
+        return cls(warmup=2, batch=24, unlabelled="batch", guesses=0.0, alpha=0.5)
 
     @classmethod
     def for_clothing1m(cls) -> UNICON:
         """The authors' settings for Clothing1M; its warm-up of 0 wants a head that starts from text."""
-        return cls(warmup=0, batch=32, guesses=0.0, alpha=0.5)
+        return cls(warmup=0, batch=32, unlabelled="batch", guesses=0.0, alpha=0.5)
 
     def build(self, run: TrainingContext) -> Training:
         return _UNICONTraining(run, self)
@@ -153,7 +159,7 @@ class _UNICONTraining(Training):
         settings, network = self._settings, self.networks.both[number]
         batch = min(settings.batch, train.batch_size)
         labelled = train.subset(rows, stream=21 + number, batch_size=batch)
-        size = unlabelled_batch(batch, len(rows) / len(train.rows), settings.guesses)
+        size = unlabelled_batch(batch, len(rows) / len(train.rows), settings.unlabelled)
         rest = np.setdiff1d(train.rows, rows)
         unlabelled = train.subset(rest, stream=31 + number, batch_size=size)
         rng = np.random.default_rng([train.seed, epoch, 41 + number])
@@ -217,17 +223,17 @@ def uniform_choice(
     return class_quota_mask(divergence, labels, below // classes)
 
 
-def unlabelled_batch(batch_size: int, share: float, guesses: float) -> int:
-    """Unlabelled samples beside a batch of labelled ones: B/(2R), but B where λ_u is 0; 1 to 4 B in any case.
+def unlabelled_batch(batch_size: int, share: float, unlabelled: Literal["share", "batch"]) -> int:
+    """Unlabelled samples beside a batch of labelled ones: B/(2R) by the share, or B; 1 to 4 B in any case.
 
     The authors set no bound, so that a small share R fills the memory.
 
     Args:
         batch_size: B.
         share: R, of the samples that are labelled, above 0.
-        guesses: λ_u.
+        unlabelled: By "share" or "batch".
     """
-    wanted = int(batch_size / (2 * share)) if guesses else batch_size
+    wanted = int(batch_size / (2 * share)) if unlabelled == "share" else batch_size
     return min(max(wanted, 1), LARGEST_BATCH * batch_size)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -30,20 +31,29 @@ class Checkpoint:
     resume: bool = False
 
 
-def keep(module: nn.Module, optimizer: torch.optim.Optimizer, checkpoint: Checkpoint, epochs: int) -> None:
-    """Write a module's and an optimizer's state after some epochs."""
+def keep(
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    checkpoint: Checkpoint,
+    epochs: int,
+) -> None:
+    """Write the state of a module, its optimizer and its gradient scaler after some epochs."""
     tensors = {f"method.{name}": value.contiguous() for name, value in _own(module).items()}
     for index, state in optimizer.state_dict()["state"].items():
         for name, value in state.items():
             if isinstance(value, Tensor):
                 tensors[f"optimizer.{index}.{name}"] = value.contiguous()
-    notes = {"epochs": str(epochs), "fingerprint": checkpoint.fingerprint}
+    # Empty unless gradients are scaled, as they are in float16.
+    notes = {"epochs": epochs, "fingerprint": checkpoint.fingerprint, "scaler": scaler.state_dict()}
     with replace_file(checkpoint.path) as temporary:
         save_file(tensors, temporary, metadata={"deft": json.dumps(notes)})
 
 
-def restore(module: nn.Module, optimizer: torch.optim.Optimizer, checkpoint: Checkpoint) -> int:
-    """Load a checkpoint into module and optimizer, if one is there and wanted.
+def restore(
+    module: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler, checkpoint: Checkpoint
+) -> int:
+    """Load a checkpoint into module, optimizer and gradient scaler, if one is there and wanted.
 
     Returns:
         The number of epochs it has behind it; 0 without one.
@@ -72,11 +82,13 @@ def restore(module: nn.Module, optimizer: torch.optim.Optimizer, checkpoint: Che
             state.setdefault(int(index), {})[name] = value
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+    if scaler.is_enabled() and notes.get("scaler"):
+        scaler.load_state_dict(notes["scaler"])
     return int(notes["epochs"])
 
 
-def checkpoint_notes(path: Path) -> dict[str, str]:
-    """What a checkpoint says of itself: `epochs` done and the `fingerprint` of its run.
+def checkpoint_notes(path: Path) -> dict[str, Any]:
+    """What a checkpoint says of itself: `epochs` done, the `fingerprint` of its run, the state of the `scaler`.
 
     Raises:
         DataError: The file is no checkpoint of deft.
@@ -85,10 +97,10 @@ def checkpoint_notes(path: Path) -> dict[str, str]:
 
     try:
         with safe_open(path, framework="pt") as file:
-            notes = json.loads((file.metadata() or {})["deft"])
+            notes: dict[str, Any] = json.loads((file.metadata() or {})["deft"])
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise DataError(f"{path} is no checkpoint of deft.") from error
-    return {str(key): str(value) for key, value in notes.items()}
+    return notes
 
 
 def _own(module: nn.Module) -> dict[str, Tensor]:

@@ -49,6 +49,17 @@ class Training(nn.Module, ABC):
         """What the learning rate of an epoch is multiplied by."""
         return 1.0
 
+    def stage(self, epoch: int, epochs: int) -> tuple[int, int]:
+        """Where an epoch stands in the schedule of the learning rate: epochs behind it, and epochs in all.
+
+        A method that trains in stages lets the schedule begin again with each of them.
+
+        Args:
+            epoch: Counted from 0.
+            epochs: Epochs of the run.
+        """
+        return epoch, epochs
+
 
 def fit(
     method: Training,
@@ -122,21 +133,21 @@ def epochs_of(
     tell = progress or Silent()
     weights = [weight for weight in method.parameters() if weight.requires_grad]
     optimizer = settings.build(weights)
-    start = restore(method, optimizer, checkpoint) if checkpoint else 0
     stepper = _Stepper(optimizer, weights, settings, train)
+    start = restore(method, optimizer, stepper.scaler, checkpoint) if checkpoint else 0
     for epoch in range(start, epochs):
         if method.starts_afresh(epoch):
             optimizer.state.clear()
         method.train()
         scale, where = method.rate_scale(epoch), f"epoch {epoch + 1} of {epochs}"
-        rates = _rates(settings, epoch, epochs, scale, len(train))
+        rates = _rates(settings, *method.stage(epoch, epochs), scale, len(train))
         with _drawing(seed, epoch, train.device):
             steps = stepper.run(method.losses(train, epoch), rates, where)
             for _ in tell.track(steps, f"Training, epoch {epoch + 1}/{epochs}", total=len(train)):
                 pass
         method.eval()
         if checkpoint and train.processes.writes:
-            keep(method, optimizer, checkpoint, epoch + 1)
+            keep(method, optimizer, stepper.scaler, checkpoint, epoch + 1)
         train.processes.wait()
         yield epoch + 1
 
@@ -173,7 +184,7 @@ class _Stepper:
         self._processes: Processes = train.processes
         self._device = train.device
         self._dtype = resolve_precision(settings.precision, train.device)
-        self._scaler = torch.amp.GradScaler(self._device.type, enabled=self._dtype == torch.float16)
+        self.scaler = torch.amp.GradScaler(self._device.type, enabled=self._dtype == torch.float16)
 
     def run(self, losses: Iterator[Tensor], rates: Iterator[float], where: str) -> Iterator[None]:
         """One pause per loss; a step of the optimizer after every `accumulate` of them, and at the end."""
@@ -204,7 +215,7 @@ class _Stepper:
 
     def _backward(self, loss: Tensor) -> None:
         if loss.requires_grad:
-            self._scaler.scale(loss / self._settings.accumulate).backward()
+            self.scaler.scale(loss / self._settings.accumulate).backward()
 
     def _step(self, rate: float) -> None:
         for group in self._optimizer.param_groups:
@@ -212,8 +223,8 @@ class _Stepper:
         self._processes.average_gradients(self._weights)
         if any(weight.grad is not None for weight in self._weights):
             if self._settings.clip is not None:
-                self._scaler.unscale_(self._optimizer)
+                self.scaler.unscale_(self._optimizer)
                 nn.utils.clip_grad_norm_(self._weights, self._settings.clip)
-            self._scaler.step(self._optimizer)
-            self._scaler.update()
+            self.scaler.step(self._optimizer)
+            self.scaler.update()
         self._optimizer.zero_grad(set_to_none=True)

@@ -48,8 +48,8 @@ class VPT(Tuning):
         layers = list(encoder.layers)
         prompted = layers if self.depth == "deep" else layers[:1]
         generator = torch.Generator().manual_seed(seed)
-        # Xavier's bound for a 16 px patch embedding, as the authors of VPT and DeFT draw them.
-        bound = math.sqrt(6 / (3 * 16 * 16 + encoder.width))
+        # Xavier's bound for the model's own patch embedding, as the authors of VPT draw them.
+        bound = math.sqrt(6 / (3 * encoder.patch_size**2 + encoder.width))
         shape = (len(prompted), self.length, encoder.width)
         values = (torch.rand(shape, generator=generator) * 2 - 1) * bound
         prompts = nn.Parameter(values.to(encoder.device))
