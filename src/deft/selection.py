@@ -16,8 +16,9 @@ OUTLIER_QUANTILE = 0.995
 
 
 def forget_rate(rate: float, epoch: int, warmup: int) -> float:
-    """Return the share R of a batch that is left out in an epoch: 0 in the first, the noise rate from the last of the
-    warm-up on, in equal steps between.
+    """Return the share R of a batch that is left out in an epoch.
+
+    It rises in equal steps from 0 in the first epoch to the noise rate in the last one of the warm-up, and stays.
 
     Source: Han et al., "Co-teaching", NeurIPS 2018, as DeFT's code has it, `linspace(0, r, warm-up)`; the authors'
     own loop begins at its second value.
