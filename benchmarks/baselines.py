@@ -10,11 +10,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from deft.data.images import LabeledImages
-from deft.detectors.inputs import Reading, open_inputs
 from deft.encoders.base import DualEncoder
 from deft.runs.detection import Verdicts
+from deft.training.inputs import Reading, open_inputs
 from deft.training.workspace import Workspace
 from deft.tuning import Frozen
+from deft.tuning.parts import frozen_part
 
 NEIGHBOURS = 10
 STRENGTHS = (0.001, 0.01, 0.1, 1.0)  # of the regression, tried by accuracy on the noisy labels
@@ -22,8 +23,8 @@ STRENGTHS = (0.001, 0.01, 0.1, 1.0)  # of the regression, tried by accuracy on t
 
 def embed(encoder: DualEncoder, images: LabeledImages) -> np.ndarray:
     """Unit features of all images, (N, D)."""
-    with open_inputs(encoder, Frozen(), images, Workspace(), Reading()) as inputs:
-        return torch.cat([inputs.encode(batch.inputs).cpu() for batch in inputs.batches.ordered()]).numpy()
+    with open_inputs(frozen_part(encoder, Frozen()), images, Workspace(), Reading()) as inputs:
+        return torch.cat([batch.inputs.cpu() for batch in inputs.batches.ordered()]).numpy()
 
 
 def out_of_sample(features: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:

@@ -88,6 +88,21 @@ def test_relabel_with_other_classes_moves_true_labels() -> None:
     assert changed.clean_labels.tolist() == [1, -1, 0, -1, 1]
 
 
+def test_labels_counted_in_other_classes() -> None:
+    images = some(labels=np.array([0, 2, -1, 2, 0]), trusted=np.arange(5) == 3)
+    moved = images.in_classes(["z", "c", "a"])
+    assert moved.classes == ("z", "c", "a")
+    assert moved.labels.tolist() == [2, 1, -1, 1, 2]
+    assert (moved.sample_id, moved.read_errors) == (images.sample_id, images.read_errors)
+    assert moved.trusted.tolist() == images.trusted.tolist()
+
+
+def test_images_of_a_class_that_is_not_among_the_names_are_refused() -> None:
+    images = some(labels=np.array([0, 1, 1, 2, -1]))
+    with pytest.raises(DataError, match=r"3 images have a class .*2 expected: 'b' \(2 images\), 'c' \(1 image\)"):
+        images.in_classes(["a", "z"])
+
+
 def test_class_counts_leave_out_rows_without_label() -> None:
     images = some(labels=np.array([0, -1, 0, 2, 2]))
     assert images.class_counts().tolist() == [2, 0, 2]

@@ -24,6 +24,7 @@ from deft.methods.base import Method, TrainingContext
 from deft.methods.cross_entropy import CE
 from deft.methods.weighted import WeightedCE
 from deft.runs.provenance import Stopwatch
+from deft.training.inputs import Reading
 from deft.training.loop import Training, fit
 from deft.training.optimization import Optimization
 from deft.training.workspace import Workspace
@@ -97,8 +98,8 @@ def adapt(
     opened = open_backbone(loaded, learns, kept.images.classes, head)
     for remark in opened.remarks:
         space.progress.note(remark)
-    shared = {"batch_size": batch_size, "seed": seed}
-    with open_samples(opened, kept.images, plan.method, plan.validation, space, **shared) as samples:
+    reading = Reading(batch_size, seed, plan.optimization.precision)
+    with open_samples(opened, kept.images, plan.method, plan.validation, space, reading) as samples:
         trained, training_record = _train(opened, kept, plan, samples, space)
     training_record["info"] = watch.info(kept.images, str(opened.device))
     return AdaptedModel(opened.predictor(trained, seed), kept.images.classes, training_record)

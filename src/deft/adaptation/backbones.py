@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from deft.adaptation.predictors import Head, HubPredictor, OwnPredictor, Predictor, dual_classifier
 from deft.classifiers.base import Classifier
 from deft.classifiers.hub import HubClassifier
-from deft.classifiers.linear import Entry
-from deft.data.image_spec import ImageSpec
 from deft.encoders.base import DualEncoder
 from deft.encoders.hub import model_type
 from deft.encoders.load import TINY, load_encoder
 from deft.encoders.vision import VisionModel, load_vision_model
 from deft.errors import SettingsError
+from deft.training.inputs import FrozenPart
 from deft.tuning import Tuning
+from deft.tuning.parts import Entry, entry_of, frozen_part
 
 HYBRID = "deft-hybrid"
 
@@ -31,24 +32,20 @@ class Backbone(ABC):
     Attributes:
         name: Hub id, folder or "tiny".
         kind: Its model type.
-        spec: The pixels it wants.
         device: Where it is.
         module: All its weights, for a fingerprint.
         entry: What a batch should hold, given what of it learns.
+        frozen: What is computed once per image, given what of it learns.
         remarks: What a user should be told of it.
     """
 
     name: str
     kind: str
-    spec: ImageSpec
     device: torch.device
     module: nn.Module
     entry: Entry
+    frozen: FrozenPart
     remarks: tuple[str, ...] = ()
-
-    @abstractmethod
-    def encode(self) -> Callable[[Tensor], Tensor]:
-        """What makes a batch's inputs of pixels, where the entry isn't the pixels themselves."""
 
     @abstractmethod
     def network(self, seed: int, entry: Entry) -> Classifier:
@@ -78,14 +75,12 @@ class HubBackbone(Backbone):
     """
 
     def __init__(self, model: VisionModel, tuning: Tuning, classes: Sequence[str]) -> None:
-        self.name, self.kind, self.spec, self.device = model.name, model.kind, model.spec, model.device
+        self.name, self.kind, self.device = model.name, model.kind, model.device
         self.module = model
         self.entry = "pixels" if tuning.changes_images else "features"
+        self.frozen = FrozenPart(model.spec, model.device, None if tuning.changes_images else model.features)
         self.remarks = (*model.assumed, *_about_the_head(model, len(classes)))
         self._model, self._tuning, self._classes = model, tuning, len(classes)
-
-    def encode(self) -> Callable[[Tensor], Tensor]:
-        return self._model.features
 
     def network(self, seed: int, entry: Entry) -> Classifier:
         place: Literal["features", "pixels"] = "features" if entry == "features" else "pixels"
@@ -108,22 +103,14 @@ class DualBackbone(Backbone):
     """
 
     def __init__(self, encoder: DualEncoder, tuning: Tuning, classes: Sequence[str], head: Head) -> None:
-        self.name, self.spec, self.device = encoder.name, encoder.spec, encoder.device
+        self.name, self.device = encoder.name, encoder.device
         self.kind = kind_of(encoder)
         self.module = encoder
-        if not tuning.changes_images:
-            self.entry = "features"
-        else:
-            self.entry = "tokens" if encoder.heavy_stem and not tuning.changes_stem else "pixels"
+        self.entry = entry_of(encoder, tuning)
+        self.frozen = replace(frozen_part(encoder, tuning), augmented=True)
+        if self.entry == "features" and head == "random":
+            self.frozen = replace(self.frozen, compute=lambda pixels: encoder.pool(encoder.stem(pixels)))
         self._encoder, self._tuning, self._classes, self._head = encoder, tuning, tuple(classes), head
-
-    def encode(self) -> Callable[[Tensor], Tensor]:
-        encoder = self._encoder
-        if self.entry == "tokens":
-            return encoder.stem
-        if self._head == "random":
-            return lambda pixels: encoder.pool(encoder.stem(pixels))
-        return encoder.encode_images
 
     def network(self, seed: int, entry: Entry) -> Classifier:
         return dual_classifier(self._encoder, self._tuning, self._classes, self._head, entry=entry, seed=seed)

@@ -22,11 +22,10 @@ from deft.errors import DataError
 from deft.files import replace_file
 from deft.metrics import accuracy
 from deft.progress import Progress, Silent
-from deft.training.batches import Batches, PixelLoader
-from deft.training.pixel_store import PixelStore
+from deft.training.inputs import FrozenPart, Reading, open_inputs
+from deft.training.workspace import Workspace
 
 CARD, TRAINING_RECORD = "README.md", "training.json"
-BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -102,18 +101,15 @@ class AdaptedModel:
         probs = np.full((len(images), count), np.nan)
         # Whatever label an image has, or none: only its pixels are looked at.
         bare = images.relabel(np.zeros(len(images), np.int64), images.classes or ("unlabelled",))
-        spec, device = self.predictor.spec, self.predictor.device
-        with PixelStore.build(bare, spec, None, workers=workers, progress=told) as store:
-            errors = store.errors
-            rows = np.array([row for row in range(len(images)) if row not in errors], np.int64)
-            loader = PixelLoader(store, spec, device)
-            batches = Batches(loader, bare.labels, rows, batch_size=BATCH, seed=0, device=device)
-            with torch.no_grad():
-                for batch in told.track(batches.ordered(), "Predicting", total=len(batches)):
-                    likely = self.predictor.scores(batch.inputs).float().softmax(dim=1).topk(count, dim=1)
-                    index = batch.index.cpu().numpy()
-                    best[index], probs[index] = likely.indices.cpu().numpy(), likely.values.cpu().numpy()
-        return self._table(images, best, probs, errors)
+        pixels = FrozenPart(self.predictor.spec, self.predictor.device)
+        space = Workspace(workers=workers, progress=told)
+        with open_inputs(pixels, bare, space, Reading(), least_classes=1) as inputs, torch.no_grad():
+            batches = inputs.batches
+            for batch in told.track(batches.ordered(), "Predicting", total=len(batches)):
+                likely = self.predictor.scores(batch.inputs).float().softmax(dim=1).topk(count, dim=1)
+                index = batch.index.cpu().numpy()
+                best[index], probs[index] = likely.indices.cpu().numpy(), likely.values.cpu().numpy()
+        return self._table(images, best, probs, inputs.read_errors)
 
     def evaluate(
         self, images: LabeledImages, *, workers: int | None = None, progress: Progress | None = None
@@ -126,9 +122,9 @@ class AdaptedModel:
             progress: Told how far it is.
 
         Raises:
-            DataError: The model doesn't know a class of the images, or none of them can be used.
+            DataError: Images have a class that the model doesn't know, or none of them can be used.
         """
-        truth = self._translate(images)
+        truth = images.in_classes(self.classes).labels
         table = self.predict(images, top=1, workers=workers, progress=progress)
         predicted = table["predicted_label_id"].to_numpy(np.int64)
         known = (truth >= 0) & (predicted >= 0)
@@ -183,20 +179,6 @@ class AdaptedModel:
         path = folder / TRAINING_RECORD
         training_record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         return cls(predictor, classes, training_record)
-
-    def _translate(self, images: LabeledImages) -> np.ndarray:
-        """Labels counted in the model's classes, (N,)."""
-        place = {name: number for number, name in enumerate(self.classes)}
-        used = [images.classes[number] for number in np.unique(images.labels[images.labels >= 0])]
-        unknown = [name for name in used if name not in place]
-        if unknown:
-            raise DataError(
-                f"The model doesn't know the class {unknown[0]!r} ({len(unknown)} unknown in all). "
-                f"It knows: {', '.join(self.classes[:20])}."
-            )
-        index = np.array([*(place.get(name, -1) for name in images.classes), -1], np.int64)
-        translated: np.ndarray = index[images.labels]
-        return translated
 
     def _table(
         self, images: LabeledImages, best: np.ndarray, probs: np.ndarray, errors: Mapping[int, str]

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from deft.classifiers.base import Classifier
-from deft.classifiers.linear import Entry, LinearClassifier, TextHeadClassifier
+from deft.classifiers.linear import LinearClassifier, TextHeadClassifier
 from deft.classifiers.prompted import PromptClassifier
 from deft.data.image_spec import ImageSpec
 from deft.encoders.base import DualEncoder
@@ -28,6 +28,7 @@ from deft.files import replace_file
 from deft.prompts.templates import class_features
 from deft.training.checkpoint import encoder_fingerprint
 from deft.tuning import Tuning, tuning_from_settings
+from deft.tuning.parts import Entry
 
 Head = Literal["random", "text", "prompts"]
 MODEL_TYPE = "deft-classifier"

@@ -1,11 +1,10 @@
-"""From kept images to what a method reads: pixels, kept tokens or kept features, and what is held back."""
+"""From kept images to what a method reads: samples to learn from, and those that are held back for validation."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -14,14 +13,12 @@ from deft.adaptation.validation import Validation, split_off
 from deft.data.images import LabeledImages
 from deft.errors import DataError
 from deft.methods.base import Method
-from deft.training.batches import Batches, Loader, PixelLoader
-from deft.training.feature_bank import keep_outputs
-from deft.training.pixel_store import PixelStore
-from deft.training.precision import resolve_precision
+from deft.training.batches import Batches
+from deft.training.inputs import Reading, open_inputs
 from deft.training.workspace import Workspace
 
-WEAK_VIEWS, STRONG_VIEWS = 2, 2
-"""Views that are kept of each image where a frozen part is computed once: a plain one and crops; strong ones."""
+STRONG_VIEWS = 2
+"""Strongly augmented views that are kept of each image for methods that draw such."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +43,7 @@ def open_samples(
     method: Method,
     watching: Validation | None,
     space: Workspace,
-    *,
-    batch_size: int,
-    seed: int,
+    reading: Reading,
 ) -> Iterator[Samples]:
     """Decode the images and compute once whatever doesn't change.
 
@@ -58,92 +53,44 @@ def open_samples(
         method: Says which views are needed.
         watching: What is held back, or given beside.
         space: Where and how to run.
-        batch_size: Images per step.
-        seed: Draws order, views and the split.
+        reading: Batch size, number format, and the seed of order, views and split.
 
     Raises:
-        DataError: Nothing is left to learn from, or fewer than two classes.
+        DataError: Nothing is left to learn from, fewer than two classes, or a validation image of another class.
     """
     if not len(images):
         raise DataError("No image is left to learn from: every label was found wrong, or no image was given.")
-    with space.open() as folder, contextlib.ExitStack() as stack:
-        views = (WEAK_VIEWS, STRONG_VIEWS if "strong" in method.views else 0)
-        every = stack.enter_context(_read(backbone, images, folder, space, batch_size, seed, views))
+    of = None if watching is None else watching.of
+    others = of.in_classes(images.classes) if isinstance(of, LabeledImages) else None
+    learning = replace(reading, strong_views=STRONG_VIEWS if "strong" in method.views else 0)
+    with contextlib.ExitStack() as stack:
+        every = stack.enter_context(open_inputs(backbone.frozen, images, space, learning)).batches
         train: np.ndarray = every.rows
         held: Batches | None = None
-        description: list[object] = []
-        of = None if watching is None else watching.of
-        if watching is not None:
-            description.append(watching.keep)
-        if isinstance(of, LabeledImages):
-            others = _same_classes(of, images.classes)
+        description: list[object] = [] if watching is None else [watching.keep]
+        if others is not None:
             description += [others.fingerprint, others.label_fingerprint]
-            held = stack.enter_context(_read(backbone, others, folder / "validation", space, batch_size, seed, (1, 0)))
-        elif of is not None:
-            train, kept_back = split_off(images.labels, every.rows, of, seed=seed)
+            plain = replace(reading, views=1)
+            beside = space if space.folder is None else replace(space, folder=space.folder / "validation")
+            held = stack.enter_context(open_inputs(backbone.frozen, others, beside, plain, least_classes=1)).batches
+        elif of is not None and not isinstance(of, LabeledImages):
+            train, kept_back = split_off(images.labels, every.rows, of, seed=reading.seed)
             description.append(of)
             held = _part(every, kept_back)
-        _check_classes(images, train, space)
+        _name_missing(images, train, space)
         yield Samples(_part(every, train), held, description)
 
 
-@contextlib.contextmanager
-def _read(
-    backbone: Backbone,
-    images: LabeledImages,
-    folder: Path,
-    space: Workspace,
-    batch_size: int,
-    seed: int,
-    views: tuple[int, int],
-) -> Iterator[Batches]:
-    """All readable images with labels, as the backbone's entry wants them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    store = PixelStore.build(images, backbone.spec, folder, workers=space.workers, progress=space.progress)
-    with store:
-        rows = np.array([row for row in range(len(images)) if row not in store.errors], np.int64)
-        loader: Loader = PixelLoader(store, backbone.spec, backbone.device)
-        batches = Batches(loader, images.labels, rows, batch_size=batch_size, seed=seed, device=backbone.device)
-        if backbone.entry != "pixels":
-            batches.loader = keep_outputs(
-                backbone.encode(),
-                batches,
-                folder,
-                views=views[0],
-                strong=views[1],
-                precision=resolve_precision("auto", backbone.device),
-                progress=space.progress,
-            )
-        yield batches
-
-
 def _part(every: Batches, rows: np.ndarray) -> Batches:
-    """Some of the rows, with the order and views that a data set of only these would have."""
+    """Return some of the rows, in the order and views that a data set of only these would have."""
     return Batches(every.loader, every.labels, rows, batch_size=every.batch_size, seed=every.seed, device=every.device)
 
 
-def _check_classes(images: LabeledImages, rows: np.ndarray, space: Workspace) -> None:
+def _name_missing(images: LabeledImages, rows: np.ndarray, space: Workspace) -> None:
     counts = np.bincount(images.labels[rows], minlength=len(images.classes))
-    if (counts > 0).sum() < 2:
-        left = ", ".join(images.classes[k] for k in np.flatnonzero(counts)) or "none"
-        raise DataError(
-            f"Only images of one class are left to learn from ({left}, {len(rows)} images); a classifier needs two."
-        )
     missing = [images.classes[k] for k in np.flatnonzero(counts == 0)]
     if missing:
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         space.progress.note(
             f"No image is left of {', '.join(missing[:5])}{more}; the classifier will hardly ever say so."
         )
-
-
-def _same_classes(images: LabeledImages, classes: tuple[str, ...]) -> LabeledImages:
-    """Validation images with labels counted in the classes of the training images."""
-    unknown = [name for name in images.classes if name not in classes]
-    if unknown:
-        raise DataError(
-            f"The validation images have the class {unknown[0]!r}, which the training images don't. "
-            f"Theirs are: {', '.join(classes[:20])}."
-        )
-    index = np.array([*(classes.index(name) for name in images.classes), -1], np.int64)
-    return replace(images.relabel(index[images.labels], classes), clean_labels=None)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +14,7 @@ from torch import Tensor, nn
 from deft.classifiers.base import Classifier
 from deft.encoders.base import DualEncoder
 from deft.tuning import Tuning
-
-Entry = Literal["pixels", "tokens", "features"]
-"""What a batch holds: images, the tokens that enter the first layer, or the features the head reads."""
+from deft.tuning.parts import Entry
 
 
 class LinearClassifier(Classifier):

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from deft.classifiers.base import Classifier
-from deft.classifiers.linear import Entry, own_copy
+from deft.classifiers.linear import own_copy
 from deft.encoders.base import DualEncoder
 from deft.prompts.learned import LearnedPrompts
 from deft.tuning import Tuning
+from deft.tuning.parts import Entry
 
 
 class PromptClassifier(Classifier):

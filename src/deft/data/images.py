@@ -123,6 +123,34 @@ class LabeledImages:
         known = self.trusted if trusted is None else np.asarray(trusted)
         return replace(self, labels=given, classes=names, clean_labels=clean, read_errors=errors, trusted=known)
 
+    def in_classes(self, names: Sequence[str]) -> LabeledImages:
+        """Return the same images with labels that count in other classes, matched by name.
+
+        A class that isn't among the names is left out where no image has it.
+
+        Args:
+            names: The classes to count in, in their order.
+
+        Raises:
+            DataError: Images have a class that isn't among the names.
+
+        Example:
+            >>> photos.in_classes(model.classes).labels  # doctest: +SKIP
+        """
+        place = {name: number for number, name in enumerate(names)}
+        counts = self.class_counts().tolist()
+        foreign = [(name, n) for name, n in zip(self.classes, counts, strict=True) if n and name not in place]
+        if foreign:
+            some = ", ".join(f"{name!r} ({n} image{'' if n == 1 else 's'})" for name, n in foreign[:5])
+            some += f" and {len(foreign) - 5} more" if len(foreign) > 5 else ""
+            known = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+            raise DataError(
+                f"{sum(n for _, n in foreign)} images have a class that is not among the {len(names)} expected: "
+                f"{some}. Expected: {known}."
+            )
+        index = np.array([*(place.get(name, -1) for name in self.classes), -1], np.int64)
+        return self.relabel(index[self.labels], names)
+
     def class_counts(self) -> IntArray:
         """Return the number of images given each class, int64 (K,)."""
         return np.bincount(self.labels[self.labels >= 0], minlength=len(self.classes)).astype(np.int64)

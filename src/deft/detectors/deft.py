@@ -9,17 +9,18 @@ from deft.data.images import LabeledImages
 from deft.detectors.base import Detector, run_info
 from deft.detectors.deft_trained import TrainedDeFT, build_method
 from deft.detectors.deft_training import Recipe
-from deft.detectors.inputs import Inputs, Reading, open_inputs
 from deft.encoders.base import DualEncoder
 from deft.encoders.text import NamePosition
 from deft.errors import SettingsError
 from deft.runs.detection import Detection, new_detection
 from deft.runs.provenance import Stopwatch
+from deft.training.inputs import Inputs, Reading, open_inputs
 from deft.training.loop import fit
 from deft.training.optimization import Optimization
 from deft.training.precision import Precision
 from deft.training.workspace import Workspace
 from deft.tuning import VPT, Tuning
+from deft.tuning.parts import frozen_part
 
 
 class DeFT(Detector):
@@ -162,7 +163,7 @@ class DeFT(Detector):
             The trained detector, which can be saved and can judge other images, and the verdicts on these.
         """
         space, watch = workspace or Workspace(), Stopwatch()
-        with open_inputs(self.encoder, self.tuning, images, space, self.reading) as inputs:
+        with open_inputs(frozen_part(self.encoder, self.tuning), images, space, self.reading) as inputs:
             trained = self._train(images, inputs, space).observed(inputs, space.progress)
             verdicts = trained.judge(inputs, len(images), space.progress)
         found = new_detection(
@@ -177,7 +178,9 @@ class DeFT(Detector):
     def _train(self, images: LabeledImages, inputs: Inputs, space: Workspace) -> TrainedDeFT:
         checkpoint = space.checkpoint(self.settings(), images, self.encoder)
         with self.tuning.attach(self.encoder, seed=self.reading.seed) as attachment:
-            method = build_method(self.encoder, inputs, images.classes, self.prompts, attachment, self.recipe)
+            method = build_method(
+                self.encoder, self.tuning, inputs, images.classes, self.prompts, attachment, self.recipe
+            )
             fit(
                 method,
                 inputs.batches,

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -18,19 +17,20 @@ from deft.data.images import LabeledImages
 from deft.detectors.base import Detector, run_info
 from deft.detectors.deft_training import DualPromptTraining, Recipe
 from deft.detectors.deft_verdicts import judge, observe_transition
-from deft.detectors.inputs import Inputs, Reading, open_inputs
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
-from deft.errors import DataError, ModelError, SettingsError
+from deft.errors import ModelError, SettingsError
 from deft.files import replace_file
 from deft.progress import Progress
 from deft.prompts.learned import DualPrompts
 from deft.runs.detection import Detection, Verdicts, new_detection
 from deft.runs.provenance import Stopwatch
 from deft.training.checkpoint import encoder_fingerprint
+from deft.training.inputs import Inputs, Reading, open_inputs
 from deft.training.workspace import Workspace
 from deft.transition import NoiseTransition
 from deft.tuning import Attachment, Tuning, tuning_from_settings
+from deft.tuning.parts import frozen_part, trained_part
 
 CONFIG = "detector.json"
 WEIGHTS = "detector.safetensors"
@@ -79,11 +79,11 @@ class TrainedDeFT(Detector):
         """Judge the labels of images, old or new, in one pass without training.
 
         Raises:
-            DataError: The images have a class that the detector doesn't know.
+            DataError: Images have a class that the detector doesn't know.
         """
         space, watch = workspace or Workspace(), Stopwatch()
-        known = self._translate(images)
-        with open_inputs(self.encoder, self.tuning, known, space, self.reading) as inputs:
+        known = images.in_classes(self.classes)
+        with open_inputs(frozen_part(self.encoder, self.tuning), known, space, self.reading) as inputs:
             verdicts = self.judge(inputs, len(known), space.progress)
         found = new_detection(
             known,
@@ -109,7 +109,9 @@ class TrainedDeFT(Detector):
     @contextlib.contextmanager
     def _method(self, inputs: Inputs) -> Iterator[DualPromptTraining]:
         with self.tuning.attach(self.encoder, seed=self.reading.seed) as attachment:
-            method = build_method(self.encoder, inputs, self.classes, self.prompts, attachment, self.recipe)
+            method = build_method(
+                self.encoder, self.tuning, inputs, self.classes, self.prompts, attachment, self.recipe
+            )
             method.load_state_dict(dict(self.weights))
             yield method
 
@@ -174,17 +176,6 @@ class TrainedDeFT(Detector):
             transition=transition,
         )
 
-    def _translate(self, images: LabeledImages) -> LabeledImages:
-        """The same images with labels counted in the detector's classes."""
-        unknown = [name for name in images.classes if name not in self.classes]
-        if unknown:
-            raise DataError(
-                f"The detector doesn't know the class {unknown[0]!r} "
-                f"({len(unknown)} unknown in all). It knows: {', '.join(self.classes[:20])}."
-            )
-        index = np.array([self.classes.index(name) for name in images.classes] + [-1], np.int64)
-        return images.relabel(index[images.labels], self.classes)
-
 
 def _tensors(weights: Mapping[str, Tensor], transition: NoiseTransition | None) -> dict[str, Tensor]:
     """All that a saved detector holds in tensors."""
@@ -207,6 +198,7 @@ def _take_transition(tensors: dict[str, Tensor], recipe: Recipe, classes: int) -
 
 def build_method(
     encoder: DualEncoder,
+    tuning: Tuning,
     inputs: Inputs,
     classes: tuple[str, ...],
     prompts: Mapping[str, Any],
@@ -217,6 +209,7 @@ def build_method(
 
     Args:
         encoder: The model that `attachment` is on.
+        tuning: What of it is trained.
         inputs: What it will read.
         classes: Class names.
         prompts: Arguments of `DualPrompts` besides classes.
@@ -224,4 +217,4 @@ def build_method(
         recipe: How it learns.
     """
     dual = DualPrompts(encoder.text, classes, **prompts)
-    return DualPromptTraining(encoder, inputs.encode, dual, attachment, recipe, inputs.trusted)
+    return DualPromptTraining(encoder, trained_part(encoder, tuning), dual, attachment, recipe, inputs.trusted)

@@ -9,14 +9,15 @@ import torch
 from deft.data.images import LabeledImages
 from deft.detectors.base import Detector, run_info
 from deft.detectors.collector import Collector, margin
-from deft.detectors.inputs import Reading, open_inputs
 from deft.encoders.base import DualEncoder
 from deft.prompts.templates import PHOTO, class_features
 from deft.runs.detection import Detection, new_detection
 from deft.runs.provenance import Stopwatch
+from deft.training.inputs import Reading, open_inputs
 from deft.training.precision import Precision
 from deft.training.workspace import Workspace
 from deft.tuning import Frozen
+from deft.tuning.parts import frozen_part
 
 
 class LabelMatch(Detector):
@@ -55,9 +56,9 @@ class LabelMatch(Detector):
         with torch.no_grad():
             texts = class_features(self.encoder, images.classes, self.templates)
         collector = Collector(len(images), len(images.classes))
-        with open_inputs(self.encoder, Frozen(), images, space, self.reading) as inputs:
+        with open_inputs(frozen_part(self.encoder, Frozen()), images, space, self.reading) as inputs:
             for batch in inputs.batches.ordered():
-                logits = self.encoder.logit_scale * inputs.encode(batch.inputs) @ texts.T
+                logits = self.encoder.logit_scale * batch.inputs @ texts.T  # a frozen model: batches hold its features
                 collector.add(batch, margin(logits, batch.labels), logits)
         return new_detection(
             images,

@@ -8,11 +8,11 @@ from typing import Any
 from deft.detectors.base import Detector
 from deft.detectors.deft import DeFT
 from deft.detectors.deft_training import Recipe
-from deft.detectors.inputs import Reading
 from deft.detectors.label_match import LabelMatch
 from deft.detectors.small_loss import SmallLoss
 from deft.encoders.base import DualEncoder
 from deft.errors import SettingsError
+from deft.training.inputs import Reading
 from deft.training.optimization import Optimization
 from deft.tuning import tuning_from_settings
 

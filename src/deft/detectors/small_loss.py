@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from deft.data.images import LabeledImages
 from deft.detectors.base import Detector, run_info
 from deft.detectors.collector import Collector
-from deft.detectors.inputs import Inputs, Reading, open_inputs
 from deft.encoders.base import DualEncoder
 from deft.errors import SettingsError
 from deft.losses import cross_entropy, masked_mean
@@ -21,11 +20,13 @@ from deft.runs.detection import Detection, Verdicts, new_detection
 from deft.runs.provenance import Stopwatch
 from deft.selection import estimate_noise_rate, small_loss_mask
 from deft.training.batches import Batches
+from deft.training.inputs import Inputs, Reading, open_inputs
 from deft.training.loop import Training, fit
 from deft.training.optimization import Optimization
 from deft.training.precision import autocast, resolve_precision
 from deft.training.workspace import Workspace
 from deft.tuning import VPT, Attachment, Tuning
+from deft.tuning.parts import frozen_part, trained_part
 
 
 class SmallLossTraining(Training):
@@ -142,12 +143,17 @@ class SmallLoss(Detector):
         head = self._head(images)
         checkpoint = space.checkpoint(self.settings(), images, self.encoder)
         with (
-            open_inputs(self.encoder, self.tuning, images, space, self.reading) as inputs,
+            open_inputs(frozen_part(self.encoder, self.tuning), images, space, self.reading) as inputs,
             self.tuning.attach(self.encoder, seed=self.reading.seed) as attachment,
         ):
             rate = self.noise_rate or 0.0
             method = SmallLossTraining(
-                inputs.encode, head, attachment, noise_rate=rate, warmup=self.warmup, trusted=inputs.trusted
+                trained_part(self.encoder, self.tuning),
+                head,
+                attachment,
+                noise_rate=rate,
+                warmup=self.warmup,
+                trusted=inputs.trusted,
             )
             fit(
                 method,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 import torch
@@ -19,6 +20,8 @@ from deft.training.precision import autocast
 class BankLoader(Loader):
     """Reads kept outputs; view 0 is the plain one, then come the weak and the strong ones.
 
+    Close it, or use it in a `with` statement: its disk space is then free again.
+
     Args:
         views: Memory-mapped outputs, (V, N, ...).
         device: Where the batches go.
@@ -26,9 +29,28 @@ class BankLoader(Loader):
     """
 
     def __init__(self, views: np.ndarray, device: torch.device, *, strong: int = 0) -> None:
-        self.views = views
+        self._views: np.ndarray | None = views
         self._device = device
         self._strong = strong
+
+    @property
+    def views(self) -> np.ndarray:
+        """The kept outputs, (V, N, ...)."""
+        if self._views is None:
+            raise ValueError("The kept outputs are closed.")
+        return self._views
+
+    def close(self) -> None:
+        """Let go of the outputs; may be called twice."""
+        self._views = None  # the last reference: the file without a name goes with it
+
+    def __enter__(self) -> BankLoader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def load(self, rows: Rows, rng: np.random.Generator | None, view: View = "weak") -> Tensor:
         chosen = np.zeros(len(rows), np.int64)

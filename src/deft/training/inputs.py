@@ -1,0 +1,126 @@
+"""From labelled images to batches: pixels, or what a frozen part of a model gives, computed once per image."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deft.data.image_spec import ImageSpec
+from deft.data.images import LabeledImages
+from deft.errors import DataError
+from deft.training.batches import Batches, PixelLoader
+from deft.training.feature_bank import keep_outputs
+from deft.training.pixel_store import PixelStore
+from deft.training.precision import Precision, resolve_precision
+from deft.training.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class FrozenPart:
+    """The first part of an image model, up to where its trained weights begin.
+
+    Args:
+        spec: The pixels that the model wants.
+        device: Where the model is.
+        compute: Gives tokens (B, L, W) or features (B, D) of pixels (B, 3, S, S); it runs once per image and view.
+            None where training begins at the pixels.
+        augmented: Whether random views are kept too, besides the plain one.
+    """
+
+    spec: ImageSpec
+    device: torch.device
+    compute: Callable[[Tensor], Tensor] | None = None
+    augmented: bool = True
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How images are read.
+
+    Args:
+        batch_size: Samples per batch.
+        seed: Draws order and augmentation.
+        precision: Number format in which the frozen part is computed.
+        views: Views kept of each image where a frozen part is computed once: the plain one, and crops.
+        strong_views: Strongly augmented views kept beside them, for methods that draw such.
+    """
+
+    batch_size: int = 64
+    seed: int = 0
+    precision: Precision = "auto"
+    views: int = 2
+    strong_views: int = 0
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What training and scoring read.
+
+    Args:
+        batches: The images that can be used, in batches.
+        read_errors: Row to reason, of the images that can't be used.
+        trusted: Whether a person has confirmed the label, bool (N,).
+    """
+
+    batches: Batches
+    read_errors: Mapping[int, str]
+    trusted: np.ndarray
+
+
+@contextlib.contextmanager
+def open_inputs(
+    part: FrozenPart, images: LabeledImages, workspace: Workspace, reading: Reading, *, least_classes: int = 2
+) -> Iterator[Inputs]:
+    """Decode the images, and compute once whatever does not change in training.
+
+    Everything that is opened is closed at the end, whether or not it ends with an error.
+
+    Args:
+        part: Says what a batch holds.
+        images: What to read, N of them.
+        workspace: Where and how to work.
+        reading: Batch size, seed, number format and views.
+        least_classes: How many classes must have images that can be used.
+
+    Raises:
+        DataError: No image can be read, or too few classes have images.
+    """
+    with workspace.open() as folder, contextlib.ExitStack() as opened:
+        store = opened.enter_context(
+            PixelStore.build(images, part.spec, folder, workers=workspace.workers, progress=workspace.progress)
+        )
+        rows = np.array([row for row in range(len(images)) if row not in store.errors], np.int64)
+        _check_classes(images, rows, least_classes)
+        pixels = PixelLoader(store, part.spec, part.device)
+        batches = Batches(
+            pixels, images.labels, rows, batch_size=reading.batch_size, seed=reading.seed, device=part.device
+        )
+        if part.compute is not None:
+            kept = keep_outputs(
+                part.compute,
+                batches,
+                folder,
+                views=reading.views if part.augmented else 1,
+                strong=reading.strong_views if part.augmented else 0,
+                precision=resolve_precision(reading.precision, part.device),
+                progress=workspace.progress,
+            )
+            batches.loader = opened.enter_context(kept)
+        yield Inputs(batches, store.errors, images.trusted)
+
+
+def _check_classes(images: LabeledImages, rows: np.ndarray, least: int) -> None:
+    present = np.unique(images.labels[rows])
+    if len(present) >= least:
+        return
+    if not len(present):
+        raise DataError(f"None of the {len(images)} images has both a label and pixels that can be read.")
+    raise DataError(
+        f"All {len(rows)} images that can be used have the same label ({images.classes[present[0]]}); "
+        f"at least {least} classes are needed."
+    )

@@ -1,0 +1,66 @@
+"""Where a tuning cuts a vision-language model's image half: what stays as it is, and what runs in every step.
+
+Shapes: B batch, S side of the images, L tokens, W width of the tokens, D width of the joint space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from torch import Tensor
+
+from deft.encoders.base import DualEncoder
+from deft.training.inputs import FrozenPart
+from deft.tuning.base import Tuning
+
+Entry = Literal["pixels", "tokens", "features"]
+"""What a batch holds: images, the tokens that enter the first layer, or the features that a head reads."""
+
+
+def entry_of(encoder: DualEncoder, tuning: Tuning) -> Entry:
+    """Return where training begins.
+
+    Args:
+        encoder: The model.
+        tuning: What of it is trained; tokens are kept only where the stem is heavy and stays as it is.
+    """
+    if not tuning.changes_images:
+        return "features"
+    return "tokens" if encoder.heavy_stem and not tuning.changes_stem else "pixels"
+
+
+def frozen_part(encoder: DualEncoder, tuning: Tuning) -> FrozenPart:
+    """Return what is computed once per image for a detector: tokens, or unit features of the plain view.
+
+    Args:
+        encoder: The model.
+        tuning: What of it is trained.
+    """
+    match entry_of(encoder, tuning):
+        case "features":
+            return FrozenPart(encoder.spec, encoder.device, encoder.encode_images, augmented=False)
+        case "tokens":
+            return FrozenPart(encoder.spec, encoder.device, encoder.stem)
+        case _:
+            return FrozenPart(encoder.spec, encoder.device)
+
+
+def trained_part(encoder: DualEncoder, tuning: Tuning) -> Callable[[Tensor], Tensor]:
+    """Return what gives unit features (B, D) of what a batch holds.
+
+    Args:
+        encoder: The model.
+        tuning: What of it is trained.
+    """
+    match entry_of(encoder, tuning):
+        case "features":
+            return _as_they_are
+        case "tokens":
+            return encoder.tower
+        case _:
+            return encoder.encode_images
+
+
+def _as_they_are(features: Tensor) -> Tensor:
+    return features
