@@ -272,7 +272,7 @@ def test_nothing_left(backbone_folder: Folders, photos: Photos) -> None:
     images = photos()
     with pytest.raises(DataError, match="No image is left to learn from"):
         learn(backbone_folder("resnet"), images.keep(np.zeros(16, bool)))
-    with pytest.raises(DataError, match=r"All 8 images that can be used have the same label \(cat\); at least 2 classes"):
+    with pytest.raises(DataError, match=r"All 8 images .* the same label \(cat\); at least 2 classes"):
         learn(backbone_folder("resnet"), images.keep(images.labels == 0))
 
 

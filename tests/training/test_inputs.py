@@ -15,7 +15,6 @@ from deft.data.image_spec import ImageSpec
 from deft.data.images import LabeledImages
 from deft.data.load import load_images
 from deft.errors import DataError
-from deft.training import inputs as module
 from deft.training.batches import PixelLoader
 from deft.training.feature_bank import BankLoader
 from deft.training.inputs import FrozenPart, Reading, open_inputs
@@ -47,7 +46,7 @@ def stores(monkeypatch: pytest.MonkeyPatch) -> list[PixelStore]:
         built.append(build(*args, **options))  # type: ignore[arg-type]
         return built[-1]
 
-    monkeypatch.setattr(module.PixelStore, "build", remember)
+    monkeypatch.setattr(PixelStore, "build", remember)
     return built
 
 
