@@ -32,6 +32,13 @@ def test_relabel_gives_them_the_suggestion_and_keeps_all(noisy: Noisy) -> None:
     assert kept.images.sample_id == images.sample_id
 
 
+def test_keep_changes_nothing(noisy: Noisy) -> None:
+    images, found = noisy
+    kept = fix_labels(found, images, "keep")
+    assert kept.images.labels.tolist() == images.labels.tolist()
+    assert kept.counts == {"given": 16, "flagged": 3, "unusable": 0, "kept": 16}
+
+
 def test_weigh_lets_every_image_count_by_p_clean(noisy: Noisy) -> None:
     images, found = noisy
     kept = fix_labels(found, images, "weigh")
@@ -48,7 +55,7 @@ def test_other_images_are_refused(noisy: Noisy) -> None:
 
 def test_an_unknown_way_is_named(noisy: Noisy) -> None:
     images, found = noisy
-    with pytest.raises(SettingsError, match=r"Unknown use 'burn'.*drop, relabel, weigh"):
+    with pytest.raises(SettingsError, match=r"how must be one of drop, relabel, keep, weigh, not 'burn'"):
         fix_labels(found, images, "burn")  # type: ignore[arg-type]
 
 

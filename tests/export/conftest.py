@@ -11,8 +11,9 @@ from PIL import Image
 
 from deft.data.images import LabeledImages
 from deft.data.load import load_images
-from deft.runs.decisions import Decision, Status
+from deft.runs.decisions import Decision
 from deft.runs.detection import Detection, Verdicts
+from deft.runs.vocabulary import Status
 
 Decide = Callable[..., Decision]
 

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from deft.data.images import LabeledImages
 from deft.errors import DataError, SettingsError
-from deft.runs.decisions import Decision
+from deft.runs.decisions import Decision, Entry
 from deft.runs.detection import Detection
-from deft.runs.outcomes import NO_OTHER, Outcome, count_outcomes, decide, final_classes
+from deft.runs.outcomes import Outcome, count_outcomes, decide, final_classes, settle
+from deft.runs.reviewed import apply_decisions
+from deft.runs.vocabulary import NO_OTHER, left_out_in_words
 
 GIVEN = ("cat", "cat", "cat", "dog", "dog", "dog")
 FLAGGED = {1: "dog", 3: "cat"}
@@ -117,3 +120,34 @@ def test_counts_and_classes(found: Detection) -> None:
     assert final_classes(found, outcomes) == ("cat", "dog", "elk")
     assert np.isnan(found.p_clean[5])
     assert outcomes[5] == Outcome("keep", "dog")
+
+
+@pytest.mark.parametrize("fix", ["drop", "relabel", "keep"])
+def test_labels_that_are_settled_already_end_as_if_decided_now(
+    images: LabeledImages, found: Detection, fix: Any
+) -> None:
+    """`decide` with the reviews, and `settle` on images that they were put on, agree on every label."""
+    log = [Entry(1, 1, "decide", _review(1, "kept")["cat/1.png"]), Entry(2, 1, "decide", _dog_is_an("cat"))]
+    reviews = {entry.decision.sample_id: entry.decision for entry in log}
+    settled = settle(found, apply_decisions(images, log).images, fix)
+    decided = decide(found, reviews, fix=fix)
+    assert [one.label for one in settled] == [one.label for one in decided]
+    assert [one.reviewed for one in settled] == [one.reviewed for one in decided]
+
+
+def _dog_is_an(label: str) -> Decision:
+    return Decision("dog/1.png", "corrected", "dog", label, "Ada", "2026-11-24T09:00:00.000+00:00")
+
+
+@pytest.mark.parametrize("fix", ["drop", "relabel"])
+def test_every_reason_why_an_image_is_dropped_has_its_words(found: Detection, fix: Any) -> None:
+    predicted = found.predicted.copy()
+    predicted[1] = 0
+    same = replace(found, verdicts=replace(found.verdicts, predicted=predicted))
+    reviews = {**_review(0, "none_of_these"), **_review(2, "bad_image")}
+    dropped = [one.reason for one in decide(same, reviews, fix=fix) if one.action == "drop"]
+    words = [left_out_in_words(reason) for reason in dropped]
+    flagged = "with a wrong label by the verdict"
+    middle = [flagged + " and no better one"] if fix == "relabel" else [flagged]
+    last = [] if fix == "relabel" else [flagged]
+    assert words == ["reviewed as none of the classes", *middle, "reviewed as bad images", *last]

@@ -14,7 +14,7 @@ from deft.data.images import LabeledImages
 from deft.data.readers import ArrayReader
 from deft.errors import DataError, SettingsError
 from deft.report.build import build_report
-from deft.report.facts import errors
+from deft.report.facts import errors, how
 
 from .runs import make
 
@@ -102,6 +102,13 @@ def test_a_reason_does_not_say_the_name_again() -> None:
     names = tuple(f"\u202egnp.{row}" for row in range(80))
     _, found = make(80, ("cat", "dog"), file_name=names, read_errors={5: "\u202egnp.5: empty file", 6: "x"})
     assert errors(found).rows == (("\u202egnp.5", "empty file"), ("\u202egnp.6", "x"))
+
+
+def test_a_run_made_with_reviews_says_so() -> None:
+    reviews = {"run": "run", "kept": 2, "corrected": 1, "set_aside": 3}
+    facts = {fact.name: fact.value for fact in how(make(8, info={"reviews": reviews})[1])}
+    assert facts["with reviews"] == "2 labels confirmed, 1 corrected, 3 images set aside"
+    assert "with reviews" not in {fact.name for fact in how(make(8)[1])}
 
 
 def test_the_page_loads_nothing() -> None:

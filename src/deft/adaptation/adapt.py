@@ -77,7 +77,7 @@ def adapt(
         SettingsError: Settings that don't go together.
 
     Example:
-        >>> model = deft.adapt("facebook/convnext-tiny-224", deft.use(found, images))  # doctest: +SKIP
+        >>> model = deft.adapt("facebook/convnext-tiny-224", deft.fix_labels(found, images))  # doctest: +SKIP
         >>> model.save("model/")  # doctest: +SKIP
     """
     kept = images if isinstance(images, TrainingSet) else all_of(images)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
 from deft.data.images import LabeledImages
-from deft.errors import DataError, SettingsError
+from deft.errors import DataError
 from deft.runs.detection import Detection
-
-Fix = Literal["drop", "relabel", "weigh"]
+from deft.runs.outcomes import settle
+from deft.runs.vocabulary import CHANGE, TrainingFix, check_word
 
 
 @dataclass(frozen=True)
@@ -30,19 +31,20 @@ class TrainingSet:
     images: LabeledImages
     weights: np.ndarray | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
-    fix: Fix | None = None
+    fix: TrainingFix | None = None
     detection: Mapping[str, Any] = field(default_factory=dict)
 
 
-def fix_labels(found: Detection, images: LabeledImages, how: Fix = "drop") -> TrainingSet:
+def fix_labels(found: Detection, images: LabeledImages, how: TrainingFix = "drop") -> TrainingSet:
     """Decide what becomes of the labels that a detection found wrong.
 
     Args:
         found: The detection.
-        images: What it judged, row by row.
-            Labels that a person has confirmed (`trusted`) are believed, whatever the detection says.
-        how: "drop" leaves those images out, as the paper does; "relabel" gives them the suggested class; "weigh" lets
-            every image count by P(clean) of its label (`WeightedCE`).
+        images: What it judged, row by row; labels that a person has confirmed (`trusted`) are believed, whatever the
+            detection says.
+        how: "drop" leaves those images out, as the paper does; "relabel" gives them the suggested class, and drops
+            those whose own class is the likeliest still; "keep" changes nothing; "weigh" lets every image count by
+            P(clean) of its label (`WeightedCE`).
 
     Returns:
         What `adapt` takes in the place of images.
@@ -52,36 +54,32 @@ def fix_labels(found: Detection, images: LabeledImages, how: Fix = "drop") -> Tr
         SettingsError: There is no such way.
 
     Example:
-        >>> model = deft.adapt("microsoft/resnet-50", use(found, images, "relabel"))  # doctest: +SKIP
+        >>> model = deft.adapt("microsoft/resnet-50", fix_labels(found, images, "relabel"))  # doctest: +SKIP
     """
-    if how not in get_args(Fix):
-        raise SettingsError(f"Unknown use {how!r} of labels found wrong. Known: {', '.join(get_args(Fix))}.")
+    check_word("how", how, TrainingFix)
     if images.sample_id != found.sample_id or images.classes != found.classes:
         raise DataError(
             f"The detection is about {len(found)} images in {len(found.classes)} classes, but other images were "
             f"given: {len(images)} in {len(images.classes)}. open_run gives the images of a run."
         )
-    wrong = found.is_label_issue & ~images.trusted
+    outcomes = settle(found, images, "keep" if how == "weigh" else how)
     usable = found.judged | images.trusted
     usable[list(images.read_errors)] = False
-    settings, flagged = dict(found.settings), int((wrong & usable).sum())
-    counts = {"given": len(found), "flagged": flagged, "unusable": int((~usable).sum())}
+    done = Counter(CHANGE[one.action] for one, use in zip(outcomes, usable.tolist(), strict=True) if use)
+    flagged = found.is_label_issue & ~images.trusted & usable
+    counts = {"given": len(found), "flagged": int(flagged.sum()), "unusable": int((~usable).sum())}
     if images.trusted.any():
         counts["confirmed by people"] = int(images.trusted.sum())
-    match how:
-        case "drop":
-            kept = images.keep(usable & ~wrong)
-            return TrainingSet(kept, None, {**counts, "kept": len(kept), "dropped": flagged}, how, settings)
-        case "relabel":
-            # Flagged, but nothing else is suggested: there is no label to give.
-            lost = wrong & (found.predicted == images.labels)
-            new = images.relabel(np.where(wrong, found.predicted, images.labels)).keep(usable & ~lost)
-            dropped = int((lost & usable).sum())
-            counts |= {"kept": len(new), "relabelled": flagged - dropped, "dropped": dropped}
-            return TrainingSet(new, None, counts, how, settings)
-        case _:
-            weights = np.where(images.trusted, np.float32(1), found.p_clean)
-            return TrainingSet(images, weights, {**counts, "kept": int(usable.sum())}, how, settings)
+    counts["kept"] = done["kept"] + done["relabelled"]
+    counts |= {name: done[name] for name in ("relabelled", "dropped") if done[name]}
+    settings = dict(found.settings)
+    if how == "weigh":
+        weights = np.where(images.trusted, np.float32(1), found.p_clean)
+        return TrainingSet(images, weights, counts, how, settings)
+    place = {name: number for number, name in enumerate(images.classes)} | {None: -1}
+    labels = np.array([place[one.label] for one in outcomes], np.int64)
+    stays = usable & np.array([one.action != "drop" for one in outcomes])
+    return TrainingSet(images.relabel(labels).keep(stays), None, counts, how, settings)
 
 
 def all_of(images: LabeledImages) -> TrainingSet:

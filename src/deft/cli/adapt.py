@@ -12,6 +12,7 @@ import typer
 from deft.cli.detector_options import PrecisionName, TuningName, tuning_named
 from deft.cli.run_folder import check_outside
 from deft.errors import DataError, SettingsError
+from deft.runs.vocabulary import TrainingFix
 
 if TYPE_CHECKING:
     from deft.adaptation.model import AdaptedModel
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 MethodName = Literal[
     "ce", "gce", "truncated-gce", "sce", "elr", "gmm", "co-teaching", "rolt", "unicon", "longremix", "promix", "turn"
 ]
-FixName = Literal["drop", "relabel", "weigh"]
 HeadName = Literal["random", "text", "prompts"]
 WORK = "training"
 """Folder inside MODEL for decoded images and the checkpoint; gone when the model is there."""
@@ -50,7 +50,8 @@ def adapt(
     ],
     method: Annotated[MethodName, typer.Option(help="How it learns from labels that may be wrong.")] = "ce",
     fix: Annotated[
-        FixName, typer.Option(help="What becomes of labels that RUN found wrong; weigh goes with ce.")
+        TrainingFix,
+        typer.Option(help="What becomes of labels that RUN found wrong; weigh goes with ce."),
     ] = "drop",
     moved: Annotated[
         str | None,
@@ -176,7 +177,7 @@ def check_model(out: Path, *, resume: bool) -> None:
         raise DataError(f"{out} holds a training that was stopped. Add --resume, or choose another folder with -o.")
 
 
-def _open(data: str, fix: FixName, moved: str | None, columns: dict[str, Any], progress: Progress) -> TrainingSet:
+def _open(data: str, fix: TrainingFix, moved: str | None, columns: dict[str, Any], progress: Progress) -> TrainingSet:
     """The images of a run, as it judged them and people decided; or labelled images as they are."""
     from deft.adaptation.training_set import all_of, fix_labels
     from deft.data.load import load_images
@@ -199,16 +200,14 @@ def _open(data: str, fix: FixName, moved: str | None, columns: dict[str, Any], p
 def _reviewed(run: Path, images: LabeledImages, progress: Progress) -> LabeledImages:
     """The images with what people decided about them in `deft review`."""
     from deft.runs.decisions import FILE, Decisions
-    from deft.runs.reviewed import apply_decisions
+    from deft.runs.reviewed import apply_decisions, info
+    from deft.runs.vocabulary import reviews_in_words
 
     if not (run / FILE).is_file():
         return images
     with Decisions(run) as log:
         reviewed = apply_decisions(images, log.history())
-    progress.note(
-        f"Decisions of people: {reviewed.kept} labels kept, {reviewed.corrected} corrected, "
-        f"{reviewed.set_aside} images set aside."
-    )
+    progress.note(f"With reviews: {reviews_in_words(info(run, reviewed))}.")
     return reviewed.images
 
 

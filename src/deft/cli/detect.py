@@ -283,6 +283,7 @@ def _report(found: Detection, out: Path, output_format: str) -> None:
     from rich.console import Console
 
     from deft.cli.output import plain, print_summary, printable, to_json
+    from deft.runs.vocabulary import reviews_in_words
 
     scores = _scores(found)
     files = {name: str(out / name) for name in ("labels.csv", "labels.parquet", "summary.json", REPORT)}
@@ -299,5 +300,4 @@ def _report(found: Detection, out: Path, output_format: str) -> None:
     console.print(plain(f"Also written: labels.parquet, summary.json{kept}"))
     reviews = found.info.get("reviews")
     if reviews is not None:
-        told = "{kept} labels confirmed, {corrected} corrected, {set_aside} images set aside".format(**reviews)
-        console.print(plain(f"With reviews: {told}. See what changed: deft review {out}"))
+        console.print(plain(f"With reviews: {reviews_in_words(reviews)}. See what changed: deft review {out}"))

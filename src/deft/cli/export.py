@@ -9,13 +9,12 @@ import typer
 
 from deft.cli.run_folder import check_opens, check_outside
 from deft.errors import SettingsError
+from deft.runs.vocabulary import Fix, Use
 
 if TYPE_CHECKING:
     from deft.export.plan import Plan, Written
 
 FormatName = Literal["imagefolder", "csv", "parquet", "hf", "cleanlab", "fiftyone", "labelstudio", "patch"]
-UseName = Literal["verdicts", "reviews", "both"]
-FixName = Literal["drop", "relabel", "keep"]
 LinkName = Literal["copy", "hard", "symlink"]
 
 
@@ -23,9 +22,9 @@ def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that deft detect left.", show_default=False)],
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="New folder for the result.", show_default=False)],
     as_: Annotated[FormatName, typer.Option("--as", help="What to write.")] = "imagefolder",
-    use: Annotated[UseName, typer.Option(help="Whose word counts; under both, a review wins over a verdict.")] = "both",
+    use: Annotated[Use, typer.Option(help="Whose word counts; under both, a review wins over a verdict.")] = "both",
     fix: Annotated[
-        FixName, typer.Option(help="What becomes of labels that the detector flagged and nobody reviewed.")
+        Fix, typer.Option(help="What becomes of labels that the detector flagged and nobody reviewed.")
     ] = "drop",
     link: Annotated[LinkName, typer.Option(help="How files get into an imagefolder.")] = "copy",
     data: Annotated[
@@ -70,7 +69,7 @@ def _check(as_: str, link: str, root: Path | None, push: str | None, private: bo
         raise SettingsError("--private belongs to --push.")
 
 
-def _plan(run: Path, to: Path, data: str | None, use: UseName, fix: FixName) -> Plan:
+def _plan(run: Path, to: Path, data: str | None, use: Use, fix: Fix) -> Plan:
     """Open the run and decide what becomes of every image."""
     from deft.export.plan import plan_run
     from deft.runs.folder import Source

@@ -81,7 +81,7 @@ def _task(plan: Plan, row: int, address: str) -> dict[str, Any]:
         probability = round(float(found.verdicts.topk_probs[row, 0]), 6)
         model = str(found.settings.get("detector", "deft"))
         task["predictions"] = [{"model_version": model, "score": probability, "result": _choice(suggested)}]
-    if outcome.reason.startswith("review") and outcome.label is not None:
+    if outcome.reviewed and outcome.label is not None:
         task["annotations"] = [{"result": _choice(outcome.label), "was_cancelled": False, "ground_truth": False}]
     return task
 

@@ -14,15 +14,13 @@ import pandas as pd
 
 from deft.data.images import NO_LABEL, LabeledImages
 from deft.errors import DataError
-from deft.runs.decisions import FILE, SET_ASIDE, Decisions, first_labels
+from deft.runs.decisions import FILE, Decisions, first_labels
 from deft.runs.detection import Detection
 from deft.runs.folder import open_run
-from deft.runs.outcomes import Fix, Outcome, Use, decide, final_classes, given_names
+from deft.runs.outcomes import Outcome, decide, final_classes, given_names
+from deft.runs.vocabulary import AS_GIVEN, CHANGE, NOBODY, SET_ASIDE, UNREADABLE, Fix, Use, left_out_in_words
 
-UNREADABLE = "unreadable"
 LEFT_OUT = "left_out.csv"
-AS_GIVEN, NOBODY = "as given", "-"
-_CHANGE = {"keep": "kept", "relabel": "relabelled", "drop": "dropped"}
 
 
 @dataclass(frozen=True)
@@ -102,10 +100,7 @@ class Plan:
 
     def why_left_out(self, rows: Iterable[int], failures: Mapping[int, str] | None = None) -> str:
         """Count the reasons why rows other than these are left out, for people."""
-        reasons = Counter(self.reason(row, failures or {}).partition(": ")[::2] for row in self._others(rows))
-        words = Counter({_in_words(*reason): 0 for reason in reasons})
-        for reason, count in reasons.items():
-            words[_in_words(*reason)] += count
+        words = Counter(left_out_in_words(self.reason(row, failures or {})) for row in self._others(rows))
         return ", ".join(f"{count} {name}" for name, count in words.most_common()) or "no images"
 
     def left_out(self, rows: Iterable[int], failures: Mapping[int, str]) -> pd.DataFrame:
@@ -137,7 +132,7 @@ class Plan:
         scores = self.found.p_clean
         columns: dict[str, list[Any]] = {
             "label_before": [self.given(row) for row in rows],
-            "change": [_CHANGE[self.outcomes[row].action] for row in rows],
+            "change": [CHANGE[self.outcomes[row].action] for row in rows],
             # Never blank: readers of CSV take a blank column for numbers, and refuse splits whose columns differ.
             "reason": [self.outcomes[row].reason or AS_GIVEN for row in rows],
             "by": [self.outcomes[row].by or NOBODY for row in rows],
@@ -213,13 +208,3 @@ def write_left_out(plan: Plan, folder: Path, rows: Iterable[int], failures: Mapp
     still_there = {plan.outcomes[row].label for row in rows}
     gone = sorted(set(table["given_label"].dropna()) - still_there)
     return (told, f"No image is left of: {', '.join(gone)}.") if gone else (told,)
-
-
-def _in_words(kind: str, rest: str) -> str:
-    if kind == UNREADABLE:
-        return "unreadable"
-    if kind == NO_LABEL:
-        return "without a label"
-    if kind == "review":
-        return {"none_of_these": "reviewed as none of the classes", "bad_image": "reviewed as bad images"}[rest]
-    return "with a wrong label by the verdict" + (" and no better one" if rest else "")

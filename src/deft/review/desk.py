@@ -7,17 +7,16 @@ import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 
 from deft.errors import DataError, SettingsError
 from deft.review.changes import Changes
 from deft.review.query import Query
-from deft.runs.decisions import Decision, Decisions, Entry, Status, now, standing
+from deft.runs.decisions import Decision, Decisions, Entry, now, standing
 from deft.runs.detection import Detection
-
-Action = Literal["keep", "suggest", "label", "none_of_these", "bad_image", "skip"]
+from deft.runs.vocabulary import LABELLESS, Press, Status
 
 UNDECIDED = -1
 CODES = {status: code for code, status in enumerate(get_args(Status))}
@@ -119,7 +118,7 @@ class Desk:
         """Record the same decision about several images, all or none.
 
         Args:
-            action: What to do with each, one of `Action`.
+            action: What to do with each, one of `Press`.
             samples: sample_id of each, and the revision that was on the screen.
             label: The right class, where the action is "label".
 
@@ -131,8 +130,8 @@ class Desk:
             DataError: There is no such image, or it has no label to keep or no suggestion to take.
             SettingsError: There is no such action.
         """
-        if action not in get_args(Action):
-            raise SettingsError(f"There is no action {action!r}; there are {', '.join(get_args(Action))}.")
+        if action not in get_args(Press):
+            raise SettingsError(f"There is no action {action!r}; there are {', '.join(get_args(Press))}.")
         time = now()
         made = [(self._decision(action, self._row(sample), label, time), seen) for sample, seen in samples]
         self._log.record_all(made)
@@ -161,16 +160,14 @@ class Desk:
     def _decision(self, action: str, row: int, label: str, time: str) -> Decision:
         given = self._label(self.found.given[row])
         suggested = self._label(self.found.predicted[row])
-        wanted = {"keep": given, "suggest": suggested, "label": label}.get(action)
         sample = self.found.sample_id[row]
-        status: Status
-        if wanted is None:
-            status = "skipped" if action == "skip" else action  # type: ignore[assignment]
-            return Decision(sample, status, given, None, self.reviewer, time)
+        if action in LABELLESS:
+            return Decision(sample, LABELLESS[action], given, None, self.reviewer, time)
+        wanted = {"keep": given, "suggest": suggested, "label": label}[action]
         if wanted not in self._class_of:
             what = {"keep": "a given label", "suggest": "a suggestion"}.get(action, f"a class called {wanted!r}")
             raise DataError(f"{self.found.file_name[row]}: there isn't {what}.")
-        status = "kept" if wanted == given else "corrected"
+        status: Status = "kept" if wanted == given else "corrected"
         return Decision(sample, status, given, wanted, self.reviewer, time)
 
     def _scope(self, query: Query) -> np.ndarray:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 from deft.errors import SettingsError
+from deft.runs.vocabulary import Status
 
 Verdict = Literal["flagged", "believed", "unread", "all"]
-Show = Literal["todo", "decided", "kept", "corrected", "none_of_these", "bad_image", "skipped", "all"]
+Show = Literal["todo", "decided", Status, "all"]
 Order = Literal["worst", "best", "name"]
 Change = Literal["", "any", "label", "flagged", "cleared", "set_aside"]
 

@@ -19,14 +19,11 @@ from typing import Literal, get_args
 
 from deft.errors import ConflictError, DataError
 from deft.files import replace_file
+from deft.runs.vocabulary import Status
 
 FILE = "reviews.sqlite"
 FORMAT = 1  # PRAGMA user_version of the file
 BUSY_SECONDS = 10.0  # how long a write waits for another process's
-
-Status = Literal["kept", "corrected", "none_of_these", "bad_image", "skipped"]
-SET_ASIDE = {"none_of_these": "set aside in review: none of the classes", "bad_image": "set aside in review: bad image"}
-"""Why the next run doesn't judge an image, by its status."""
 
 _SCHEMA = """
 CREATE TABLE log (

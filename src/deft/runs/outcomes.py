@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
-from deft.errors import DataError, SettingsError
+from deft.data.images import LabeledImages
+from deft.errors import DataError
 from deft.runs.decisions import Decision
 from deft.runs.detection import Detection
-
-Use = Literal["verdicts", "reviews", "both"]
-Fix = Literal["drop", "relabel", "keep"]
-Action = Literal["keep", "relabel", "drop"]
-
-NO_OTHER = "verdict: no other class fits better"
-"""The reason where a label is judged wrong although no other class is more probable: there is nothing to relabel to."""
+from deft.runs.vocabulary import NO_OTHER, REVIEW, VERDICT, Action, Fix, Use, check_word, review_reason
 
 
 @dataclass(frozen=True)
@@ -26,7 +20,7 @@ class Outcome:
     Args:
         action: "keep" the given label, "relabel" to another, or "drop" the image.
         label: The label to use from now on; None where the image is dropped or has no label.
-        reason: Why it isn't simply kept: "verdict", `NO_OTHER`, or "review" with the person's status; empty where
+        reason: Why it isn't simply kept: `VERDICT`, `NO_OTHER`, or `REVIEW` with the person's status; empty where
             nobody objects and nobody looked.
         by: The detector or person whose word it is; None where nothing was said.
     """
@@ -35,6 +29,11 @@ class Outcome:
     label: str | None
     reason: str = ""
     by: str | None = None
+
+    @property
+    def reviewed(self) -> bool:
+        """Whether it is a person's decision."""
+        return self.reason.startswith(REVIEW)
 
 
 def decide(
@@ -66,8 +65,8 @@ def decide(
         >>> decide(found, read_decisions("run/"), use="both", fix="relabel")[0]  # doctest: +SKIP
         Outcome(action='relabel', label='dog', reason='review: corrected', by='Ada')
     """
-    _check("use", use, get_args(Use))
-    _check("fix", fix, get_args(Fix))
+    check_word("use", use, Use)
+    check_word("fix", fix, Fix)
     reviews = {} if use == "verdicts" else {name: one for name, one in decisions.items() if one.status != "skipped"}
     if use == "reviews" and not reviews.keys() & set(found.sample_id):
         raise DataError("No image of this run was reviewed. Review it first (deft review RUN), or use the verdicts.")
@@ -77,6 +76,23 @@ def decide(
         _reviewed(reviews[sample], label) if sample in reviews else verdict
         for sample, label, verdict in zip(found.sample_id, given, verdicts, strict=True)
     )
+
+
+def settle(found: Detection, images: LabeledImages, fix: Fix) -> tuple[Outcome, ...]:
+    """Return what becomes of images whose reviews are in their labels already (`apply_decisions`), in their order.
+
+    Args:
+        found: The verdicts.
+        images: What was judged, row by row; labels that a person has confirmed (`trusted`) stay.
+        fix: As in `decide`.
+
+    Raises:
+        SettingsError: An unknown `fix`.
+    """
+    check_word("fix", fix, Fix)
+    given = [images.classes[index] if index >= 0 else None for index in images.labels.tolist()]
+    rows = zip(_verdicts(found, given, fix), given, images.trusted.tolist(), strict=True)
+    return tuple(Outcome("keep", label, REVIEW) if sure else verdict for verdict, label, sure in rows)
 
 
 def count_outcomes(outcomes: Sequence[Outcome]) -> dict[str, int]:
@@ -105,27 +121,22 @@ def _verdicts(found: Detection, given: Sequence[str | None], fix: Fix) -> list[O
     detector = str(found.settings.get("detector", "detector"))
     rows = zip(given, found.predicted.tolist(), found.is_label_issue.tolist(), strict=True)
     return [
-        _judged(label, found.classes[predicted], fix, detector) if wrong and fix != "keep" else Outcome("keep", label)
+        _flagged(label, found.classes[predicted], fix, detector) if wrong and fix != "keep" else Outcome("keep", label)
         for label, predicted, wrong in rows
     ]
 
 
-def _judged(given: str | None, suggested: str, fix: Fix, detector: str) -> Outcome:
+def _flagged(given: str | None, suggested: str, fix: Fix, detector: str) -> Outcome:
     if fix == "drop":
-        return Outcome("drop", None, "verdict", detector)
+        return Outcome("drop", None, VERDICT, detector)
     if suggested == given:
         return Outcome("drop", None, NO_OTHER, detector)
-    return Outcome("relabel", suggested, "verdict", detector)
+    return Outcome("relabel", suggested, VERDICT, detector)
 
 
 def _reviewed(decision: Decision, given: str | None) -> Outcome:
-    reason = f"review: {decision.status}"
+    reason = review_reason(decision.status)
     if decision.to_label is None:
         return Outcome("drop", None, reason, decision.reviewer)
     action: Action = "keep" if decision.to_label == given else "relabel"
     return Outcome(action, decision.to_label, reason, decision.reviewer)
-
-
-def _check(name: str, value: str, known: Sequence[str]) -> None:
-    if value not in known:
-        raise SettingsError(f"{name} must be one of {', '.join(known)}, not {value!r}.")

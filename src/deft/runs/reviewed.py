@@ -6,14 +6,16 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
 from deft.data.images import LabeledImages
 from deft.errors import DataError
 from deft.files import replace_file
-from deft.runs.decisions import FILE, SET_ASIDE, Decisions, Entry, first_labels, standing
+from deft.runs.decisions import FILE, Decisions, Entry, first_labels, standing
 from deft.runs.detection import Detection
+from deft.runs.vocabulary import SET_ASIDE, Status
 
 BEFORE = "before"
 """Folder in a run that holds the verdicts of the run it was made from."""
@@ -50,7 +52,7 @@ def apply_decisions(images: LabeledImages, log: Sequence[Entry]) -> Reviewed:
     """
     place = {name: row for row, name in enumerate(images.sample_id)}
     labels, trusted, errors = images.labels.copy(), np.zeros(len(images), bool), dict(images.read_errors)
-    counts = dict.fromkeys(("kept", "corrected", "none_of_these", "bad_image", "skipped"), 0)
+    counts = dict.fromkeys(get_args(Status), 0)
     latest, class_of = standing(log), {name: number for number, name in enumerate(images.classes)} | {"": -1}
     for sample, start in first_labels(log).items():
         if sample not in place:
@@ -66,7 +68,7 @@ def apply_decisions(images: LabeledImages, log: Sequence[Entry]) -> Reviewed:
             if last.status in SET_ASIDE:
                 errors[row] = SET_ASIDE[last.status]
     changed = replace(images, read_errors=errors).relabel(labels, trusted=trusted)
-    return Reviewed(changed, counts["kept"], counts["corrected"], counts["none_of_these"] + counts["bad_image"])
+    return Reviewed(changed, counts["kept"], counts["corrected"], sum(counts[status] for status in SET_ASIDE))
 
 
 def hand_on(run: Path, new: Path) -> None:

@@ -1,0 +1,96 @@
+"""The words of decisions: as they are stored and exchanged, and as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
+
+from deft.errors import SettingsError
+
+Status = Literal["kept", "corrected", "none_of_these", "bad_image", "skipped"]
+"""What a person decided about an image, as the log of decisions stores it."""
+
+Press = Literal["keep", "suggest", "label", "none_of_these", "bad_image", "skip"]
+"""What a reviewer presses on the review page, as its HTTP interface has it."""
+
+Use = Literal["verdicts", "reviews", "both"]
+"""Whose word counts; under "both", a review wins over a verdict."""
+
+Fix = Literal["drop", "relabel", "keep"]
+"""What becomes of a flagged label that no review settles."""
+
+TrainingFix = Literal[Fix, "weigh"]
+"""The same for training, where a label may also count by its P(clean)."""
+
+Action = Literal["keep", "relabel", "drop"]
+"""What becomes of an image in the end."""
+
+LABELLESS: Mapping[str, Status] = {"none_of_these": "none_of_these", "bad_image": "bad_image", "skip": "skipped"}
+"""The status that a press leads to, where it gives the image no label."""
+
+SET_ASIDE: Mapping[str, str] = {
+    "none_of_these": "set aside in review: none of the classes",
+    "bad_image": "set aside in review: bad image",
+}
+"""Why the next run doesn't judge an image, by its status."""
+
+CHANGE: Mapping[str, str] = {"keep": "kept", "relabel": "relabelled", "drop": "dropped"}
+"""What was done, by the action that did it: names of counts and the column `change` of an export."""
+
+VERDICT = "verdict"
+NO_OTHER = "verdict: no other class fits better"
+"""The reason where a label is judged wrong although no other class is more probable: there is nothing to relabel to."""
+
+REVIEW = "review"
+UNREADABLE = "unreadable"
+AS_GIVEN, NOBODY = "as given", "-"
+"""What a table says where there is no reason, and where nobody decided: blank columns can't be read back as text."""
+
+_LEFT_OUT = {
+    "none_of_these": "reviewed as none of the classes",
+    "bad_image": "reviewed as bad images",
+}
+
+
+def review_reason(status: Status) -> str:
+    """Return the reason of an outcome that a person decided."""
+    return f"{REVIEW}: {status}"
+
+
+def left_out_in_words(reason: str) -> str:
+    """Return why images are left out, to go with their number: "12 with a wrong label by the verdict".
+
+    Args:
+        reason: Of an outcome, or of an image that can't be used.
+    """
+    kind, _, rest = reason.partition(": ")
+    if kind == REVIEW:
+        return _LEFT_OUT[rest]
+    if kind == VERDICT:
+        return "with a wrong label by the verdict" + (" and no better one" if rest else "")
+    return UNREADABLE if kind == UNREADABLE else "without a label"
+
+
+def reviews_in_words(counts: Mapping[str, Any]) -> str:
+    """Return what people decided, in one line.
+
+    Args:
+        counts: Numbers of labels `kept` and `corrected`, and of images `set_aside`.
+    """
+    return "{kept} labels confirmed, {corrected} corrected, {set_aside} images set aside".format(**counts)
+
+
+def check_word(name: str, value: str, words: Any) -> None:
+    """Refuse a word that isn't one of a vocabulary.
+
+    Args:
+        name: What it is the value of.
+        value: The word.
+        words: One of the vocabularies above.
+
+    Raises:
+        SettingsError: It is none of them.
+    """
+    known = get_args(words)
+    if value not in known:
+        raise SettingsError(f"{name} must be one of {', '.join(known)}, not {value!r}.")
