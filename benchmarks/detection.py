@@ -68,13 +68,12 @@ def weak(tuning: Tuning, **changes: object) -> Judge:
 
 def paper(tuning: Tuning, **changes: object) -> Judge:
     """DeFT with the paper's settings, with other ways of learning or judging if named."""
-    return by(lambda encoder, images, seed: changed(DeFT(encoder, tuning=tuning, seed=seed), changes))
+    return by(lambda encoder, images, seed: changed(DeFT.paper(encoder, tuning=tuning, seed=seed), changes))
 
 
 def changed(detector: DeFT, changes: Mapping[str, object]) -> DeFT:
     """The same detector with another recipe."""
-    detector.recipe = replace(detector.recipe, **changes)  # type: ignore[arg-type]
-    return detector
+    return replace(detector, recipe=replace(detector.recipe, **changes))  # type: ignore[arg-type]
 
 
 METHODS: dict[str, Judge] = {

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from deft.encoders.clip import ClipEncoder
 from deft.encoders.prompt_plan import PromptPlan
-from deft.prompts.learned import DualPrompts
+from deft.prompts.learned import DualPrompts, PromptSettings
 from deft.tuning import VPT
 
 PROMPTS = 20
@@ -63,7 +63,7 @@ class PlainStep:
     def __init__(self, encoder: ClipEncoder, model: Any, names: list[str], pixels: np.ndarray, labels: Tensor) -> None:
         self.encoder, self.model, self.labels, self.spec = encoder, model, labels, encoder.spec
         self.photos = [Image.fromarray(photo) for photo in pixels]
-        self.prompts = DualPrompts(encoder.text, names, length=16)
+        self.prompts = DualPrompts(encoder.text, names, PromptSettings(length=16))
         with VPT(length=PROMPTS).attach(encoder, seed=0) as attachment:
             self.visual = nn.Parameter(attachment.weights["prompts"].detach().clone())
         weights = [*self.prompts.parameters(), self.visual]

@@ -33,7 +33,7 @@ from benchmarks.reference_step import PROMPTS, PlainStep, plain_images, plain_pr
 from deft.data.image_spec import ImageSpec
 from deft.detectors.deft_training import DualPromptTraining, Recipe
 from deft.encoders.clip import ClipEncoder
-from deft.prompts.learned import DualPrompts
+from deft.prompts.learned import DualPrompts, PromptSettings
 from deft.training.augment import crop_and_flip
 from deft.training.batches import Batch
 from deft.training.precision import autocast, resolve_precision
@@ -141,7 +141,7 @@ class TextCase:
     classes: int
 
     def __post_init__(self) -> None:
-        self.prompts = DualPrompts(self.encoder.text, class_names(self.classes), length=16)
+        self.prompts = DualPrompts(self.encoder.text, class_names(self.classes), PromptSettings(length=16))
         generator = torch.Generator().manual_seed(1)
         self.weights = torch.randn(1, self.classes, 512, generator=generator)
 
@@ -178,7 +178,7 @@ class ShortStep:
         encode = encoder.encode_images
         if whole is not None:
             encode = partial(plain_images, whole, prompts=self.attachment.weights["prompts"])
-        prompts = DualPrompts(encoder.text, class_names(classes), length=16)
+        prompts = DualPrompts(encoder.text, class_names(classes), PromptSettings(length=16))
         self.method = DualPromptTraining(encoder, encode, prompts, self.attachment, Recipe())
         self.optimizer = torch.optim.SGD(self.method.parameters(), lr=0.03, momentum=0.9)
         self.pixels, self.labels = torch.from_numpy(pixels), labels

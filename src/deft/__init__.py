@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from deft.methods.weighted import WeightedCE as WeightedCE
     from deft.metrics import score_detection as score_detection
     from deft.progress import Progress as Progress
+    from deft.prompts.learned import PromptSettings as PromptSettings
     from deft.report.build import build_report as build_report
     from deft.runs.decisions import Decision as Decision
     from deft.runs.decisions import Decisions as Decisions
@@ -110,6 +111,7 @@ _HOMES = {
     "Optimization": "deft.training.optimization",
     "ProMix": "deft.methods.promix",
     "Progress": "deft.progress",
+    "PromptSettings": "deft.prompts.learned",
     "Recipe": "deft.detectors.deft_training",
     "RoLT": "deft.methods.rolt",
     "SCE": "deft.methods.sce",
@@ -178,6 +180,7 @@ __all__ = [
     "Optimization",
     "ProMix",
     "Progress",
+    "PromptSettings",
     "Recipe",
     "RoLT",
     "SettingsError",

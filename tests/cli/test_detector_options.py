@@ -56,7 +56,7 @@ def test_a_longer_warmup_leaves_that_of_the_negative_prompts(clip_folder: Path) 
     assert isinstance(longer, DeFT)
     assert isinstance(none, DeFT)
     assert (longer.recipe.warmup, longer.recipe.dual_warmup) == (5, 1)
-    assert longer.prompts["class_specific"] is True
+    assert longer.prompts.class_specific is True
     assert (none.recipe.warmup, none.recipe.dual_warmup) == (0, 0)
 
 

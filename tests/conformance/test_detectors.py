@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import FrozenInstanceError, fields, replace
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -15,33 +19,56 @@ from deft.data.images import LabeledImages
 from deft.data.load import load_images
 from deft.detectors.base import Detector
 from deft.detectors.deft import DeFT
+from deft.detectors.deft_training import Recipe
 from deft.detectors.label_match import LabelMatch
+from deft.detectors.registry import DETECTORS, detector_class, detector_from_settings
 from deft.detectors.small_loss import SmallLoss
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
-from deft.errors import DataError
+from deft.errors import DataError, SettingsError
 from deft.noise import symmetric
 from deft.progress import Progress, T
+from deft.prompts.learned import PromptSettings
 from deft.runs.detection import Detection
+from deft.settings import changed, parse_settings, setting_keys
 from deft.training.workspace import Workspace
 from deft.tuning import VPT, Bias, Frozen, LoRA
 
 Build = Callable[[DualEncoder], Detector]
 
+SMALL: dict[str, dict[str, object]] = {
+    "epochs": {"epochs": 2},
+    "prompts": {"prompts": PromptSettings(length=4)},
+    "tuning": {"tuning": VPT(length=3)},
+}
+"""What makes a detector quick, by the setting that it needs to have."""
+
 TRAINED: dict[str, Build] = {
-    "deft-vpt": lambda e: DeFT(e, tuning=VPT(length=3), epochs=3, context_length=4),
-    "deft-frozen": lambda e: DeFT(e, tuning=Frozen(), epochs=3, context_length=4),
-    "deft-lora": lambda e: DeFT(e, tuning=LoRA(rank=2), epochs=2, context_length=4),
-    "deft-bias-specific": lambda e: DeFT(e, tuning=Bias(), epochs=2, context_length=4, class_specific=True),
-    "deft-weak": lambda e: DeFT.for_weak_model(e, tuning=Frozen(), epochs=3, context_length=4),
-    "deft-real": lambda e: DeFT.for_real_noise(e, tuning=VPT(length=3), epochs=3, context_length=4),
+    "deft-frozen": lambda e: replace(small("deft", e), tuning=Frozen()),
+    "deft-lora": lambda e: replace(small("deft", e), tuning=LoRA(rank=2)),
+    "deft-bias-specific": lambda e: replace(
+        small("deft", e), tuning=Bias(), prompts=PromptSettings(length=4, class_specific=True)
+    ),
+    "deft-weak": lambda e: replace(DeFT.for_weak_model(e, tuning=Frozen(), epochs=3), prompts=PromptSettings(length=4)),
+    "deft-real": lambda e: replace(
+        DeFT.for_real_noise(e, tuning=VPT(length=3)), epochs=3, prompts=PromptSettings(length=4)
+    ),
 }
+
+
+def small(name: str, encoder: DualEncoder) -> Detector:
+    """A detector with its own defaults, but quick."""
+    kind = detector_class(name)
+    quick = [SMALL[field.name] for field in fields(kind) if field.name in SMALL]
+    return replace(kind(encoder), **{key: value for one in quick for key, value in one.items()})
+
+
 EVERY: dict[str, Build] = {
+    **{name: functools.partial(small, name) for name in DETECTORS},
     **TRAINED,
-    "label-match": LabelMatch,
-    "small-loss": lambda e: SmallLoss(e, tuning=Frozen(), noise_rate=0.3, epochs=2),
-    "small-loss-estimated": lambda e: SmallLoss(e, tuning=VPT(length=3), epochs=2),
+    "small-loss-told": lambda e: replace(small("small-loss", e), tuning=Frozen(), noise_rate=0.3),
 }
+WITH_EPOCHS = [name for name in EVERY if name not in DETECTORS or "epochs" in str(signature(detector_class(name)))]
 
 
 @pytest.fixture(params=EVERY)
@@ -167,10 +194,59 @@ def test_a_label_that_a_person_confirmed_is_believed(build: Build, encoder: Dual
     assert np.array_equal(found.is_clean, found.p_clean > 0.5)
 
 
-def test_settings_are_plain_values(build: Build, encoder: DualEncoder) -> None:
-    import json
+def test_it_says_where_it_comes_from(build: Build, encoder: DualEncoder) -> None:
+    detector = build(encoder)
+    assert len(detector.citation) > 40
+    assert any(year in detector.citation for year in map(str, range(2018, 2027)))
+    assert detector_class(detector.name) is type(detector)
 
-    assert json.loads(json.dumps(build(encoder).settings())) == build(encoder).settings()
+
+def test_it_comes_back_from_its_settings(build: Build, encoder: DualEncoder) -> None:
+    detector = build(encoder)
+    kept = json.loads(json.dumps(detector.settings()))  # as a run keeps them
+    assert kept == detector.settings()
+    assert (kept["detector"], kept["model"]) == (detector.name, encoder.name)
+    assert detector_from_settings(kept, encoder) == detector
+
+
+def test_every_setting_is_part_of_its_settings(build: Build, encoder: DualEncoder) -> None:
+    names = {field.name for field in fields(build(encoder))} - {"encoder"}
+    assert names == build(encoder).settings().keys() - {"detector", "model"}
+
+
+def test_it_cannot_be_changed_in_place(build: Build, encoder: DualEncoder) -> None:
+    with pytest.raises(FrozenInstanceError):
+        build(encoder).encoder = encoder  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"epochs": 0}, {"batch_size": 0}, {"seed": -1}, {"seed": 2**32}, {"precision": "float8"}, {"warmup": -1}]
+)
+def test_settings_out_of_their_bounds_are_refused(build: Build, encoder: DualEncoder, wrong: dict[str, object]) -> None:
+    detector = build(encoder)
+    if wrong.keys() <= {field.name for field in fields(detector)}:
+        with pytest.raises(SettingsError, match=str(*wrong.values())):
+            replace(detector, **wrong)
+
+
+def test_every_setting_can_be_typed(build: Build, encoder: DualEncoder) -> None:
+    detector = build(encoder)
+    values = setting_keys(detector)
+    typed = {k: ",".join(map(str, v)) if isinstance(v, tuple) else str(v) for k, v in values.items()}
+    typed = {key: text.lower() if text in ("True", "False", "None") else text for key, text in typed.items()}
+    assert changed(detector, parse_settings(detector, typed)) == detector
+
+
+def test_the_settings_say_with_which_number_format_it_judges(encoder: DualEncoder) -> None:
+    kept = LabelMatch(encoder, precision="float32").settings()
+    assert kept["precision"] == "float32"
+    assert LabelMatch(encoder, precision="float32").detect(photos(8, 2)).info["precision"] == "float32"
+
+
+def test_a_preset_is_changed_like_any_value(encoder: DualEncoder) -> None:
+    shorter = replace(DeFT.for_weak_model(encoder), tuning=VPT(length=4))
+    assert (shorter.tuning, shorter.recipe.verdict) == (VPT(length=4), "posterior")
+    assert DeFT.paper(encoder).recipe == Recipe(warmup=1, dual_warmup=1, gradient="negative", verdict="negative")
 
 
 class Interrupted(Progress):
@@ -188,7 +264,7 @@ class Interrupted(Progress):
         return None
 
 
-@pytest.mark.parametrize("name", [name for name in EVERY if name != "label-match"])  # which has no epochs
+@pytest.mark.parametrize("name", WITH_EPOCHS)
 def test_a_resumed_run_equals_an_unbroken_one(name: str, encoder: DualEncoder, tmp_path: Path) -> None:
     images, make = photos(70, 4), EVERY[name]
     unbroken = make(encoder).detect(images)
@@ -197,10 +273,10 @@ def test_a_resumed_run_equals_an_unbroken_one(name: str, encoder: DualEncoder, t
     same(make(encoder).detect(images, workspace=Workspace(tmp_path, resume=True)), unbroken)
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", ["deft", *TRAINED])
 def test_a_saved_detector_judges_without_training(name: str, encoder: DualEncoder, tmp_path: Path) -> None:
     images = photos(40, 4)
-    detector = TRAINED[name](encoder)
+    detector = EVERY[name](encoder)
     assert isinstance(detector, DeFT)
     trained, found = detector.train(images)
     trained.save_pretrained(tmp_path)

@@ -17,7 +17,7 @@ from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
 from deft.errors import SettingsError
 from deft.losses import generalized_cross_entropy
-from deft.prompts.learned import DualPrompts
+from deft.prompts.learned import DualPrompts, PromptSettings
 from deft.training.batches import Batches, Loader, Rows, View
 from deft.tuning import VPT, Attachment
 
@@ -46,7 +46,7 @@ def train() -> Batches:
 def phase1(
     encoder: DualEncoder, attachment: Attachment, recipe: Recipe, trusted: np.ndarray | None = None
 ) -> DualPromptTraining:
-    prompts = DualPrompts(encoder.text, CLASSES, length=4, seed=0)
+    prompts = DualPrompts(encoder.text, CLASSES, PromptSettings(length=4), seed=0)
     return DualPromptTraining(encoder, encoder.encode_images, prompts, attachment, recipe, trusted)
 
 

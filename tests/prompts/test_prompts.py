@@ -10,7 +10,7 @@ import torch
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
 from deft.errors import SettingsError
-from deft.prompts.learned import DualPrompts
+from deft.prompts.learned import DualPrompts, PromptSettings
 from deft.prompts.templates import ENSEMBLE, PHOTO, class_features
 
 
@@ -20,7 +20,7 @@ def encoder(clip_folder: Path) -> DualEncoder:
 
 
 def test_shared_contexts_as_in_the_paper(encoder: DualEncoder) -> None:
-    prompts = DualPrompts(encoder.text, ["cat", "dog", "bird"], length=16)
+    prompts = DualPrompts(encoder.text, ["cat", "dog", "bird"], PromptSettings(length=16))
     assert prompts.positive.shape == prompts.negative.shape == (16, 32)
     assert float(prompts.positive.detach().std()) == pytest.approx(0.02, rel=0.15)
     positive, negative = prompts(encoder.text)
@@ -29,12 +29,12 @@ def test_shared_contexts_as_in_the_paper(encoder: DualEncoder) -> None:
 
 
 def test_class_specific_contexts(encoder: DualEncoder) -> None:
-    prompts = DualPrompts(encoder.text, ["cat", "dog", "bird"], length=4, class_specific=True)
+    prompts = DualPrompts(encoder.text, ["cat", "dog", "bird"], PromptSettings(length=4, class_specific=True))
     assert prompts.positive.shape == (3, 4, 32)
 
 
 def test_a_class_specific_context_moves_its_own_class_only(encoder: DualEncoder) -> None:
-    prompts = DualPrompts(encoder.text, ["cat", "dog", "bird"], length=4, class_specific=True)
+    prompts = DualPrompts(encoder.text, ["cat", "dog", "bird"], PromptSettings(length=4, class_specific=True))
     before = prompts(encoder.text)[0]
     with torch.no_grad():
         prompts.positive[1] += 1
@@ -52,9 +52,9 @@ def test_the_seed_draws_the_contexts(encoder: DualEncoder) -> None:
 
 def test_wrong_settings_are_named(encoder: DualEncoder) -> None:
     with pytest.raises(SettingsError, match="at least one context vector"):
-        DualPrompts(encoder.text, ["cat", "dog"], length=0)
+        PromptSettings(length=0)
     with pytest.raises(SettingsError, match="Known: end, middle, front"):
-        DualPrompts(encoder.text, ["cat", "dog"], position="behind")  # type: ignore[arg-type]
+        PromptSettings(position="behind")  # type: ignore[arg-type]
 
 
 def test_an_ensemble_is_the_mean_of_its_templates(encoder: DualEncoder) -> None:

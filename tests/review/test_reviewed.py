@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from deft.detectors.registry import detector_from_settings
 from deft.detectors.small_loss import SmallLoss
 from deft.encoders.load import load_encoder
 from deft.errors import DataError, SettingsError
+from deft.prompts.learned import PromptSettings
 from deft.review.desk import Desk
 from deft.runs.decisions import Decision, Decisions, now
 from deft.runs.detection import Detection
@@ -80,17 +82,17 @@ def test_the_next_run_holds_what_was_before_and_every_decision(
 def test_a_detector_comes_back_from_its_settings(clip_folder: Path) -> None:
     encoder = load_encoder(clip_folder, device="cpu")
     for made in (
-        DeFT(encoder, tuning=VPT(length=3), epochs=3, context_length=5, seed=4, batch_size=7),
+        DeFT(encoder, tuning=VPT(length=3), epochs=3, prompts=PromptSettings(length=5), seed=4, batch_size=7),
         DeFT.for_weak_model(encoder, tuning=Frozen(), epochs=2),
-        DeFT.for_real_noise(encoder, tuning=LoRA(rank=2), precision="float32", views=3),
+        replace(DeFT.for_real_noise(encoder, tuning=LoRA(rank=2)), views=3),
         SmallLoss(encoder, tuning=Frozen(), noise_rate=0.25, epochs=3, warmup=2, seed=9),
-        LabelMatch(encoder, templates=["a picture of {}."]),
+        LabelMatch(encoder, templates=("a picture of {}.",), precision="float32"),
     ):
         again = detector_from_settings(json.loads(json.dumps(made.settings())), encoder)  # as a run keeps them
         assert type(again) is type(made)
         assert again.settings() == made.settings()
     with pytest.raises(SettingsError, match="--detector again"):
-        detector_from_settings({"detector": "deft"}, encoder)
+        detector_from_settings({"detector": "deft", "trained": True}, encoder)
     old = DeFT(encoder).settings()
     with pytest.raises(SettingsError, match="another version of deft"):
         detector_from_settings({**old, "recipe": {"similarity_weight": 3.0}}, encoder)

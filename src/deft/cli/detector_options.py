@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -162,24 +163,25 @@ def _small_loss(choice: Choice, encoder: DualEncoder, settings: dict[str, Any]) 
 
 def _deft(choice: Choice, encoder: DualEncoder, settings: dict[str, Any]) -> Detector:
     from deft.detectors.deft import DeFT
-    from deft.training.optimization import Optimization
+    from deft.settings import changed
 
-    if choice.context is not None:
-        settings["context_length"] = choice.context
-    if choice.class_specific:
-        settings["class_specific"] = True
+    preset: Callable[[DualEncoder], DeFT] = DeFT
     if choice.for_weak_model:
-        detector = DeFT.for_weak_model(encoder, precision=choice.precision, **settings)
+        preset = DeFT.for_weak_model
     elif choice.for_real_noise:
-        detector = DeFT.for_real_noise(encoder, precision=choice.precision, **settings)
-    else:
-        detector = DeFT(encoder, optimization=Optimization(precision=choice.precision), **settings)
+        preset = DeFT.for_real_noise
+    detector = replace(preset(encoder), **settings)
+    changes: dict[str, Any] = {"optimization.precision": choice.precision}
+    if choice.context is not None:
+        changes["prompts.length"] = choice.context
+    if choice.class_specific:
+        changes["prompts.class_specific"] = True
     if choice.learning_rate is not None:
-        detector.optimization = replace(detector.optimization, learning_rate=choice.learning_rate)
+        changes["optimization.learning_rate"] = choice.learning_rate
     if choice.warmup is not None:
         # L_dp needs the negative prompts' verdict early; only no warm-up at all shortens its own.
-        dual = min(detector.recipe.dual_warmup, choice.warmup)
-        detector.recipe = replace(detector.recipe, warmup=choice.warmup, dual_warmup=dual)
+        changes["recipe.warmup"] = choice.warmup
+        changes["recipe.dual_warmup"] = min(detector.recipe.dual_warmup, choice.warmup)
     if choice.verdict is not None:
-        detector.recipe = replace(detector.recipe, verdict=choice.verdict)
-    return detector
+        changes["recipe.verdict"] = choice.verdict
+    return changed(detector, changes)

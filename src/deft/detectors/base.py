@@ -1,20 +1,40 @@
-"""What every detector is: settings in the constructor, images in, a verdict on each of them out."""
+"""What every detector is: a frozen value of settings on a model; images in, a verdict on each of them out."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from deft.data.images import LabeledImages
 from deft.encoders.base import DualEncoder
 from deft.prompts.close_names import close_names
 from deft.runs.detection import Detection
 from deft.runs.provenance import Stopwatch
+from deft.settings import to_settings
+from deft.training.inputs import Reading
+from deft.training.precision import resolve_precision
 from deft.training.workspace import Workspace
 
 
+@dataclass(frozen=True)
 class Detector(ABC):
-    """Finds wrong labels."""
+    """Finds wrong labels; a frozen value, chosen by its type and changed with `dataclasses.replace`.
+
+    A detector is one file: a frozen dataclass whose fields are its settings, and a line in `DETECTORS`.
+
+    Args:
+        encoder: A vision-language model, from `load_encoder`.
+
+    Attributes:
+        name: What the command line and saved settings call it.
+        citation: The paper that it comes from.
+    """
+
+    encoder: DualEncoder
+
+    name: ClassVar[str]
+    citation: ClassVar[str]
 
     @abstractmethod
     def detect(self, images: LabeledImages, *, workspace: Workspace | None = None) -> Detection:
@@ -31,18 +51,23 @@ class Detector(ABC):
             DataError: No image can be read, or the labels can't be judged.
         """
 
-    @abstractmethod
     def settings(self) -> dict[str, object]:
-        """All that determines the verdicts besides the images, as plain JSON values."""
+        """Return all that determines the verdicts besides the images, as plain JSON values.
+
+        `detector_from_settings` makes the detector from them again.
+        """
+        return {"detector": self.name, "model": self.encoder.name, **to_settings(self, without=("encoder",))}
 
 
-def run_info(watch: Stopwatch, images: LabeledImages, encoder: DualEncoder) -> dict[str, Any]:
+def run_info(watch: Stopwatch, images: LabeledImages, encoder: DualEncoder, reading: Reading) -> dict[str, Any]:
     """Return how a detection went, with the class names that mean nearly the same to its model.
 
     Args:
         watch: Started when the detection began.
         images: What was judged.
         encoder: The model that judged.
+        reading: How the images were read; its "auto" is resolved to the number format that this machine took.
     """
     alike = [list(pair) for pair in close_names(encoder, images.classes)]
-    return {**watch.info(images, str(encoder.device)), "close_names": alike}
+    precision = str(resolve_precision(reading.precision, encoder.device)).removeprefix("torch.")
+    return {**watch.info(images, str(encoder.device)), "precision": precision, "close_names": alike}

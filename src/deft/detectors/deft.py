@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from deft.data.images import LabeledImages
 from deft.detectors.base import Detector, run_info
 from deft.detectors.deft_trained import TrainedDeFT, build_method
-from deft.detectors.deft_training import Recipe
+from deft.detectors.deft_training import CITATION, Recipe
 from deft.encoders.base import DualEncoder
-from deft.encoders.text import NamePosition
 from deft.errors import SettingsError
+from deft.prompts.learned import PromptSettings
 from deft.runs.detection import Detection, new_detection
 from deft.runs.provenance import Stopwatch
 from deft.training.inputs import Inputs, Reading, open_inputs
 from deft.training.loop import fit
 from deft.training.optimization import Optimization
-from deft.training.precision import Precision
 from deft.training.workspace import Workspace
 from deft.tuning import VPT, Tuning
 from deft.tuning.parts import frozen_part
 
 
+@dataclass(frozen=True, kw_only=True)
 class DeFT(Detector):
     """Finds wrong labels with dual prompts (Wei et al. 2024, Algorithm 1, phase 1).
 
@@ -36,88 +36,94 @@ class DeFT(Detector):
     Args:
         encoder: A vision-language model, from `load_encoder`.
         tuning: How the image tower adapts.
-        context_length: Number of context vectors M per prompt.
-        position: Where the class name stands among them.
-        class_specific: Whether each class learns contexts of its own.
+        prompts: Length, position and kind of the learned contexts.
         epochs: Epochs T₁ in all, warm-up included.
-        recipe: How the losses are read.
-        optimization: Learning rate and its company.
+        recipe: How the losses are read, and what the verdict goes by.
+        optimization: Learning rate, schedule and number format.
         batch_size: Images per step.
         seed: Draws prompts, order, augmentation and complementary labels.
         views: Views kept per image where an encoder's stem is heavy (see `Reading`).
+
+    Raises:
+        SettingsError: A setting is out of its bounds.
 
     Example:
         >>> found = DeFT(load_encoder("tiny"), tuning=Frozen()).detect(images)  # doctest: +SKIP
         >>> found.is_label_issue.mean()  # doctest: +SKIP
     """
 
-    def __init__(
-        self,
-        encoder: DualEncoder,
-        *,
-        tuning: Tuning | None = None,
-        context_length: int = 16,
-        position: NamePosition = "end",
-        class_specific: bool = False,
-        epochs: int = 10,
-        recipe: Recipe | None = None,
-        optimization: Optimization | None = None,
-        batch_size: int = 64,
-        seed: int = 0,
-        views: int = 2,
-    ) -> None:
-        if epochs < 1:
-            raise SettingsError(f"DeFT needs at least one epoch, not {epochs}.")
-        if batch_size < 1:
-            raise SettingsError(f"The batch size must be at least 1, not {batch_size}.")
-        self.encoder = encoder
-        self.tuning = tuning if tuning is not None else VPT(length=20)
-        self.prompts: dict[str, Any] = {
-            "length": context_length,
-            "position": position,
-            "class_specific": class_specific,
-            "seed": seed,
-        }
-        self.epochs = epochs
-        self.recipe = recipe or Recipe()
-        self.optimization = optimization or Optimization()
-        self.reading = Reading(batch_size, seed, self.optimization.precision, views)
+    name: ClassVar[str] = "deft"
+    citation: ClassVar[str] = CITATION
+
+    tuning: Tuning = VPT(length=20)
+    prompts: PromptSettings = PromptSettings()
+    epochs: int = 10
+    recipe: Recipe = Recipe()
+    optimization: Optimization = Optimization()
+    batch_size: int = 64
+    seed: int = 0
+    views: int = 2
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1:
+            raise SettingsError(f"DeFT needs at least one epoch, not {self.epochs}.")
+        _ = self.reading  # which refuses what is out of its bounds
+
+    @property
+    def reading(self) -> Reading:
+        """How images are read."""
+        return Reading(self.batch_size, self.seed, self.optimization.precision, self.views)
 
     @classmethod
-    def for_real_noise(
-        cls,
-        encoder: DualEncoder,
-        *,
-        tuning: Tuning | None = None,
-        seed: int = 0,
-        precision: Precision = "auto",
-        **settings: Any,
-    ) -> DeFT:
-        """The authors' settings for labels made by people or scraped: a longer, robust warm-up and a margin.
+    def paper(cls, encoder: DualEncoder, *, tuning: Tuning = VPT(length=20), seed: int = 0) -> DeFT:
+        """Return the paper's settings, whatever the defaults are.
+
+        Source: Wei et al. 2024, section 4.1 and appendix; L_dp as in the authors' code.
 
         Args:
             encoder: A vision-language model.
             tuning: How the image tower adapts.
             seed: As in `DeFT`.
-            precision: Number format of the activations.
-            settings: Further arguments of `DeFT`.
+
+        Example:
+            >>> replace(DeFT.paper(encoder), epochs=5)  # doctest: +SKIP
         """
-        recipe = Recipe(warmup=5, warmup_loss="sce", require_margin=True)
-        optimization = Optimization(precision=precision)
-        return cls(encoder, tuning=tuning, seed=seed, recipe=recipe, optimization=optimization, **settings)
+        return cls(
+            encoder,
+            tuning=tuning,
+            prompts=PromptSettings(length=16, position="end", class_specific=False),
+            epochs=10,
+            recipe=Recipe(
+                warmup=1,
+                dual_warmup=1,
+                gradient="negative",
+                pseudo_labels=True,
+                warmup_loss="ce",
+                require_margin=False,
+                verdict="negative",
+            ),
+            optimization=Optimization(learning_rate=0.03, momentum=0.9, weight_decay=5e-4, schedule="cosine"),
+            batch_size=64,
+            seed=seed,
+        )
+
+    @classmethod
+    def for_real_noise(cls, encoder: DualEncoder, *, tuning: Tuning = VPT(length=20), seed: int = 0) -> DeFT:
+        """Return the authors' settings for labels made by people or scraped: a longer, robust warm-up and a margin.
+
+        Args:
+            encoder: A vision-language model.
+            tuning: How the image tower adapts.
+            seed: As in `DeFT`.
+        """
+        base = cls.paper(encoder, tuning=tuning, seed=seed)
+        return replace(base, recipe=replace(base.recipe, warmup=5, warmup_loss="sce", require_margin=True))
 
     @classmethod
     def for_weak_model(
-        cls,
-        encoder: DualEncoder,
-        *,
-        tuning: Tuning | None = None,
-        epochs: int = 10,
-        seed: int = 0,
-        precision: Precision = "auto",
-        **settings: Any,
+        cls, encoder: DualEncoder, *, tuning: Tuning = VPT(length=20), epochs: int = 10, seed: int = 0
     ) -> DeFT:
-        """Settings for a model that hardly knows the classes, such as the bundled `tiny`; ours, not the paper's.
+        """Return settings for a model that hardly knows the classes, such as the bundled `tiny`; not the paper's.
 
         Every class learns contexts of its own, since a shared one can only lean on what the names mean to the model;
         L_sim is generalised cross-entropy over all labels to the end, since a weak model's early verdicts are no guide;
@@ -129,25 +135,15 @@ class DeFT(Detector):
             tuning: How the image tower adapts.
             epochs: As in `DeFT`.
             seed: As in `DeFT`.
-            precision: Number format of the activations.
-            settings: Further arguments of `DeFT`.
         """
-        recipe = Recipe(warmup=epochs, warmup_loss="gce", verdict="posterior")
-        optimization = Optimization(learning_rate=0.1, precision=precision)
-        shared: dict[str, Any] = {"class_specific": True, **settings}
-        return cls(encoder, tuning=tuning, epochs=epochs, seed=seed, recipe=recipe, optimization=optimization, **shared)
-
-    def settings(self) -> dict[str, object]:
-        return {
-            "detector": "deft",
-            "model": self.encoder.name,
-            "tuning": self.tuning.settings(),
-            "prompts": dict(self.prompts),
-            "recipe": asdict(self.recipe),
-            "reading": asdict(self.reading),
-            "optimization": self.optimization.settings(),
-            "epochs": self.epochs,
-        }
+        base = cls.paper(encoder, tuning=tuning, seed=seed)
+        return replace(
+            base,
+            prompts=replace(base.prompts, class_specific=True),
+            epochs=epochs,
+            recipe=replace(base.recipe, warmup=None, warmup_loss="gce", verdict="posterior"),
+            optimization=replace(base.optimization, learning_rate=0.1),
+        )
 
     def detect(self, images: LabeledImages, *, workspace: Workspace | None = None) -> Detection:
         return self.train(images, workspace=workspace)[1]
@@ -171,15 +167,15 @@ class DeFT(Detector):
             verdicts,
             read_errors=inputs.read_errors,
             settings=self.settings(),
-            info=run_info(watch, images, self.encoder),
+            info=run_info(watch, images, self.encoder, self.reading),
         )
         return trained, found
 
     def _train(self, images: LabeledImages, inputs: Inputs, space: Workspace) -> TrainedDeFT:
         checkpoint = space.checkpoint(self.settings(), images, self.encoder)
-        with self.tuning.attach(self.encoder, seed=self.reading.seed) as attachment:
+        with self.tuning.attach(self.encoder, seed=self.seed) as attachment:
             method = build_method(
-                self.encoder, self.tuning, inputs, images.classes, self.prompts, attachment, self.recipe
+                self.encoder, self.tuning, inputs, images.classes, self.prompts, attachment, self.recipe, seed=self.seed
             )
             fit(
                 method,

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -15,16 +15,17 @@ from torch import Tensor
 
 from deft.data.images import LabeledImages
 from deft.detectors.base import Detector, run_info
-from deft.detectors.deft_training import DualPromptTraining, Recipe
+from deft.detectors.deft_training import CITATION, DualPromptTraining, Recipe
 from deft.detectors.deft_verdicts import judge, observe_transition
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
 from deft.errors import ModelError, SettingsError
 from deft.files import replace_file
 from deft.progress import Progress
-from deft.prompts.learned import DualPrompts
+from deft.prompts.learned import DualPrompts, PromptSettings
 from deft.runs.detection import Detection, Verdicts, new_detection
 from deft.runs.provenance import Stopwatch
+from deft.settings import from_settings, to_settings
 from deft.training.checkpoint import encoder_fingerprint
 from deft.training.inputs import Inputs, Reading, open_inputs
 from deft.training.workspace import Workspace
@@ -37,7 +38,7 @@ WEIGHTS = "detector.safetensors"
 MATRIX, NUMBERS = "transition.matrix", "transition.numbers"  # beside the weights
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainedDeFT(Detector):
     """DeFT after its first phase: prompts and tuning that judge labelled images without further training.
 
@@ -56,23 +57,24 @@ class TrainedDeFT(Detector):
         >>> detector.detect(load_images("new_photos/")).table  # doctest: +SKIP
     """
 
-    encoder: DualEncoder
+    name: ClassVar[str] = "deft"
+    citation: ClassVar[str] = CITATION
+
     tuning: Tuning
     classes: tuple[str, ...]
-    prompts: Mapping[str, Any]
+    prompts: PromptSettings
     recipe: Recipe
     reading: Reading
     weights: Mapping[str, Tensor]
     transition: NoiseTransition | None = None
 
     def settings(self) -> dict[str, object]:
+        learned = ("encoder", "classes", "weights", "transition")
         return {
-            "detector": "deft",
+            "detector": self.name,
             "model": self.encoder.name,
-            "tuning": self.tuning.settings(),
-            "prompts": dict(self.prompts),
-            "recipe": vars(self.recipe).copy(),
-            "reading": vars(self.reading).copy(),
+            "trained": True,
+            **to_settings(self, without=learned),
         }
 
     def detect(self, images: LabeledImages, *, workspace: Workspace | None = None) -> Detection:
@@ -90,7 +92,7 @@ class TrainedDeFT(Detector):
             verdicts,
             read_errors=inputs.read_errors,
             settings=self.settings(),
-            info=run_info(watch, images, self.encoder),
+            info=run_info(watch, images, self.encoder, self.reading),
         )
         return found
 
@@ -110,7 +112,14 @@ class TrainedDeFT(Detector):
     def _method(self, inputs: Inputs) -> Iterator[DualPromptTraining]:
         with self.tuning.attach(self.encoder, seed=self.reading.seed) as attachment:
             method = build_method(
-                self.encoder, self.tuning, inputs, self.classes, self.prompts, attachment, self.recipe
+                self.encoder,
+                self.tuning,
+                inputs,
+                self.classes,
+                self.prompts,
+                attachment,
+                self.recipe,
+                seed=self.reading.seed,
             )
             method.load_state_dict(dict(self.weights))
             yield method
@@ -159,22 +168,21 @@ class TrainedDeFT(Detector):
                 f"The detector in {folder} was trained on {config['model']!r}, whose weights differ from the "
                 f"encoder given ({encoder.name!r})."
             )
+        classes = tuple(config["classes"])
         try:
-            recipe = Recipe.from_settings(config["recipe"])
+            recipe = from_settings(Recipe, config["recipe"])
+            return cls(
+                encoder,
+                tuning=tuning_from_settings(config["tuning"]),
+                classes=classes,
+                prompts=from_settings(PromptSettings, config["prompts"]),
+                recipe=recipe,
+                reading=from_settings(Reading, config["reading"]),
+                weights=weights,
+                transition=_take_transition(weights, recipe, len(classes)),
+            )
         except SettingsError as error:
             raise ModelError(f"The detector in {folder} can't be used. {error}") from error
-        classes = tuple(config["classes"])
-        transition = _take_transition(weights, recipe, len(classes))
-        return cls(
-            encoder=encoder,
-            tuning=tuning_from_settings(config["tuning"]),
-            classes=classes,
-            prompts=config["prompts"],
-            recipe=recipe,
-            reading=Reading(**config["reading"]),
-            weights=weights,
-            transition=transition,
-        )
 
 
 def _tensors(weights: Mapping[str, Tensor], transition: NoiseTransition | None) -> dict[str, Tensor]:
@@ -201,20 +209,23 @@ def build_method(
     tuning: Tuning,
     inputs: Inputs,
     classes: tuple[str, ...],
-    prompts: Mapping[str, Any],
+    prompts: PromptSettings,
     attachment: Attachment,
     recipe: Recipe,
+    *,
+    seed: int,
 ) -> DualPromptTraining:
-    """Phase 1 with freshly drawn prompts.
+    """Return phase 1 with freshly drawn prompts.
 
     Args:
         encoder: The model that `attachment` is on.
         tuning: What of it is trained.
         inputs: What it will read.
         classes: Class names.
-        prompts: Arguments of `DualPrompts` besides classes.
+        prompts: Length, position and kind of the contexts.
         attachment: The tuning's weights.
         recipe: How it learns.
+        seed: Draws the contexts.
     """
-    dual = DualPrompts(encoder.text, classes, **prompts)
+    dual = DualPrompts(encoder.text, classes, prompts, seed=seed)
     return DualPromptTraining(encoder, trained_part(encoder, tuning), dual, attachment, recipe, inputs.trusted)

@@ -5,9 +5,9 @@ Shapes: B batch, K classes, D width of the joint space.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -30,6 +30,10 @@ from deft.training.loop import Training
 from deft.tuning import Attachment
 
 CE_SHARE = 0.02
+CITATION = (
+    "T. Wei, H.-T. Li, C.-S. Li, J.-X. Shi, Y.-F. Li, M.-L. Zhang: Vision-Language Models are Strong "
+    "Noisy Label Detectors. NeurIPS 2024."
+)
 
 
 def mostly_generalized(logits: Tensor, labels: Tensor) -> Tensor:
@@ -57,7 +61,7 @@ class Recipe:
     """How phase 1 learns.
 
     Args:
-        warmup: Epochs T₀ in which every label counts as clean for L_sim.
+        warmup: Epochs T₀ in which every label counts as clean for L_sim; None for all of them, to the end.
         dual_warmup: The same for L_dp.
         gradient: Which weights L_dp trains. "both" is the published formula; "negative" is the authors' code, which
             stops the gradient at the image feature and at the positive similarity.
@@ -73,7 +77,7 @@ class Recipe:
             which is estimated from the images (`estimate_transition`). It changes nothing of how phase 1 learns.
     """
 
-    warmup: int = 1
+    warmup: int | None = 1
     dual_warmup: int = 1
     gradient: Literal["both", "negative"] = "negative"
     pseudo_labels: bool = True
@@ -82,7 +86,7 @@ class Recipe:
     verdict: Literal["negative", "posterior"] = "negative"
 
     def __post_init__(self) -> None:
-        if self.warmup < 0 or self.dual_warmup < 0:
+        if (self.warmup or 0) < 0 or self.dual_warmup < 0:
             raise SettingsError("A warm-up can't last a negative number of epochs.")
         if self.gradient not in ("both", "negative"):
             raise SettingsError(f"Unknown gradient {self.gradient!r} of L_dp. Known: both, negative.")
@@ -90,21 +94,6 @@ class Recipe:
             raise SettingsError(f"Unknown warm-up loss {self.warmup_loss!r}. Known: {', '.join(WARMUP_LOSSES)}.")
         if self.verdict not in ("negative", "posterior"):
             raise SettingsError(f"Unknown verdict {self.verdict!r}. Known: negative, posterior.")
-
-    @classmethod
-    def from_settings(cls, settings: Mapping[str, Any]) -> Recipe:
-        """The recipe that a run or a saved detector kept.
-
-        Args:
-            settings: Its fields by name.
-
-        Raises:
-            SettingsError: Another version of deft kept them, with settings that this one doesn't have.
-        """
-        try:
-            return cls(**settings)
-        except TypeError as error:
-            raise SettingsError(f"These are settings of another version of deft: {error}.") from error
 
 
 class DualPromptTraining(Training):
@@ -119,10 +108,7 @@ class DualPromptTraining(Training):
         trusted: Whose label a person has confirmed, bool (N,) over the rows of the data set: always believed.
     """
 
-    citation = (
-        "T. Wei, H.-T. Li, C.-S. Li, J.-X. Shi, Y.-F. Li, M.-L. Zhang: Vision-Language Models are Strong "
-        "Noisy Label Detectors. NeurIPS 2024."
-    )
+    citation = CITATION
 
     def __init__(
         self,
@@ -191,7 +177,7 @@ class DualPromptTraining(Training):
             clean = clean | self._trusted[batch.index]
         everything = torch.ones_like(clean)
 
-        warm = epoch < recipe.warmup
+        warm = recipe.warmup is None or epoch < recipe.warmup
         l_sim = (WARMUP_LOSSES[recipe.warmup_loss] if warm else cross_entropy)(positive_sim, labels)
         loss = masked_mean(l_sim, everything if warm else clean)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
 from deft.data.images import LabeledImages
 from deft.detectors.base import Detector, run_info
 from deft.detectors.collector import Collector, margin
-from deft.encoders.base import DualEncoder
-from deft.prompts.templates import PHOTO, class_features
+from deft.prompts.templates import PHOTO, check_templates, class_features
 from deft.runs.detection import Detection, new_detection
 from deft.runs.provenance import Stopwatch
 from deft.training.inputs import Reading, open_inputs
@@ -20,6 +20,7 @@ from deft.tuning import Frozen
 from deft.tuning.parts import frozen_part
 
 
+@dataclass(frozen=True, kw_only=True)
 class LabelMatch(Detector):
     """Zero-shot agreement, the simplest baseline of DeFT's Table 1: clean iff argmax_k sim(I, T_k) = y.
 
@@ -28,28 +29,34 @@ class LabelMatch(Detector):
 
     Args:
         encoder: A vision-language model.
-        templates: Sentences whose features are averaged.
+        templates: Sentences with `{}` for the class name, whose features are averaged.
         batch_size: Images per step.
         precision: Number format of the activations.
+
+    Raises:
+        SettingsError: A setting is out of its bounds, or a template has no place for the class name.
 
     Example:
         >>> found = LabelMatch(load_encoder("tiny")).detect(images)  # doctest: +SKIP
     """
 
-    def __init__(
-        self,
-        encoder: DualEncoder,
-        *,
-        templates: Sequence[str] = PHOTO,
-        batch_size: int = 64,
-        precision: Precision = "auto",
-    ) -> None:
-        self.encoder = encoder
-        self.templates = tuple(templates)
-        self.reading = Reading(batch_size, precision=precision)
+    name: ClassVar[str] = "label-match"
+    citation: ClassVar[str] = (
+        "A. Radford et al.: Learning Transferable Visual Models From Natural Language Supervision. ICML 2021."
+    )
 
-    def settings(self) -> dict[str, object]:
-        return {"detector": "label-match", "model": self.encoder.name, "templates": list(self.templates)}
+    templates: tuple[str, ...] = PHOTO
+    batch_size: int = 64
+    precision: Precision = "auto"
+
+    def __post_init__(self) -> None:
+        check_templates(self.templates)
+        _ = self.reading  # which refuses what is out of its bounds
+
+    @property
+    def reading(self) -> Reading:
+        """How images are read."""
+        return Reading(self.batch_size, precision=self.precision)
 
     def detect(self, images: LabeledImages, *, workspace: Workspace | None = None) -> Detection:
         space, watch = workspace or Workspace(), Stopwatch()
@@ -65,5 +72,5 @@ class LabelMatch(Detector):
             collector.verdicts(),
             read_errors=inputs.read_errors,
             settings=self.settings(),
-            info=run_info(watch, images, self.encoder),
+            info=run_info(watch, images, self.encoder, self.reading),
         )

@@ -1,24 +1,50 @@
-"""A detector again, from the settings that a run kept."""
+"""The detectors by the names that the command line and saved settings use; each is loaded when it is asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
-from deft.detectors.base import Detector
-from deft.detectors.deft import DeFT
-from deft.detectors.deft_training import Recipe
-from deft.detectors.label_match import LabelMatch
-from deft.detectors.small_loss import SmallLoss
-from deft.encoders.base import DualEncoder
 from deft.errors import SettingsError
-from deft.training.inputs import Reading
-from deft.training.optimization import Optimization
-from deft.tuning import tuning_from_settings
+from deft.settings import from_settings
+
+if TYPE_CHECKING:
+    from deft.detectors.base import Detector
+    from deft.encoders.base import DualEncoder
+
+DETECTORS: Mapping[str, str] = MappingProxyType(
+    {
+        "deft": "deft.detectors.deft:DeFT",
+        "label-match": "deft.detectors.label_match:LabelMatch",
+        "small-loss": "deft.detectors.small_loss:SmallLoss",
+    }
+)
+"""Name to `module:class`; the first is the command line's default."""
+
+
+def detector_class(name: str) -> type[Detector]:
+    """Return the class of a detector.
+
+    Args:
+        name: A key of `DETECTORS`.
+
+    Raises:
+        SettingsError: There is no detector of that name.
+
+    Example:
+        >>> detector_class("small-loss")(load_encoder("tiny"), noise_rate=0.2)  # doctest: +SKIP
+    """
+    if name not in DETECTORS:
+        raise SettingsError(f"There is no detector {name!r}. Known: {', '.join(DETECTORS)}.")
+    module, attribute = DETECTORS[name].split(":")
+    found: type[Detector] = getattr(import_module(module), attribute)
+    return found
 
 
 def detector_from_settings(settings: Mapping[str, Any], encoder: DualEncoder) -> Detector:
-    """The detector that `Detector.settings` described.
+    """Return the detector that `Detector.settings` described.
 
     Args:
         settings: As `Detection.settings` holds them.
@@ -31,44 +57,10 @@ def detector_from_settings(settings: Mapping[str, Any], encoder: DualEncoder) ->
     Example:
         >>> detector_from_settings(found.settings, load_encoder(found.settings["model"]))  # doctest: +SKIP
     """
-    kind = settings.get("detector")
-    if kind == "label-match":
-        return LabelMatch(encoder, templates=settings["templates"])
-    if kind == "small-loss":
-        return _small_loss(settings, encoder)
-    if kind == "deft" and "epochs" in settings:
-        return _deft(settings, encoder)
-    if kind == "deft":
+    from deft.tuning import Tuning, tuning_from_settings
+
+    if settings.get("trained"):
         raise SettingsError("This run was judged by a kept detector; name its folder with --detector again.")
-    raise SettingsError(f"There is no detector {kind!r}. Known: deft, label-match, small-loss.")
-
-
-def _small_loss(settings: Mapping[str, Any], encoder: DualEncoder) -> SmallLoss:
-    reading = Reading(**settings["reading"])
-    return SmallLoss(
-        encoder,
-        tuning=tuning_from_settings(settings["tuning"]),
-        noise_rate=settings["noise_rate"],
-        epochs=settings["epochs"],
-        warmup=settings["warmup"],
-        optimization=Optimization.from_settings(settings["optimization"]),
-        batch_size=reading.batch_size,
-        seed=reading.seed,
-    )
-
-
-def _deft(settings: Mapping[str, Any], encoder: DualEncoder) -> DeFT:
-    reading, prompts = Reading(**settings["reading"]), settings["prompts"]
-    return DeFT(
-        encoder,
-        tuning=tuning_from_settings(settings["tuning"]),
-        context_length=prompts["length"],
-        position=prompts["position"],
-        class_specific=prompts["class_specific"],
-        epochs=settings["epochs"],
-        recipe=Recipe.from_settings(settings["recipe"]),
-        optimization=Optimization.from_settings(settings["optimization"]),
-        batch_size=reading.batch_size,
-        seed=reading.seed,
-        views=reading.views,
-    )
+    own = {name: value for name, value in settings.items() if name not in ("detector", "model")}
+    kind = detector_class(str(settings.get("detector")))
+    return from_settings(kind, own, {Tuning: tuning_from_settings}, encoder=encoder)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -12,7 +13,6 @@ from torch import Tensor, nn
 from deft.data.images import LabeledImages
 from deft.detectors.base import Detector, run_info
 from deft.detectors.collector import Collector
-from deft.encoders.base import DualEncoder
 from deft.errors import SettingsError
 from deft.losses import cross_entropy, masked_mean
 from deft.prompts.templates import class_features
@@ -27,6 +27,11 @@ from deft.training.precision import autocast, resolve_precision
 from deft.training.workspace import Workspace
 from deft.tuning import VPT, Attachment, Tuning
 from deft.tuning.parts import frozen_part, trained_part
+
+CITATION = (
+    "B. Han, Q. Yao, X. Yu, G. Niu, M. Xu, W. Hu, I. Tsang, M. Sugiyama: Co-teaching: Robust Training of "
+    "Deep Neural Networks with Extremely Noisy Labels. NeurIPS 2018."
+)
 
 
 class SmallLossTraining(Training):
@@ -43,10 +48,7 @@ class SmallLossTraining(Training):
         trusted: Whose label a person has confirmed, bool (N,) over the rows of the data set: never left out.
     """
 
-    citation = (
-        "B. Han, Q. Yao, X. Yu, G. Niu, M. Xu, W. Hu, I. Tsang, M. Sugiyama: Co-teaching: Robust Training of "
-        "Deep Neural Networks with Extremely Noisy Labels. NeurIPS 2018."
-    )
+    citation = CITATION
 
     def __init__(
         self,
@@ -84,6 +86,7 @@ class SmallLossTraining(Training):
         return self._noise_rate * min(epoch / max(self._warmup, 1), 1.0)
 
 
+@dataclass(frozen=True, kw_only=True)
 class SmallLoss(Detector):
     """Ranks labels by their loss after training on the small ones, and keeps the best 1 − r (DeFT's Table 1 baseline).
 
@@ -94,7 +97,7 @@ class SmallLoss(Detector):
             a two-component mixture over the losses (and trains without leaving anything out).
         epochs: Epochs in all.
         warmup: Epochs over which the share left out rises to r.
-        optimization: Learning rate and its company.
+        optimization: Learning rate, schedule and number format.
         batch_size: Images per step.
         seed: Draws order and augmentation.
 
@@ -102,41 +105,30 @@ class SmallLoss(Detector):
         >>> found = SmallLoss(load_encoder("tiny"), noise_rate=0.2).detect(images)  # doctest: +SKIP
     """
 
-    def __init__(
-        self,
-        encoder: DualEncoder,
-        *,
-        tuning: Tuning | None = None,
-        noise_rate: float | None = None,
-        epochs: int = 10,
-        warmup: int = 1,
-        optimization: Optimization | None = None,
-        batch_size: int = 64,
-        seed: int = 0,
-    ) -> None:
-        if noise_rate is not None and not 0 <= noise_rate < 1:
-            raise SettingsError(f"The noise rate must lie in 0 ≤ r < 1, not {noise_rate}.")
-        if epochs < 1:
-            raise SettingsError(f"Small-loss needs at least one epoch, not {epochs}.")
-        self.encoder = encoder
-        self.tuning = tuning if tuning is not None else VPT(length=20)
-        self.noise_rate = noise_rate
-        self.epochs = epochs
-        self.warmup = warmup
-        self.optimization = optimization or Optimization()
-        self.reading = Reading(batch_size, seed, self.optimization.precision)
+    name: ClassVar[str] = "small-loss"
+    citation: ClassVar[str] = CITATION
 
-    def settings(self) -> dict[str, object]:
-        return {
-            "detector": "small-loss",
-            "model": self.encoder.name,
-            "tuning": self.tuning.settings(),
-            "noise_rate": self.noise_rate,
-            "epochs": self.epochs,
-            "warmup": self.warmup,
-            "optimization": self.optimization.settings(),
-            "reading": asdict(self.reading),
-        }
+    tuning: Tuning = VPT(length=20)
+    noise_rate: float | None = None
+    epochs: int = 10
+    warmup: int = 1
+    optimization: Optimization = Optimization()
+    batch_size: int = 64
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.noise_rate is not None and not 0 <= self.noise_rate < 1:
+            raise SettingsError(f"The noise rate must lie in 0 ≤ r < 1, not {self.noise_rate}.")
+        if self.epochs < 1:
+            raise SettingsError(f"Small-loss needs at least one epoch, not {self.epochs}.")
+        if self.warmup < 0:
+            raise SettingsError(f"A warm-up can't last {self.warmup} epochs.")
+        _ = self.reading  # which refuses what is out of its bounds
+
+    @property
+    def reading(self) -> Reading:
+        """How images are read."""
+        return Reading(self.batch_size, self.seed, self.optimization.precision)
 
     def detect(self, images: LabeledImages, *, workspace: Workspace | None = None) -> Detection:
         space, watch = workspace or Workspace(), Stopwatch()
@@ -144,7 +136,7 @@ class SmallLoss(Detector):
         checkpoint = space.checkpoint(self.settings(), images, self.encoder)
         with (
             open_inputs(frozen_part(self.encoder, self.tuning), images, space, self.reading) as inputs,
-            self.tuning.attach(self.encoder, seed=self.reading.seed) as attachment,
+            self.tuning.attach(self.encoder, seed=self.seed) as attachment,
         ):
             rate = self.noise_rate or 0.0
             method = SmallLossTraining(
@@ -169,7 +161,7 @@ class SmallLoss(Detector):
             verdicts,
             read_errors=inputs.read_errors,
             settings=self.settings(),
-            info={**run_info(watch, images, self.encoder), "noise_rate_used": used},
+            info={**run_info(watch, images, self.encoder, self.reading), "noise_rate_used": used},
         )
 
     def _head(self, images: LabeledImages) -> nn.Linear:
@@ -190,7 +182,7 @@ class SmallLoss(Detector):
         losses = -collector.log_odds[inputs.batches.rows]
         rate = self.noise_rate
         if rate is None:
-            rate = estimate_noise_rate(losses, seed=self.reading.seed)
+            rate = estimate_noise_rate(losses, seed=self.seed)
         kept = small_loss_mask(losses, 1 - rate)
         return collector.verdicts(shift=_border(losses, kept)), rate
 

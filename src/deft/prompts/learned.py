@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
@@ -13,19 +15,42 @@ from deft.errors import SettingsError
 CONTEXT_STD = 0.02  # of the initial context vectors, as in CoOp (Zhou et al. 2022) and DeFT
 
 
+@dataclass(frozen=True)
+class PromptSettings:
+    """What learned prompts look like.
+
+    Args:
+        length: Number of context vectors M.
+        position: Where the class name stands among them: "end" as in the paper, "middle" or "front".
+        class_specific: Whether each class learns contexts of its own; the paper's are shared.
+
+    Raises:
+        SettingsError: There is no context vector, or no such position.
+    """
+
+    length: int = 16
+    position: NamePosition = "end"
+    class_specific: bool = False
+
+    def __post_init__(self) -> None:
+        if self.length < 1:
+            raise SettingsError(f"Learned prompts need at least one context vector, not {self.length}.")
+        if self.position not in get_args(NamePosition):
+            known = ", ".join(get_args(NamePosition))
+            raise SettingsError(f"Unknown position {self.position!r} of the class name. Known: {known}.")
+
+
 class DualPrompts(nn.Module):
     """Learned contexts [V]₁…[V]_M before each class name, a positive and a negative set (DeFT, Eq. 2 and 3).
 
     Args:
         text: The text tower that will read them.
         classes: Class names, K of them.
-        length: Number of context vectors M.
-        position: Where the class name stands among them: "end" as in the paper, "middle" or "front".
-        class_specific: Whether each class learns contexts of its own; the paper's are shared.
+        settings: Their length, position and kind.
         seed: Draws the initial vectors.
 
     Example:
-        >>> prompts = DualPrompts(encoder.text, ["cat", "dog"], length=16)  # doctest: +SKIP
+        >>> prompts = DualPrompts(encoder.text, ["cat", "dog"], PromptSettings(length=16))  # doctest: +SKIP
         >>> positive, negative = prompts(encoder.text)  # (2, D) each  # doctest: +SKIP
     """
 
@@ -33,20 +58,16 @@ class DualPrompts(nn.Module):
         self,
         text: TextTower,
         classes: Sequence[str],
+        settings: PromptSettings | None = None,
         *,
-        length: int = 16,
-        position: NamePosition = "end",
-        class_specific: bool = False,
         seed: int = 0,
     ) -> None:
         super().__init__()
-        if length < 1:
-            raise SettingsError(f"Dual prompts need at least one context vector, not {length}.")
-        if position not in ("end", "middle", "front"):
-            raise SettingsError(f"Unknown position {position!r} of the class name. Known: end, middle, front.")
-        self.plan = text.plan_prompts(classes, length=length, position=position, shared=not class_specific)
+        settings = settings or PromptSettings()
+        length, own = settings.length, settings.class_specific
+        self.plan = text.plan_prompts(classes, length=length, position=settings.position, shared=not own)
         generator = torch.Generator().manual_seed(seed)
-        shape = (len(classes), length, text.width) if class_specific else (length, text.width)
+        shape = (len(classes), length, text.width) if own else (length, text.width)
         place = next(text.parameters()).device
 
         def draw() -> nn.Parameter:

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from deft.encoders.base import DualEncoder
+from deft.errors import SettingsError
 
 PHOTO = ("a photo of a {}.",)
 """The single sentence of CLIP's paper, and of DeFT's label-match."""
@@ -22,6 +23,19 @@ ENSEMBLE = (
     "the {} in a scene.",
 )
 """A handful of sentences whose features are averaged (Radford et al. 2021, section 3.1.4)."""
+
+
+def check_templates(templates: Sequence[str]) -> None:
+    """Refuse sentences that hold no class name.
+
+    Raises:
+        SettingsError: There are none, or one lacks `{}`, or holds other braces.
+    """
+    if not templates:
+        raise SettingsError("At least one template is needed, such as 'a photo of a {}.'")
+    for template in templates:
+        if template.count("{}") != 1 or set("{}") & set(template.replace("{}", "")):
+            raise SettingsError(f"A template has {{}} once, where the class name stands; {template!r} hasn't.")
 
 
 def class_features(encoder: DualEncoder, classes: Sequence[str], templates: Sequence[str] = PHOTO) -> Tensor:

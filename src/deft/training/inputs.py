@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import torch
@@ -12,7 +13,8 @@ from torch import Tensor
 
 from deft.data.image_spec import ImageSpec
 from deft.data.images import LabeledImages
-from deft.errors import DataError
+from deft.errors import DataError, SettingsError
+from deft.settings import MOST_SEED
 from deft.training.batches import Batches, PixelLoader
 from deft.training.feature_bank import keep_outputs
 from deft.training.pixel_store import PixelStore
@@ -48,6 +50,9 @@ class Reading:
         precision: Number format in which the frozen part is computed.
         views: Views kept of each image where a frozen part is computed once: the plain one, and crops.
         strong_views: Strongly augmented views kept beside them, for methods that draw such.
+
+    Raises:
+        SettingsError: One of them is out of its bounds.
     """
 
     batch_size: int = 64
@@ -55,6 +60,16 @@ class Reading:
     precision: Precision = "auto"
     views: int = 2
     strong_views: int = 0
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise SettingsError(f"The batch size must be at least 1, not {self.batch_size}.")
+        if self.views < 1:
+            raise SettingsError(f"At least one view is kept of each image, not {self.views}.")
+        if not 0 <= self.seed <= MOST_SEED:
+            raise SettingsError(f"The seed must lie in 0 to {MOST_SEED}, not {self.seed}.")
+        if self.precision not in get_args(Precision):
+            raise SettingsError(f"Unknown precision {self.precision!r}. Known: {', '.join(get_args(Precision))}.")
 
 
 @dataclass(frozen=True)

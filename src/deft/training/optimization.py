@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import nn
@@ -60,15 +60,6 @@ class Optimization:
                 raise SettingsError(f"Unknown {name} {value!r}. Known: {', '.join(known)}.")
         if self.accumulate < 1:
             raise SettingsError(f"At least one loss goes into a step, not {self.accumulate}.")
-
-    def settings(self) -> dict[str, object]:
-        """All of it as plain JSON values, which `from_settings` takes."""
-        return {**asdict(self), "milestones": list(self.milestones)}
-
-    @classmethod
-    def from_settings(cls, settings: Mapping[str, Any]) -> Optimization:
-        """What `settings` described; what an older version didn't write is as it was then."""
-        return cls(**{**settings, "milestones": tuple(settings.get("milestones", cls.milestones))})
 
     def rate(self, epoch: float, epochs: int) -> float:
         """Learning rate at a point of the training.
