@@ -48,6 +48,7 @@ PUBLIC = [
     "Optimization",
     "ProMix",
     "Progress",
+    "PromptSettings",
     "Recipe",
     "RoLT",
     "SCE",
