@@ -111,13 +111,19 @@ class DeFT(Detector):
     def for_real_noise(cls, encoder: DualEncoder, *, tuning: Tuning = VPT(length=20), seed: int = 0) -> DeFT:
         """Return the authors' settings for labels made by people or scraped: a longer, robust warm-up and a margin.
 
+        The learning rate stays at 0.03, since the authors' scripts for real noise never step their scheduler.
+
         Args:
             encoder: A vision-language model.
             tuning: How the image tower adapts.
             seed: As in `DeFT`.
         """
         base = cls.paper(encoder, tuning=tuning, seed=seed)
-        return replace(base, recipe=replace(base.recipe, warmup=5, warmup_loss="sce", require_margin=True))
+        return replace(
+            base,
+            recipe=replace(base.recipe, warmup=5, warmup_loss="sce", require_margin=True),
+            optimization=replace(base.optimization, schedule="constant"),
+        )
 
     @classmethod
     def for_weak_model(

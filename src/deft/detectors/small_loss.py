@@ -18,7 +18,7 @@ from deft.losses import cross_entropy, masked_mean
 from deft.prompts.templates import class_features
 from deft.runs.detection import Detection, Verdicts, new_detection
 from deft.runs.provenance import Stopwatch
-from deft.selection import estimate_noise_rate, small_loss_mask
+from deft.selection import estimate_noise_rate, forget_rate, small_loss_mask
 from deft.training.batches import Batches
 from deft.training.inputs import Inputs, Reading, open_inputs
 from deft.training.loop import Training, fit
@@ -69,9 +69,10 @@ class SmallLossTraining(Training):
         self._trusted = torch.from_numpy(trusted)
 
     def losses(self, train: Batches, epoch: int) -> Iterator[Tensor]:
+        left_out = forget_rate(self._noise_rate, epoch, self._warmup)
         for batch in train.epoch(epoch):
             losses = cross_entropy(self.predict(batch.inputs), batch.labels)
-            keep = max(int((1 - self._left_out(epoch)) * len(batch)), 1)
+            keep = max(int((1 - left_out) * len(batch)), 1)
             chosen = torch.zeros_like(losses, dtype=torch.bool)
             sure = self._trusted[batch.index.cpu()].to(losses.device)
             chosen[losses.detach().masked_fill(sure, -torch.inf).argsort()[:keep]] = True
@@ -80,10 +81,6 @@ class SmallLossTraining(Training):
     def predict(self, inputs: Tensor) -> Tensor:
         scores: Tensor = self.head(self._encode(inputs))
         return scores
-
-    def _left_out(self, epoch: int) -> float:
-        """Share of a batch that is left out in an epoch, R(e)."""
-        return self._noise_rate * min(epoch / max(self._warmup, 1), 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
