@@ -15,6 +15,7 @@ import pytest
 
 import deft
 from deft.data.digits import digits
+from deft.data.image_bytes import image_file
 from deft.data.images import LabeledImages
 from deft.data.load import load_images
 from deft.detectors.base import Detector
@@ -308,3 +309,33 @@ def test_wrong_labels_of_real_digits_are_found(name: str, tiny: DualEncoder) -> 
     found = build(tiny).detect(images.relabel(noisy))
     scores = deft.score_detection(found.is_label_issue, found.p_clean, noisy, images.labels, found.predicted)
     assert scores.f1 >= FOUND[name]
+
+
+def scattered(images: LabeledImages) -> LabeledImages:
+    """The same images with labels, some of them wrong, in another order of rows."""
+    return images.keep(np.random.default_rng(7).permutation(len(images)))
+
+
+def test_the_order_of_rows_changes_no_verdict(build: Build, encoder: DualEncoder) -> None:
+    images = photos(70, 4)
+    images = images.relabel(symmetric(images.labels, 0.3, num_classes=4, seed=1))
+    found = build(encoder).detect(images).table.set_index("file_name")
+    other = build(encoder).detect(scattered(images)).table.set_index("file_name")
+    assert found.index.tolist() != other.index.tolist()
+    pd.testing.assert_frame_equal(other.loc[found.index], found)
+
+
+def test_moving_and_renaming_files_changes_no_verdict(build: Build, encoder: DualEncoder, tmp_path: Path) -> None:
+    images = photos(24, 3)
+    old, new = tmp_path / "old", tmp_path / "new" / "deeper"
+    for row, label in enumerate(symmetric(images.labels, 0.3, num_classes=3, seed=1).tolist()):
+        for root, name in ((old, f"{row:02d}.png"), (new, f"{(row * 7) % 24:02d}-moved.png")):
+            (root / f"thing {label}").mkdir(parents=True, exist_ok=True)
+            (root / f"thing {label}" / name).write_bytes(image_file(images, row))
+    places = [load_images(root) for root in (old, new)]
+    runs = [build(encoder).detect(place) for place in places]
+    assert runs[0].file_name != runs[1].file_name
+    judged = [
+        dict(zip(place.content_id, run.p_clean.tolist(), strict=True)) for place, run in zip(places, runs, strict=True)
+    ]
+    assert judged[0] == judged[1]

@@ -12,9 +12,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from deft.adaptation.adapt import adapt
+from deft.data.load import load_images
 from deft.errors import SettingsError
 from deft.methods.base import Method, TrainingContext
 from deft.methods.registry import METHODS, method_class
+from deft.noise import symmetric
 from deft.training.batches import Batches
 from deft.training.checkpoint import Checkpoint
 from deft.training.loop import Training, fit
@@ -180,3 +183,19 @@ def test_a_stated_noise_rate_changes_nothing_for_those_that_need_none(name: str,
 def test_those_that_need_the_noise_rate_say_so(name: str, table_run: Any) -> None:
     with pytest.raises(SettingsError, match="noise_rate"):
         method_class(name)().build(table_run(count=80).context)
+
+
+def test_the_order_of_rows_changes_no_weight(method: Method, backbone_folder: Any) -> None:
+    """Through `adapt`, which is where rows come in; with a part held back, so that this draw is looked at as well."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(26) % 2
+    pixels = rng.integers(0, 120, (26, 20, 20, 3)) + 110 * labels[:, None, None, None]
+    images = load_images(pixels.astype(np.uint8), labels=labels, classes=["cat", "dog"])
+    images = images.relabel(symmetric(labels, 0.2, num_classes=2, seed=0))
+    shared: dict[str, Any] = {"method": method, "epochs": 3, "batch_size": 8, "validation": 0.25, "noise_rate": 0.2}
+    models = [
+        adapt(backbone_folder("resnet"), data, optimization=SETTINGS, **shared)
+        for data in (images, images.keep(rng.permutation(26)))
+    ]
+    first, second = (model.predict(images)["topk_probs"].tolist() for model in models)
+    assert first == second

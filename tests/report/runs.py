@@ -28,7 +28,7 @@ def make(count: int = 40, classes: Sequence[str] = ("cat", "dog", "bird"), **cha
         rows=rows,
         labels=given,
         classes=tuple(classes),
-        sample_id=tuple(f"id{row}" for row in rows),
+        own_id=tuple(f"id{row}" for row in rows),
         file_name=names,
         clean_labels=np.where(rows % 8 == 0, (given + 1) % size, given) if changes.pop("truth", True) else None,
     )

@@ -160,7 +160,12 @@ def test_suspects_stand_worst_first_and_grouped() -> None:
 def test_a_picture_that_is_gone_leaves_a_card() -> None:
     images, found = make(8)
     lost = LabeledImages(
-        ArrayReader([b"broken"] * 8), images.rows, images.labels, images.classes, images.sample_id, images.file_name
+        ArrayReader([b"broken"] * 8),
+        images.rows,
+        images.labels,
+        images.classes,
+        images.file_name,
+        own_id=images.sample_id,
     )
     page = build_report(lost, found)
     assert [card.picture for card in page.page.gallery.cards] == ["", ""]
@@ -186,8 +191,8 @@ def test_ten_thousand_noisy_images_stay_under_five_megabytes(tmp_path: Path) -> 
         images.rows,
         images.labels,
         images.classes,
-        images.sample_id,
         images.file_name,
+        own_id=images.sample_id,
     )
     build_report(heavy, found).write(tmp_path / "report.html")
     assert (tmp_path / "report.html").stat().st_size < 5_000_000

@@ -22,7 +22,7 @@ def judged(count: int, pictures: bool = True) -> Detection:
         rows=rows,
         labels=rows % 3,
         classes=EVIL,
-        sample_id=tuple(f"id{row}" for row in rows),
+        own_id=tuple(f"id{row}" for row in rows),
         file_name=tuple(f"{EVIL[row % 3]}/{row}" for row in rows),
     )
     verdicts = Verdicts(

@@ -80,7 +80,7 @@ def adapt(
         >>> model = deft.adapt("facebook/convnext-tiny-224", deft.fix_labels(found, images))  # doctest: +SKIP
         >>> model.save("model/")  # doctest: +SKIP
     """
-    kept = images if isinstance(images, TrainingSet) else all_of(images)
+    kept = (images if isinstance(images, TrainingSet) else all_of(images)).by_content()
     watch, space = Stopwatch(), workspace or Workspace()
     learns = tuning if tuning is not None else Full()
     loaded = load_backbone(backbone, head) if isinstance(backbone, str | Path) else backbone

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,12 @@ class TrainingSet:
     counts: Mapping[str, int] = field(default_factory=dict)
     fix: TrainingFix | None = None
     detection: Mapping[str, Any] = field(default_factory=dict)
+
+    def by_content(self) -> TrainingSet:
+        """The same in the order of content, so that the order of rows changes nothing that is drawn."""
+        order = self.images.by_content()
+        weights = None if self.weights is None else self.weights[order]
+        return replace(self, images=self.images.keep(order), weights=weights)
 
 
 def fix_labels(found: Detection, images: LabeledImages, how: TrainingFix = "drop") -> TrainingSet:

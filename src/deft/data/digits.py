@@ -34,8 +34,8 @@ def digits(noise: float = 0.3, seed: int = 0) -> tuple[LabeledImages, IntArray]:
         rows=np.arange(len(truth)),
         labels=symmetric(truth, noise, num_classes=len(NAMES), seed=seed),
         classes=NAMES,
-        sample_id=names,
         file_name=names,
+        own_id=names,
         clean_labels=truth,
     )
     return images, truth

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-from hashlib import blake2b
 
-import numpy as np
 from PIL import Image
 
+from deft.data.contents import content_name
 from deft.data.images import LabeledImages
 from deft.data.readers import ImageError, Pixels
 
@@ -40,13 +39,7 @@ def content_id(images: LabeledImages, row: int) -> str | None:
         content = images.reader.read(int(images.rows[row]))
     except ImageError:
         return None
-    digest = blake2b(digest_size=16)
-    if isinstance(content, bytes):
-        digest.update(content)
-    else:
-        digest.update(f"pixels {content.shape}".encode())
-        digest.update(np.ascontiguousarray(content).data)
-    return f"blake2b:{digest.hexdigest()}"
+    return f"blake2b:{content_name(content)}"
 
 
 def image_file(images: LabeledImages, row: int) -> bytes:

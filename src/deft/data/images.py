@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from deft.data.contents import read_contents, unique_names
 from deft.data.readers import ImageReader, IntArray
 from deft.errors import DataError
 
@@ -29,37 +30,41 @@ class LabeledImages:
         rows: The reader's row of each image, int64 (N,).
         labels: Index into `classes` of the label given to each image, int64 (N,); -1 where there is none.
         classes: Names of the classes, in words.
-        sample_id: A name for each image that is unique in this data and the same in every run.
         file_name: What a person knows each image by: its path, or `table.parquet#row`.
         split: Name of the split that each image came from.
         clean_labels: True labels where they are known, for scoring only, int64 (N,); -1 where unknown.
         read_errors: Why a row can't be used, by row; rows without a label are always here.
         trusted: Whose label a person has confirmed, bool (N,): detectors take it as true; nobody's if not given.
+        content: Name of each image's content where it is known already (`content_id`), (N,).
+        own_id: Unique names for the images where they have names already (`sample_id`), (N,).
     """
 
     reader: ImageReader
     rows: IntArray
     labels: IntArray
     classes: tuple[str, ...]
-    sample_id: tuple[str, ...]
     file_name: tuple[str, ...]
     split: tuple[str, ...] | None = None
     clean_labels: IntArray | None = None
     read_errors: Mapping[int, str] = field(default_factory=dict)
     trusted: Mask = field(default_factory=lambda: np.zeros(0, np.bool_))
+    content: tuple[str, ...] | None = None
+    own_id: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        for name in ("classes", "sample_id", "file_name"):
+        for name in ("classes", "file_name"):
             put(self, name, tuple(getattr(self, name)))
-        put(self, "split", None if self.split is None else tuple(self.split))
+        for name in ("split", "content", "own_id"):
+            values = getattr(self, name)
+            put(self, name, None if values is None else tuple(values))
         put(self, "rows", _integers(self.rows, "rows", len(self.rows), 0, len(self.reader)))
-        for name in ("sample_id", "file_name", "split"):
+        for name in ("file_name", "split", "content", "own_id"):
             values = getattr(self, name)
             if values is not None and len(values) != len(self):
                 raise DataError(f"{name} has {len(values)} values for {len(self)} images.")
-        if len(set(self.sample_id)) != len(self):
-            raise DataError("Two images have the same sample_id.")
+        if self.own_id is not None and len(set(self.own_id)) != len(self):
+            raise DataError("Two images have the same own_id.")
         if len(set(self.classes)) != len(self.classes):
             raise DataError(f"Two classes have the same name: {', '.join(self.classes[:20])}.")
         put(self, "labels", _integers(self.labels, "labels", len(self), -1, len(self.classes)))
@@ -93,12 +98,13 @@ class LabeledImages:
             self,
             rows=self.rows[index],
             labels=self.labels[index],
-            sample_id=_pick(self.sample_id, old),
             file_name=_pick(self.file_name, old),
             split=None if self.split is None else _pick(self.split, old),
             clean_labels=None if self.clean_labels is None else self.clean_labels[index],
             read_errors=errors,
             trusted=self.trusted[index],
+            content=_pick_known(self._content, old),
+            own_id=_pick_known(self._ids, old),
         )
 
     def relabel(
@@ -121,7 +127,64 @@ class LabeledImages:
             moved = np.array([*(place.get(name, -1) for name in self.classes), -1], dtype=np.int64)
             clean = moved[clean]
         known = self.trusted if trusted is None else np.asarray(trusted)
-        return replace(self, labels=given, classes=names, clean_labels=clean, read_errors=errors, trusted=known)
+        return replace(
+            self,
+            labels=given,
+            classes=names,
+            clean_labels=clean,
+            read_errors=errors,
+            trusted=known,
+            content=self._content,
+            own_id=self._ids,
+        )
+
+    @cached_property
+    def content_id(self) -> tuple[str, ...]:
+        """Name of each image's content, (N,), the same wherever its bytes lie; copies of a file share it.
+
+        Every image is read for it, once (`contents.identify` keeps what was read between runs). An image that can't
+        be read goes by its file name.
+        """
+        return read_contents(self.reader, self.rows, self.file_name) if self.content is None else self.content
+
+    @cached_property
+    def sample_id(self) -> tuple[str, ...]:
+        """A name for each image that is unique in this data and the same in every run, (N,).
+
+        It is the name of the content, so moves and other orders of rows don't change it; further copies of a file
+        have a number behind it.
+        """
+        if self.own_id is not None:
+            return self.own_id
+        return unique_names(self.content_id, self._apart())
+
+    def by_content(self) -> IntArray:
+        """Return the rows in the order that learning goes by, int64 (N,): it depends on what is judged alone.
+
+        That is by content, and copies of a file by their labels and names: never by the order of rows.
+        """
+        content, apart = self.content_id, self._apart()
+
+        def key(row: int) -> tuple[Any, ...]:
+            name, label = apart[row]
+            return content[row], label, bool(self.trusted[row]), name
+
+        return np.array(sorted(range(len(self)), key=key), np.int64)
+
+    def _apart(self) -> list[tuple[str, str]]:
+        """What tells copies of a file apart: file names, and labels where one file stands there twice."""
+        names = (*self.classes, "")
+        return [(name, names[label]) for name, label in zip(self.file_name, self.labels.tolist(), strict=True)]
+
+    @property
+    def _content(self) -> tuple[str, ...] | None:
+        """Names of the contents where they are known already: they go with the images from here on."""
+        return self.content or self.__dict__.get("content_id")
+
+    @property
+    def _ids(self) -> tuple[str, ...] | None:
+        """The same of `sample_id`: a copy of a file keeps its name when some are taken or labels change."""
+        return self.own_id or self.__dict__.get("sample_id")
 
     def in_classes(self, names: Sequence[str]) -> LabeledImages:
         """Return the same images with labels that count in other classes, matched by name.
@@ -157,11 +220,9 @@ class LabeledImages:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Identity of the images, whatever their labels: their ids, sizes and times (or bytes in memory)."""
+        """Identity of the images by content and order, whatever their labels and names."""
         digest = blake2b(digest_size=16)
-        _feed(digest, self.sample_id)
-        for piece in self.reader.identities(self.rows):
-            digest.update(piece)
+        _feed(digest, self.content_id)
         return digest.hexdigest()
 
     @cached_property
@@ -211,6 +272,10 @@ def _mask(values: npt.NDArray[Any], count: int) -> Mask:
 
 def _pick(values: tuple[str, ...], rows: Iterable[int]) -> tuple[str, ...]:
     return tuple(values[row] for row in rows)
+
+
+def _pick_known(values: tuple[str, ...] | None, rows: Iterable[int]) -> tuple[str, ...] | None:
+    return None if values is None else _pick(values, rows)
 
 
 def _feed(digest: blake2b, texts: Sequence[str]) -> None:

@@ -158,7 +158,7 @@ def _files(root: Path, paths: list[str]) -> LabeledImages:
         rows=np.arange(len(paths)),
         labels=np.full(len(paths), -1, np.int64),
         classes=(),
-        sample_id=unique(names),
         file_name=tuple(names),
+        own_id=unique(names),
         read_errors={row: problem for row, problem in problems if problem is not None},
     )

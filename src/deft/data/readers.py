@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -50,9 +50,12 @@ class ImageReader(ABC):
     def part(self, rows: IntArray) -> ImageReader:
         """Return a reader of only these rows, in this order: no larger to pickle than they are."""
 
-    @abstractmethod
-    def identities(self, rows: IntArray) -> Iterator[bytes]:
-        """Yield bytes that change when the content of these rows does."""
+    def stamps(self, rows: IntArray) -> list[bytes] | None:
+        """Return 16 bytes for each of these rows, which change when its place or its file's size or time does.
+
+        None where there is no such sign that is cheaper than reading.
+        """
+        return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +80,8 @@ class FileReader(ImageReader):
     def part(self, rows: IntArray) -> FileReader:
         return FileReader(tuple(self.paths[row] for row in rows.tolist()))
 
-    def identities(self, rows: IntArray) -> Iterator[bytes]:
-        for row in rows.tolist():
-            yield _stamp(self.paths[row])
+    def stamps(self, rows: IntArray) -> list[bytes] | None:
+        return [_stamp(self.paths[row]) for row in rows.tolist()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,10 +114,9 @@ class ParquetReader(ImageReader):
     def part(self, rows: IntArray) -> ParquetReader:
         return ParquetReader(self.path, self.column, self.rows[rows])
 
-    def identities(self, rows: IntArray) -> Iterator[bytes]:
-        yield _stamp(self.path)
-        yield self.column.encode()
-        yield self.rows[rows].tobytes()
+    def stamps(self, rows: IntArray) -> list[bytes] | None:
+        file = _stamp(self.path) + self.column.encode()
+        return [_digest(file + str(row).encode()) for row in self.rows[rows].tolist()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,10 +146,9 @@ class DatasetReader(ImageReader):
         values = self.dataset[rows.tolist()][self.column]
         return ArrayReader(tuple(_bytes_or_error(value) for value in values))
 
-    def identities(self, rows: IntArray) -> Iterator[bytes]:
-        yield str(self.dataset._fingerprint).encode()
-        yield self.column.encode()
-        yield rows.tobytes()
+    def stamps(self, rows: IntArray) -> list[bytes] | None:
+        whole = f"{self.dataset._fingerprint} {self.column}"
+        return [_digest(f"{whole} {row}".encode()) for row in rows.tolist()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,17 +178,6 @@ class ArrayReader(ImageReader):
         if isinstance(self.items, np.ndarray):
             return ArrayReader(self.items[rows])
         return ArrayReader(tuple(self.items[row] for row in rows.tolist()))
-
-    def identities(self, rows: IntArray) -> Iterator[bytes]:
-        for row in rows.tolist():
-            item = self.items[row]
-            if isinstance(item, ImageError):
-                yield str(item).encode()
-            elif isinstance(item, bytes):
-                yield blake2b(item, digest_size=16).digest()
-            else:
-                yield str(item.shape).encode()
-                yield blake2b(np.ascontiguousarray(item).data, digest_size=16).digest()
 
 
 def read_file(path: str) -> bytes:
@@ -264,5 +253,10 @@ def _stamp(path: str) -> bytes:
     try:
         info = os.stat(path)
     except (OSError, ValueError):
-        return b"missing;"
-    return f"{info.st_size}:{info.st_mtime_ns};".encode()
+        return _digest(b"missing")
+    where = os.path.abspath(path).encode("utf-8", "surrogatepass")
+    return _digest(f"{info.st_size}:{info.st_mtime_ns}:".encode() + where)
+
+
+def _digest(data: bytes) -> bytes:
+    return blake2b(data, digest_size=16).digest()

@@ -6,11 +6,15 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
+from deft.data.identify import identify
 from deft.data.images import LabeledImages
 from deft.encoders.base import DualEncoder
 from deft.prompts.close_names import close_names
 from deft.runs.detection import Detection
 from deft.runs.provenance import Stopwatch
+from deft.runs.reorder import in_order
 from deft.settings import to_settings
 from deft.training.inputs import Reading
 from deft.training.precision import resolve_precision
@@ -21,7 +25,8 @@ from deft.training.workspace import Workspace
 class Detector(ABC):
     """Finds wrong labels; a frozen value, chosen by its type and changed with `dataclasses.replace`.
 
-    A detector is one file: a frozen dataclass whose fields are its settings, and a line in `DETECTORS`.
+    A detector is one file: a frozen dataclass whose fields are its settings, and a line in `DETECTORS`. What it does
+    stands in `_detect`, to which images come in the order of their content.
 
     Args:
         encoder: A vision-language model, from `load_encoder`.
@@ -36,9 +41,8 @@ class Detector(ABC):
     name: ClassVar[str]
     citation: ClassVar[str]
 
-    @abstractmethod
     def detect(self, images: LabeledImages, *, workspace: Workspace | None = None) -> Detection:
-        """Judge the label of every image.
+        """Judge the label of every image; the order of the images changes no verdict.
 
         Args:
             images: Labelled images, N of them.
@@ -50,6 +54,19 @@ class Detector(ABC):
         Raises:
             DataError: No image can be read, or the labels can't be judged.
         """
+        space, watch = workspace or Workspace(), Stopwatch()
+        ordered, place = by_content(images, space)
+        return in_order(self._detect(ordered, space, watch), place)
+
+    @abstractmethod
+    def _detect(self, images: LabeledImages, space: Workspace, watch: Stopwatch) -> Detection:
+        """Judge images that come in the order of their content.
+
+        Args:
+            images: Labelled images, N of them; what is drawn by row is thereby drawn by content.
+            space: Where and how to run.
+            watch: Started when the detection began.
+        """
 
     def settings(self) -> dict[str, object]:
         """Return all that determines the verdicts besides the images, as plain JSON values.
@@ -57,6 +74,18 @@ class Detector(ABC):
         `detector_from_settings` makes the detector from them again.
         """
         return {"detector": self.name, "model": self.encoder.name, **to_settings(self, without=("encoder",))}
+
+
+def by_content(images: LabeledImages, space: Workspace) -> tuple[LabeledImages, np.ndarray]:
+    """Return images in the order of their content, and the place of each image given among them, (N,).
+
+    Args:
+        images: In any order.
+        space: Keeps notes of which file holds what.
+    """
+    known = identify(images, space.folder, progress=space.progress)
+    order = known.by_content()
+    return known.keep(order), np.argsort(order)
 
 
 def run_info(watch: Stopwatch, images: LabeledImages, encoder: DualEncoder, reading: Reading) -> dict[str, Any]:

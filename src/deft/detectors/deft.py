@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from deft.data.images import LabeledImages
-from deft.detectors.base import Detector, run_info
+from deft.detectors.base import Detector, by_content, run_info
 from deft.detectors.deft_trained import TrainedDeFT, build_method
 from deft.detectors.deft_training import CITATION, Recipe
 from deft.encoders.base import DualEncoder
@@ -14,6 +14,7 @@ from deft.errors import SettingsError
 from deft.prompts.learned import PromptSettings
 from deft.runs.detection import Detection, new_detection
 from deft.runs.provenance import Stopwatch
+from deft.runs.reorder import in_order
 from deft.training.inputs import Inputs, Reading, open_inputs
 from deft.training.loop import fit
 from deft.training.optimization import Optimization
@@ -151,8 +152,8 @@ class DeFT(Detector):
             optimization=replace(base.optimization, learning_rate=0.1),
         )
 
-    def detect(self, images: LabeledImages, *, workspace: Workspace | None = None) -> Detection:
-        return self.train(images, workspace=workspace)[1]
+    def _detect(self, images: LabeledImages, space: Workspace, watch: Stopwatch) -> Detection:
+        return self._learn(images, space, watch)[1]
 
     def train(self, images: LabeledImages, *, workspace: Workspace | None = None) -> tuple[TrainedDeFT, Detection]:
         """Learn from labelled images and judge them.
@@ -165,6 +166,11 @@ class DeFT(Detector):
             The trained detector, which can be saved and can judge other images, and the verdicts on these.
         """
         space, watch = workspace or Workspace(), Stopwatch()
+        ordered, place = by_content(images, space)
+        trained, found = self._learn(ordered, space, watch)
+        return trained, in_order(found, place)
+
+    def _learn(self, images: LabeledImages, space: Workspace, watch: Stopwatch) -> tuple[TrainedDeFT, Detection]:
         with open_inputs(frozen_part(self.encoder, self.tuning), images, space, self.reading) as inputs:
             trained = self._train(images, inputs, space).observed(inputs, space.progress)
             verdicts = trained.judge(inputs, len(images), space.progress)

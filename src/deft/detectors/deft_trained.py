@@ -83,18 +83,18 @@ class TrainedDeFT(Detector):
         Raises:
             DataError: Images have a class that the detector doesn't know.
         """
-        space, watch = workspace or Workspace(), Stopwatch()
-        known = images.in_classes(self.classes)
-        with open_inputs(frozen_part(self.encoder, self.tuning), known, space, self.reading) as inputs:
-            verdicts = self.judge(inputs, len(known), space.progress)
-        found = new_detection(
-            known,
+        return super().detect(images.in_classes(self.classes), workspace=workspace)
+
+    def _detect(self, images: LabeledImages, space: Workspace, watch: Stopwatch) -> Detection:
+        with open_inputs(frozen_part(self.encoder, self.tuning), images, space, self.reading) as inputs:
+            verdicts = self.judge(inputs, len(images), space.progress)
+        return new_detection(
+            images,
             verdicts,
             read_errors=inputs.read_errors,
             settings=self.settings(),
             info=run_info(watch, images, self.encoder, self.reading),
         )
-        return found
 
     def judge(self, inputs: Inputs, rows: int, progress: Progress) -> Verdicts:
         """Verdicts on open inputs, (rows,): evaluation mode, no augmentation, final weights."""

@@ -58,8 +58,7 @@ class LabelMatch(Detector):
         """How images are read."""
         return Reading(self.batch_size, precision=self.precision)
 
-    def detect(self, images: LabeledImages, *, workspace: Workspace | None = None) -> Detection:
-        space, watch = workspace or Workspace(), Stopwatch()
+    def _detect(self, images: LabeledImages, space: Workspace, watch: Stopwatch) -> Detection:
         with torch.no_grad():
             texts = class_features(self.encoder, images.classes, self.templates)
         collector = Collector(len(images), len(images.classes))

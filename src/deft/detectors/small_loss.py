@@ -127,8 +127,7 @@ class SmallLoss(Detector):
         """How images are read."""
         return Reading(self.batch_size, self.seed, self.optimization.precision)
 
-    def detect(self, images: LabeledImages, *, workspace: Workspace | None = None) -> Detection:
-        space, watch = workspace or Workspace(), Stopwatch()
+    def _detect(self, images: LabeledImages, space: Workspace, watch: Stopwatch) -> Detection:
         head = self._head(images)
         checkpoint = space.checkpoint(self.settings(), images, self.encoder)
         with (

@@ -48,10 +48,12 @@ class PixelStore:
         errors: Why a row can't be used ("file: reason"), by row.
     """
 
-    def __init__(self, path: Path, count: int, side: int, errors: Errors) -> None:
+    def __init__(self, path: Path, place: IntArray, side: int, errors: Errors) -> None:
+        count = len(place)
         self.side = side
         self.errors = errors
         self._count = count
+        self._place = place
         with open(path, "rb") as file:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._pixels: Pixels | None = np.frombuffer(self._map, np.uint8).reshape(count, side, side, 3)
@@ -85,12 +87,15 @@ class PixelStore:
         place = Path(tempfile.mkdtemp(prefix="deft-pixels-")) if folder is None else folder
         try:
             place.mkdir(parents=True, exist_ok=True)
-            path = place / f"pixels-{_key(images, spec)}.u8"
+            order = np.argsort(images.rows, kind="stable")  # as they lie at their source: tables are slow otherwise
+            stored = images.keep(order)
+            path = place / f"pixels-{_key(stored, spec)}.u8"
             about = _finished(path, len(images))
             if about is None:
-                about = _decode(images, spec, path, workers, Silent() if progress is None else progress)
+                about = _decode(stored, spec, path, workers, Silent() if progress is None else progress)
             side, errors = about
-            store = cls(path, len(images), side, _told(images, errors))
+            found = {int(order[row]): reason for row, reason in errors.items()}
+            store = cls(path, np.argsort(order), side, _told(images, found))
         except BaseException as error:
             if folder is None:
                 shutil.rmtree(place, ignore_errors=True)
@@ -111,7 +116,7 @@ class PixelStore:
         found = np.empty((len(rows), *self._pixels.shape[1:]), dtype=np.uint8)
         step = max(1, RESIDENT_BYTES // (_PAGES_OF_A_ROW + self._pixels[:1].nbytes))
         for start in range(0, len(rows), step):
-            found[start : start + step] = self._pixels[rows[start : start + step]]
+            found[start : start + step] = self._pixels[self._place[rows[start : start + step]]]
             if hasattr(mmap, "MADV_DONTNEED"):
                 self._map.madvise(mmap.MADV_DONTNEED)
         return found
