@@ -6,10 +6,15 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from deft.errors import DataError, SettingsError
 from deft.metrics import (
     accuracy,
+    auroc,
+    average_precision,
     clean_selection,
     expected_calibration_error,
     score_detection,
@@ -115,3 +120,22 @@ def test_calibration_refuses_what_is_no_probability() -> None:
         expected_calibration_error([1.2], [True])
     with pytest.raises(SettingsError):
         expected_calibration_error([0.2], [True], bins=0)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=2, max_size=40))
+def test_areas_are_those_of_scikit_learn(rows: list[tuple[bool, int]]) -> None:
+    """With many equal scores, in any order."""
+    positive, score = np.array([kind for kind, _ in rows]), np.array([value / 5 for _, value in rows])
+    if positive.any():
+        assert average_precision(positive, score) == pytest.approx(average_precision_score(positive, score))
+    else:
+        assert math.isnan(average_precision(positive, score))
+    if 0 < positive.sum() < len(rows):
+        assert auroc(positive, score) == pytest.approx(roc_auc_score(positive, score))
+    else:
+        assert math.isnan(auroc(positive, score))
+
+
+def test_areas_of_no_row_are_undefined() -> None:
+    assert math.isnan(auroc([], []))
+    assert math.isnan(average_precision([], []))

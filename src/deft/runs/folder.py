@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from deft.data.digits import digits
 from deft.data.images import LabeledImages
 from deft.data.load import load_images
 from deft.errors import DataError
@@ -81,6 +80,8 @@ class Source:
             DataError: They aren't there any more.
         """
         if self.data == DEMO:
+            from deft.data.digits import digits  # with what draws the wrong labels, which no other run needs
+
             return digits()[0]
         return load_images(
             self.data,
