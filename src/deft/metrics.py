@@ -69,6 +69,10 @@ def score_detection(
 
     Raises:
         DataError: The rows don't correspond.
+
+    Example:
+        >>> score_detection([True, False], [0.1, 0.8], [0, 1], [1, 1], [1, 1]).f1
+        1.0
     """
     flags, clean, labels, true, suggested = _rows(is_issue, p_clean, given, truth, predicted)
     judged = ~np.isnan(clean.astype(np.float64)) & (true >= 0)

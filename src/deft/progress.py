@@ -10,7 +10,17 @@ T = TypeVar("T")
 
 
 class Progress(ABC):
-    """What an action reports to while it runs; the command line draws it, the library is silent."""
+    """What an action reports to while it runs; the command line draws it, the library is silent.
+
+    Example:
+        >>> class Log(Progress):
+        ...     def track(self, steps, task, *, total=None):
+        ...         logging.info("%s: %s steps", task, total)
+        ...         yield from steps
+        ...
+        ...     def note(self, text):
+        ...         logging.info(text)
+    """
 
     @abstractmethod
     def track(self, steps: Iterable[T], task: str, *, total: int | None = None) -> Iterator[T]:
@@ -24,7 +34,11 @@ class Progress(ABC):
 
     @abstractmethod
     def note(self, text: str) -> None:
-        """Tell a person something that happened, in one sentence."""
+        """Tell a person something that happened.
+
+        Args:
+            text: One sentence.
+        """
 
 
 class Silent(Progress):

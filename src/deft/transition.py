@@ -29,8 +29,8 @@ class NoiseTransition:
 
     Args:
         matrix: Probability of each given label (column) for each true class (row), float64, (K, K).
-        sharpness: By which scores are multiplied before the softmax: an inverse temperature.
-        border: Probability of being wrong above which a label is flagged.
+        inverse_temperature: By which scores are multiplied before the softmax.
+        threshold: Probability of being wrong above which a label is flagged.
 
     Example:
         >>> scores = torch.tensor([[2.0, 0.0], [0.0, 2.0]])
@@ -54,7 +54,7 @@ class NoiseTransition:
         return (self.inverse_temperature * scores).log_softmax(dim=1) + self.matrix.T[labels].log()
 
     def log_odds(self, joint: Tensor, labels: Tensor) -> Tensor:
-        """Log-odds that each given label is right, less those of the border: negative means flagged, (N,).
+        """Return the log-odds that each given label is right, less those of the threshold, (N,); negative is flagged.
 
         Args:
             joint: What `log_joint` gives, (N, K).
@@ -65,7 +65,7 @@ class NoiseTransition:
         return joint.gather(1, own).squeeze(1) - others - math.log(1 / self.threshold - 1)
 
     def posterior(self, scores: Tensor, labels: Tensor) -> Tensor:
-        """Probability of each class once image and given label are known, float64 on the CPU, (N, K).
+        """Return the probability of each class once image and given label are known, float64 on the CPU, (N, K).
 
         Args:
             scores: Class scores, (N, K).
@@ -75,7 +75,7 @@ class NoiseTransition:
 
 
 def estimate_transition(scores: Tensor, labels: Tensor) -> NoiseTransition:
-    """The transition that makes the given labels most likely, by expectation maximisation.
+    """Return the transition that makes the given labels most likely, by expectation maximisation.
 
     Source: Dawid and Skene, "Maximum Likelihood Estimation of Observer Error-Rates Using the EM Algorithm", Applied
     Statistics 1979, with a model's class probabilities as each image's prior, as in the noise adaptation of Bekker and
@@ -131,7 +131,7 @@ def estimate_transition(scores: Tensor, labels: Tensor) -> NoiseTransition:
 
 
 def best_threshold(wrong: Tensor) -> float:
-    """The probability of being wrong from which flagging a label raises the expected F1.
+    """Return the probability of being wrong from which flagging a label raises the expected F1.
 
     Source: Lipton, Elkan and Naryanaswamy, "Optimal Thresholding of Classifiers to Maximize F1 Measure", ECML PKDD
     2014: half of the best F1 that can be expected. Beyond them: at least a third, for where hardly any label is wrong
@@ -141,7 +141,7 @@ def best_threshold(wrong: Tensor) -> float:
         wrong: Probability of being wrong of each label, (N,).
 
     Example:
-        >>> round(best_border(torch.tensor([0.99, 0.95, 0.45, 0.02, 0.01])), 2)
+        >>> round(best_threshold(torch.tensor([0.99, 0.95, 0.45, 0.02, 0.01])), 2)
         0.44
     """
     found = wrong.sort(descending=True).values.cumsum(0)

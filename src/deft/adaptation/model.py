@@ -1,4 +1,4 @@
-"""`AdaptedModel`: a trained classifier with its classes and its story.
+"""`AdaptedModel`: a trained classifier with its classes and the record of its training.
 
 Shapes: N images, K classes.
 """
@@ -61,12 +61,12 @@ class Evaluation:
 
 @dataclass(frozen=True, eq=False)
 class AdaptedModel:
-    """A trained classifier.
+    """A trained classifier, its classes, and the record of its training.
 
     Args:
         predictor: Answers, and knows how it is stored.
         classes: Names of its K classes.
-        story: What it was trained on and how: data, counts, method, seed, scores, versions.
+        training_record: What it was trained on and how: data, counts, method, seed, scores, versions.
 
     Example:
         >>> model = deft.adapt("tiny", images.keep(found.is_clean))  # doctest: +SKIP
@@ -121,6 +121,9 @@ class AdaptedModel:
             workers: Processes that decode images; None takes one per core.
             progress: Told how far it is.
 
+        Returns:
+            Accuracy, recall and precision of each class, and the confusion matrix.
+
         Raises:
             DataError: Images have a class that the model doesn't know, or none of them can be used.
         """
@@ -169,7 +172,10 @@ class AdaptedModel:
 
         Args:
             folder: The model.
-            device: Where to load it.
+            device: Where to load it, as in `load_encoder`.
+
+        Returns:
+            The classifier.
 
         Raises:
             ModelError: The folder holds no classifier.

@@ -26,6 +26,10 @@ class TrainingSet:
         counts: Images given, kept, dropped and so on, by name, for the model card.
         fix: What was done with labels found wrong; None if nothing was looked for.
         detection: Settings of the detection that found them.
+
+    Example:
+        >>> fix_labels(found, images, "relabel").counts["relabelled"]  # doctest: +SKIP
+        123
     """
 
     images: LabeledImages
@@ -35,7 +39,7 @@ class TrainingSet:
     detection: Mapping[str, Any] = field(default_factory=dict)
 
     def by_content(self) -> TrainingSet:
-        """The same in the order of content, so that the order of rows changes nothing that is drawn."""
+        """Return the same in the order of content, so that the order of rows changes nothing that is drawn."""
         order = self.images.by_content()
         weights = None if self.weights is None else self.weights[order]
         return replace(self, images=self.images.keep(order), weights=weights)

@@ -30,6 +30,12 @@ class Validation:
     Args:
         of: A share of the images, split off by the seed, class by class; or images of their own.
         keep: "last" weights, as the paper reports first, or the "best" by accuracy on the validation images.
+
+    Raises:
+        SettingsError: The share is not between 0 and 1, or there are no such weights.
+
+    Example:
+        >>> model = adapt("tiny", images, validation=Validation(0.1, keep="best"))  # doctest: +SKIP
     """
 
     of: float | LabeledImages
@@ -43,7 +49,7 @@ class Validation:
 
 
 def split_off(labels: np.ndarray, rows: np.ndarray, share: float, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to train on and rows to validate on, the same share of every class.
+    """Return rows to train on and rows to validate on, the same share of every class.
 
     Args:
         labels: Of all rows, (N,).

@@ -37,6 +37,14 @@ class LabeledImages:
         trusted: Whose label a person has confirmed, bool (N,): detectors take it as true; nobody's if not given.
         content: Name of each image's content where it is known already (`content_id`), (N,).
         own_id: Unique names for the images where they have names already (`sample_id`), (N,).
+
+    Raises:
+        DataError: The rows don't correspond, a label is none of the classes, or an id or a class is there twice.
+
+    Example:
+        >>> images = load_images("photos/")  # doctest: +SKIP
+        >>> images.keep(found.is_clean).class_counts()  # doctest: +SKIP
+        array([4981, 5012])
     """
 
     reader: ImageReader
@@ -90,6 +98,9 @@ class LabeledImages:
         Args:
             chosen: A mask with one truth value per image, or row numbers, each at most once; they come
                 out in the order given.
+
+        Raises:
+            DataError: The mask has another length, or a row isn't there or is named twice.
         """
         index = self._index(np.asarray(chosen))
         old = index.tolist()

@@ -34,6 +34,10 @@ class Detector(ABC):
     Attributes:
         name: What the command line and saved settings call it.
         citation: The paper that it comes from.
+
+    Example:
+        >>> detector = DeFT(load_encoder("tiny"))  # doctest: +SKIP
+        >>> detector.detect(load_images("photos/")).suspects()  # doctest: +SKIP
     """
 
     encoder: DualEncoder

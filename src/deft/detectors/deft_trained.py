@@ -80,6 +80,13 @@ class TrainedDeFT(Detector):
     def detect(self, images: LabeledImages, *, workspace: Workspace | None = None) -> Detection:
         """Judge the labels of images, old or new, in one pass without training.
 
+        Args:
+            images: Labelled images, N of them; classes are matched by name.
+            workspace: Where and how to run.
+
+        Returns:
+            One verdict per image, in order.
+
         Raises:
             DataError: Images have a class that the detector doesn't know.
         """
@@ -97,12 +104,26 @@ class TrainedDeFT(Detector):
         )
 
     def judge(self, inputs: Inputs, rows: int, progress: Progress) -> Verdicts:
-        """Verdicts on open inputs, (rows,): evaluation mode, no augmentation, final weights."""
+        """Return verdicts on open inputs: evaluation mode, no augmentation, final weights.
+
+        Args:
+            inputs: The images, opened.
+            rows: How many rows the verdicts have, N.
+            progress: Told how far it is.
+
+        Returns:
+            What the detector says of each row, (N,).
+        """
         with self._method(inputs) as method:
             return judge(method, inputs, rows, self.recipe, self.reading, progress, self.transition)
 
     def observed(self, inputs: Inputs, progress: Progress) -> TrainedDeFT:
-        """The same detector, with the noise transition of open inputs if its verdicts go by one."""
+        """Return the same detector, with the noise transition of open inputs if its verdicts go by one.
+
+        Args:
+            inputs: The images, opened.
+            progress: Told how far it is.
+        """
         if self.recipe.verdict != "posterior":
             return self
         with self._method(inputs) as method:
@@ -151,7 +172,10 @@ class TrainedDeFT(Detector):
         Args:
             folder: Holds a saved detector.
             encoder: The model that it was trained on; None loads it by its name.
-            device: Where to load it.
+            device: Where to load it, as in `load_encoder`.
+
+        Returns:
+            The detector.
 
         Raises:
             ModelError: The folder holds no detector, or the encoder is another one.

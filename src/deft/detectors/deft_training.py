@@ -75,6 +75,12 @@ class Recipe:
             its positive prompt than to its negative one. "posterior" is ours: it passes if it is likely enough, given
             what both prompts of all classes say of the image and how often each class is mistaken for each other,
             which is estimated from the images (`estimate_transition`). It changes nothing of how phase 1 learns.
+
+    Raises:
+        SettingsError: A value makes no sense; the sentence says which.
+
+    Example:
+        >>> DeFT(encoder, recipe=Recipe(warmup=5, warmup_loss="sce"))  # doctest: +SKIP
     """
 
     warmup: int | None = 1

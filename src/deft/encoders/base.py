@@ -25,6 +25,10 @@ class DualEncoder(nn.Module, ABC):
         name: What the model is called in tables and saved settings: a hub id, "tiny" or a folder.
         spec: The pixels it wants.
         text: Its text tower.
+
+    Example:
+        >>> encoder = load_encoder("tiny")  # doctest: +SKIP
+        >>> sims = encoder.encode_images(pixels) @ encoder.encode_texts(["a photo of a cat."]).T  # doctest: +SKIP
     """
 
     name: str
@@ -63,13 +67,26 @@ class DualEncoder(nn.Module, ABC):
 
     @abstractmethod
     def stem(self, pixels: Tensor) -> Tensor:
-        """Tokens that enter the first layer, (B, L, W), of normalised pixels (B, 3, H, W)."""
+        """Return the tokens that enter the first layer.
+
+        Args:
+            pixels: Normalised images, (B, 3, H, W).
+
+        Returns:
+            Tokens, (B, L, W).
+        """
 
     @abstractmethod
     def pool(self, tokens: Tensor) -> Tensor:
-        """One vector per image before the joint space, (B, P), of the tokens that enter the first layer, (B, L, W).
+        """Return one vector for each image, from before the joint space.
 
         It is what linear heads are trained on: CLIP's class token after the last norm.
+
+        Args:
+            tokens: What enters the first layer, (B, L, W).
+
+        Returns:
+            Pooled vectors, (B, P).
         """
 
     @property
@@ -79,10 +96,24 @@ class DualEncoder(nn.Module, ABC):
 
     @abstractmethod
     def project(self, pooled: Tensor) -> Tensor:
-        """Into the joint space, (B, D), without normalisation, of pooled vectors (B, P)."""
+        """Return pooled vectors in the joint space, not normalised.
+
+        Args:
+            pooled: What `pool` gives, (B, P).
+
+        Returns:
+            Features of any length, (B, D).
+        """
 
     def tower(self, tokens: Tensor) -> Tensor:
-        """Unit image features, (B, D), of the tokens that enter the first layer, (B, L, W)."""
+        """Return unit features of images whose tokens are at hand.
+
+        Args:
+            tokens: What enters the first layer, (B, L, W).
+
+        Returns:
+            Features of length one, (B, D).
+        """
         return F.normalize(self.project(self.pool(tokens)), dim=-1)
 
     @property
@@ -91,7 +122,7 @@ class DualEncoder(nn.Module, ABC):
         return next(self.parameters()).device
 
     def encode_images(self, pixels: Tensor) -> Tensor:
-        """Unit features of images.
+        """Return unit features of images.
 
         Args:
             pixels: Normalised images, (B, 3, H, W).
@@ -102,5 +133,12 @@ class DualEncoder(nn.Module, ABC):
         return self.tower(self.stem(pixels))
 
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
-        """Unit features of sentences, (K, D)."""
+        """Return unit features of sentences.
+
+        Args:
+            texts: The sentences, K of them.
+
+        Returns:
+            Features of length one, (K, D).
+        """
         return self.text.encode_texts(texts)

@@ -24,6 +24,9 @@ def load_encoder(name: str | Path, *, device: str = "auto") -> DualEncoder:
             checkpoint, such as "openai/clip-vit-base-patch16".
         device: "auto" (an accelerator where there is one), "cpu", "cuda", "mps", ...
 
+    Returns:
+        The model, on its device.
+
     Raises:
         ModelError: The model can't be found, reached or read; the sentence says which and what else there is.
         SettingsError: There is no such device.

@@ -136,6 +136,9 @@ def load_vision_model(name: str | Path, *, device: str = "auto") -> VisionModel:
             ViT-MAE, whose encoder becomes a ViT.
         device: "auto" (an accelerator where there is one), "cpu", "cuda", "mps", ...
 
+    Returns:
+        The model, on its device.
+
     Raises:
         ModelError: The model can't be found, reached, read or used; the sentence says which and what else there is.
         SettingsError: There is no such device.

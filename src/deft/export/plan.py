@@ -160,6 +160,9 @@ def plan_run(run: str | Path, *, data: str | None = None, use: Use = "both", fix
         use: Whose word counts, as in `decide`.
         fix: What becomes of labels that were judged wrong, as in `decide`.
 
+    Returns:
+        Images, verdicts and outcomes, row by row; `write_export` takes it.
+
     Raises:
         DataError: It is no run, its images are gone, or only reviews are asked for and there are none.
 

@@ -43,13 +43,15 @@ def write_export(
         root: Document root of Label Studio, for `labelstudio`.
         progress: Told of every image.
 
+    Returns:
+        The files to look at, the number of images, and what a person should know.
+
     Raises:
         DataError: The folder is in use or inside the data, or nothing is left to write.
         SettingsError: An unknown format, or options that don't fit the images.
 
     Example:
-        >>> plan = Plan(images, found, decide(found, read_decisions("run/")))  # doctest: +SKIP
-        >>> write_export(plan, "cleaned/").images  # doctest: +SKIP
+        >>> write_export(plan_run("run/"), "cleaned/").images  # doctest: +SKIP
         1874
     """
     target, told = Path(target), Silent() if progress is None else progress

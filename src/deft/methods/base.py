@@ -34,6 +34,11 @@ class TrainingContext:
         device: Where the networks are.
         noise_rate: Share of wrong labels as the user states it; None if nothing was stated.
         optimization: How the losses are minimised, for methods with a rate of their own in some epochs.
+
+    Example:
+        >>> class Mine(Method):  # doctest: +SKIP
+        ...     def build(self, run: TrainingContext) -> Training:
+        ...         return MyTraining(run.network(run.seed))
     """
 
     network: Callable[[int], Classifier]
@@ -47,7 +52,10 @@ class TrainingContext:
     optimization: Optimization = field(default_factory=Optimization)
 
     def stated_rate(self, method: str) -> float:
-        """The noise rate, for a method that can't do without.
+        """Return the noise rate, for a method that can't do without.
+
+        Args:
+            method: What the method is called, for the error.
 
         Raises:
             SettingsError: None was stated.
@@ -63,6 +71,9 @@ class Method(ABC):
     Attributes:
         citation: The paper it comes from.
         views: Which views of each sample it draws, at most; tells what has to be kept of the images.
+
+    Example:
+        >>> model = adapt("facebook/convnext-tiny-224", images, method=GCE(q=0.7))  # doctest: +SKIP
     """
 
     citation: ClassVar[str]
@@ -70,13 +81,16 @@ class Method(ABC):
 
     @abstractmethod
     def build(self, run: TrainingContext) -> Training:
-        """The method of one run, with fresh networks.
+        """Return what one run trains, with fresh networks.
+
+        Args:
+            run: The networks, the labels, and what else a method may know.
 
         Raises:
             SettingsError: The run lacks something that the method needs.
         """
 
     def settings(self) -> dict[str, object]:
-        """The method as plain JSON values."""
+        """Return the method as plain JSON values."""
         assert is_dataclass(self)
         return {"type": type(self).__name__, **asdict(self)}

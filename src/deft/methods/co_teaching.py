@@ -32,6 +32,9 @@ class CoTeaching(Method):
         warmup: Epochs over which the share left out rises; with 1 it is 0 in the first epoch and then the rate.
         noise_rate: "stated" takes the share of wrong labels that the run states; "estimate" leaves out nothing
             during the warm-up, and then what a mixture over the losses of all labels says.
+
+    Example:
+        >>> deft.adapt("tiny", images, method=CoTeaching(networks=2), noise_rate=0.2)  # doctest: +SKIP
     """
 
     networks: Literal[1, 2] = 1
@@ -52,7 +55,7 @@ class CoTeaching(Method):
 
     @classmethod
     def as_published(cls) -> CoTeaching:
-        """The authors' settings: two networks, and 10 of their 200 epochs until the share is reached."""
+        """Return the authors' settings: two networks, and 10 of their 200 epochs until the share is reached."""
         return cls(networks=2, warmup=10)
 
     def build(self, run: TrainingContext) -> Training:

@@ -31,6 +31,9 @@ class ELR(Method):
         beta: Share of the old target that stays.
         weight: The λ of the paper.
         corrected: Whether the targets are corrected for their start at zero; the authors don't.
+
+    Example:
+        >>> deft.adapt("facebook/convnext-tiny-224", images, method=ELR.as_in_deft())  # doctest: +SKIP
     """
 
     beta: float = 0.7
@@ -47,12 +50,12 @@ class ELR(Method):
 
     @classmethod
     def as_in_deft(cls) -> ELR:
-        """DeFT's settings for its baseline: β = 0.3 and λ = 5, without correction."""
+        """Return DeFT's settings for its baseline: β = 0.3 and λ = 5, without correction."""
         return cls(beta=0.3, weight=5.0)
 
     @classmethod
     def for_cifar100(cls) -> ELR:
-        """The authors' settings for CIFAR-100: β = 0.9 and λ = 7."""
+        """Return the authors' settings for CIFAR-100: β = 0.9 and λ = 7."""
         return cls(beta=0.9, weight=7.0)
 
     def build(self, run: TrainingContext) -> Training:

@@ -35,6 +35,9 @@ class GCE(Method):
     Args:
         q: The exponent; all public codes take 0.7.
         warmup: Epochs of cross-entropy before it.
+
+    Example:
+        >>> deft.adapt("facebook/convnext-tiny-224", images, method=GCE(q=0.7))  # doctest: +SKIP
     """
 
     q: float = 0.7
@@ -61,6 +64,9 @@ class TruncatedGCE(Method):
         k: Probability p_y below which a sample is left out.
         start: Share of the epochs after which samples are left out; the authors wait 40 of 120 epochs.
         every: Epochs between two choices.
+
+    Example:
+        >>> deft.adapt("facebook/convnext-tiny-224", images, method=TruncatedGCE(k=0.5))  # doctest: +SKIP
     """
 
     q: float = 0.7

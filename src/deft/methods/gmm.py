@@ -32,6 +32,9 @@ class GMM(Method):
         warmup: Epochs of cross-entropy on all labels.
         per_class: Whether each class has a mixture of its own.
         history: Score passes whose losses, scaled to 0..1, are averaged; DivideMix takes 5 at 90 % noise, else 1.
+
+    Example:
+        >>> deft.adapt("facebook/convnext-tiny-224", images, method=GMM())  # doctest: +SKIP
     """
 
     threshold: float = 0.5
@@ -52,7 +55,7 @@ class GMM(Method):
 
     @classmethod
     def for_real_noise(cls) -> GMM:
-        """DeFT's settings for CIFAR-100N, WebVision and Tiny-ImageNet: a warm-up of 5 epochs."""
+        """Return DeFT's settings for CIFAR-100N, WebVision and Tiny-ImageNet: a warm-up of 5 epochs."""
         return cls(warmup=5)
 
     def build(self, run: TrainingContext) -> Training:

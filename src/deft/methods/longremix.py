@@ -46,6 +46,9 @@ class LongReMix(Method):
         alpha: Parameter of the mixup.
         temperature: Of the sharpening.
         confidence_penalty: Weight of the negative entropy in the warm-up, against asymmetric noise.
+
+    Example:
+        >>> deft.adapt("facebook/convnext-tiny-224", images, method=LongReMix.for_webvision())  # doctest: +SKIP
     """
 
     warmup: int = 1
@@ -76,22 +79,30 @@ class LongReMix(Method):
 
     @classmethod
     def for_cifar10(cls, guesses: float = 25.0) -> LongReMix:
-        """The authors' settings for CIFAR-10, two stages of 300 epochs; they choose λ_u by the noise."""
+        """Return the authors' settings for CIFAR-10, two stages of 300 epochs; they choose λ_u by the noise.
+
+        Args:
+            guesses: λ_u, as in the class.
+        """
         return cls(warmup=10, consecutive=5, first_stage=0.5, guesses=guesses, ramp=16)
 
     @classmethod
     def for_cifar100(cls, guesses: float = 25.0) -> LongReMix:
-        """The authors' settings for CIFAR-100, two stages of 300 epochs; they choose λ_u by the noise."""
+        """Return the authors' settings for CIFAR-100, two stages of 300 epochs; they choose λ_u by the noise.
+
+        Args:
+            guesses: λ_u, as in the class.
+        """
         return cls(warmup=30, consecutive=5, first_stage=0.5, guesses=guesses, ramp=16)
 
     @classmethod
     def for_webvision(cls) -> LongReMix:
-        """DivideMix's settings for WebVision, as the authors published none of their own."""
+        """Return DivideMix's settings for WebVision, as the authors published none of their own."""
         return cls(guesses=0.0, alpha=0.5, consecutive=5, first_stage=0.5)
 
     @classmethod
     def for_clothing1m(cls) -> LongReMix:
-        """DivideMix's settings for Clothing1M, as the authors published none of their own."""
+        """Return DivideMix's settings for Clothing1M, as the authors published none of their own."""
         return cls(guesses=0.0, alpha=0.5, consecutive=5, first_stage=0.5, confidence_penalty=1.0)
 
     def build(self, run: TrainingContext) -> Training:

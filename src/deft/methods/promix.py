@@ -60,6 +60,9 @@ class ProMix(Method):
         alpha: Parameter of the mixup.
         temperature: Of the sharpening.
         confidence_penalty: Weight of the negative entropy in the warm-up, against asymmetric noise.
+
+    Example:
+        >>> deft.adapt("facebook/convnext-tiny-224", images, method=ProMix.for_cifar10(share=0.7))  # doctest: +SKIP
     """
 
     warmup: int = 1
@@ -91,7 +94,11 @@ class ProMix(Method):
 
     @classmethod
     def for_cifar10(cls, share: float = 0.5) -> ProMix:
-        """The authors' settings for CIFAR-10, made for 600 epochs; ρ is 0.7 for 20 % noise, 0.5 for 50 %."""
+        """Return the authors' settings for CIFAR-10, made for 600 epochs; ρ is 0.7 for 20 % noise, 0.5 for 50 %.
+
+        Args:
+            share: ρ, the share of each class that is believed.
+        """
         return cls(
             warmup=10,
             start_share=share,
@@ -106,7 +113,11 @@ class ProMix(Method):
 
     @classmethod
     def for_cifar100(cls, share: float = 0.5) -> ProMix:
-        """The authors' settings for CIFAR-100, made for 600 epochs; ρ is 0.7 for 20 % noise, 0.5 for 50 %."""
+        """Return the authors' settings for CIFAR-100, made for 600 epochs; ρ is 0.7 for 20 % noise, 0.5 for 50 %.
+
+        Args:
+            share: ρ, the share of each class that is believed.
+        """
         return cls(warmup=30, start_share=share, end_share=share, ramp=50, guess_epochs=100, decay=0.9999)
 
     def build(self, run: TrainingContext) -> Training:

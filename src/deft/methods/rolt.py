@@ -36,6 +36,9 @@ class RoLT(Method):
         start: Share of the epochs in which all labels are believed; the authors wait 80 of 200.
         decay: Share of the old averages that stays.
         shares: Weights of the head's guess, the prototypes' guess, the given label and all classes alike.
+
+    Example:
+        >>> deft.adapt("facebook/convnext-tiny-224", images, method=RoLT())  # doctest: +SKIP
     """
 
     start: float = 0.2
@@ -55,7 +58,7 @@ class RoLT(Method):
 
     @classmethod
     def as_published(cls) -> RoLT:
-        """The authors' settings for CIFAR-100-LT: all labels are believed for 80 of 200 epochs."""
+        """Return the authors' settings for CIFAR-100-LT: all labels are believed for 80 of 200 epochs."""
         return cls(start=0.4)
 
     def build(self, run: TrainingContext) -> Training:

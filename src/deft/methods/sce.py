@@ -23,6 +23,9 @@ class SCE(Method):
         alpha: Weight of the cross-entropy; DeFT takes 1 on every data set, the authors 0.1 on CIFAR-10 and 6 on
             CIFAR-100.
         beta: Weight of the reverse one; DeFT takes 1, the authors 1 on CIFAR-10 and 0.1 on CIFAR-100.
+
+    Example:
+        >>> deft.adapt("facebook/convnext-tiny-224", images, method=SCE.for_cifar10())  # doctest: +SKIP
     """
 
     alpha: float = 1.0
@@ -38,12 +41,12 @@ class SCE(Method):
 
     @classmethod
     def for_cifar10(cls) -> SCE:
-        """The authors' weights for CIFAR-10."""
+        """Return the authors' weights for CIFAR-10."""
         return cls(alpha=0.1, beta=1.0)
 
     @classmethod
     def for_cifar100(cls) -> SCE:
-        """The authors' weights for CIFAR-100."""
+        """Return the authors' weights for CIFAR-100."""
         return cls(alpha=6.0, beta=0.1)
 
     def build(self, run: TrainingContext) -> Training:

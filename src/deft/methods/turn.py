@@ -42,6 +42,9 @@ class TURN(Method):
         threshold: A label is clean if its posterior probability, in its class's mixture, is above it.
         floor: Least quota, as a share of the mean number of clean labels of the classes that have any.
         reclean_every: Epochs between two cleanings, once everything is tuned.
+
+    Example:
+        >>> deft.adapt("facebook/convnext-tiny-224", images, method=TURN())  # doctest: +SKIP
     """
 
     probing: float = 0.5

@@ -58,6 +58,9 @@ class UNICON(Method):
         ceiling: d_μ.
         strictness: τ.
         confidence_penalty: Weight of the negative entropy in the warm-up, against asymmetric noise.
+
+    Example:
+        >>> deft.adapt("facebook/convnext-tiny-224", images, method=UNICON.for_cifar10())  # doctest: +SKIP
     """
 
     warmup: int = 1
@@ -93,27 +96,27 @@ class UNICON(Method):
 
     @classmethod
     def for_cifar10(cls) -> UNICON:
-        """The authors' settings for CIFAR-10, made for 350 epochs."""
+        """Return the authors' settings for CIFAR-10, made for 350 epochs."""
         return cls(warmup=10, batch=64, ramp=16)
 
     @classmethod
     def for_cifar100(cls) -> UNICON:
-        """The authors' settings for CIFAR-100, made for 350 epochs."""
+        """Return the authors' settings for CIFAR-100, made for 350 epochs."""
         return cls(warmup=30, batch=64, ramp=16)
 
     @classmethod
     def for_tiny_imagenet(cls) -> UNICON:
-        """The authors' settings for Tiny-ImageNet, made for 500 epochs."""
+        """Return the authors' settings for Tiny-ImageNet, made for 500 epochs."""
         return cls(warmup=15, batch=64, unlabelled="batch", guesses=50.0, alpha=0.5, ramp=16)
 
     @classmethod
     def for_webvision(cls) -> UNICON:
-        """The authors' settings for WebVision, made for 120 epochs; without their restarts."""
+        """Return the authors' settings for WebVision, made for 120 epochs; without their restarts."""
         return cls(warmup=2, batch=24, unlabelled="batch", guesses=0.0, alpha=0.5)
 
     @classmethod
     def for_clothing1m(cls) -> UNICON:
-        """The authors' settings for Clothing1M; its warm-up of 0 wants a head that starts from text."""
+        """Return the authors' settings for Clothing1M; its warm-up of 0 wants a head that starts from text."""
         return cls(warmup=0, batch=32, unlabelled="batch", guesses=0.0, alpha=0.5)
 
     def build(self, run: TrainingContext) -> Training:

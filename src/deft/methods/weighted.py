@@ -57,7 +57,7 @@ class WeightedCE(Method):
         return _WeightedTraining(run.network(run.seed), torch.from_numpy(np.nan_to_num(self.weights)))
 
     def settings(self) -> dict[str, object]:
-        """The method as plain JSON values; the weights by a digest."""
+        """Return the method as plain JSON values; the weights by a digest."""
         digest = hashlib.blake2b(self.weights.astype("<f4").tobytes(), digest_size=8).hexdigest()
         return {"type": type(self).__name__, "weights": digest}
 

@@ -26,6 +26,9 @@ class PromptSettings:
 
     Raises:
         SettingsError: There is no context vector, or no such position.
+
+    Example:
+        >>> DeFT(encoder, prompts=PromptSettings(class_specific=True))  # doctest: +SKIP
     """
 
     length: int = 16

@@ -57,6 +57,10 @@ class Decision:
 
     Raises:
         DataError: Status and labels contradict each other.
+
+    Example:
+        >>> Decision("a.jpg", "corrected", "cat", "dog", "Ada", "2026-11-26T09:00:00.000+00:00").to_label
+        'dog'
     """
 
     sample_id: str
@@ -150,7 +154,17 @@ class Decisions:
         return self.record_all([(decision, expected)])[0]
 
     def record_all(self, decisions: Sequence[tuple[Decision, int | None]]) -> list[int]:
-        """Append several decisions together, all or none; each as in `record`."""
+        """Append several decisions together, all or none.
+
+        Args:
+            decisions: What was decided, and the revision that it rests on, each as in `record`.
+
+        Returns:
+            The new revision of each image.
+
+        Raises:
+            ConflictError: One of the images has another revision by now; nothing is written.
+        """
         with self._writing():
             return [self._append(decision, "decide", expected) for decision, expected in decisions]
 
@@ -163,6 +177,9 @@ class Decisions:
             time: When, as in `Decision`.
             expected: Revision of the image that is on the screen, as in `record`.
 
+        Returns:
+            The image's new revision.
+
         Raises:
             ConflictError: The image has another revision by now.
             DataError: There is nothing to undo.
@@ -170,16 +187,33 @@ class Decisions:
         return self.undo_all([(sample_id, expected)], reviewer, time)[0]
 
     def undo_all(self, samples: Sequence[tuple[str, int | None]], reviewer: str, time: str) -> list[int]:
-        """Take back the last decision of several images together, all or none; as `undo` of each."""
+        """Take back the last decision of several images together, all or none.
+
+        Args:
+            samples: The images, and the revision of each that is on the screen, as in `record`.
+            reviewer: Who takes them back.
+            time: When, as in `Decision`.
+
+        Returns:
+            The new revision of each image.
+
+        Raises:
+            ConflictError: One of the images has another revision by now; nothing is written.
+            DataError: There is nothing to undo about one of them.
+        """
         with self._writing():
             return [self._undo(sample_id, reviewer, time, expected) for sample_id, expected in samples]
 
     def latest(self) -> dict[str, Decision]:
-        """The decision that stands for each image, by sample_id; images without one are not in it."""
+        """Return the decision that stands for each image, by sample_id; images without one are not in it."""
         return {sample: kept[-1] for sample, kept in standing(self.history()).items() if kept}
 
     def copy_to(self, run: str | Path) -> None:
-        """Copy the log as it is now into another run's folder, in place of the log there, if any."""
+        """Copy the log as it is now into another run's folder, in place of the log there, if any.
+
+        Args:
+            run: Folder of the other run.
+        """
         with replace_file(Path(run) / FILE) as temporary, self._lock, _explained(self.path):
             copy = sqlite3.connect(temporary)
             try:
@@ -188,13 +222,17 @@ class Decisions:
                 copy.close()
 
     def revision(self, sample_id: str) -> int:
-        """The image's revision, 0 if nothing was ever decided about it."""
+        """Return an image's revision, 0 if nothing was ever decided about it.
+
+        Args:
+            sample_id: Which image.
+        """
         with self._lock, _explained(self.path):
             row = self._connection.execute("SELECT MAX(revision) FROM log WHERE sample_id = ?", [sample_id]).fetchone()
         return int(row[0] or 0)
 
     def history(self, sample_id: str | None = None, *, after: int = 0) -> list[Entry]:
-        """The log in the order it was written.
+        """Return the log in the order in which it was written.
 
         Args:
             sample_id: Only about this image.
@@ -254,7 +292,21 @@ class Decisions:
 
 
 def read_decisions(run: str | Path) -> Mapping[str, Decision]:
-    """The decisions that stand in a run folder, by sample_id; none, and nothing made, if nobody reviewed it."""
+    """Return the decisions that stand in a run folder.
+
+    Args:
+        run: The folder; nothing is made in it.
+
+    Returns:
+        The decision about each image by sample_id; empty if nobody reviewed the run.
+
+    Raises:
+        DataError: The log can't be read.
+
+    Example:
+        >>> read_decisions("run/")["cat/17.jpg"].to_label  # doctest: +SKIP
+        'dog'
+    """
     if not (Path(run) / FILE).is_file():
         return {}
     with Decisions(run) as log:
@@ -262,12 +314,12 @@ def read_decisions(run: str | Path) -> Mapping[str, Decision]:
 
 
 def now() -> str:
-    """The time in UTC, ISO 8601 to the millisecond."""
+    """Return the time in UTC, ISO 8601 to the millisecond."""
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
 def standing(entries: Sequence[Entry], before: dict[str, list[Decision]] | None = None) -> dict[str, list[Decision]]:
-    """Each image's decisions that were not taken back, oldest first, by sample_id.
+    """Return each image's decisions that were not taken back, oldest first, by sample_id.
 
     Args:
         entries: Of the log, in its order.
@@ -284,7 +336,7 @@ def standing(entries: Sequence[Entry], before: dict[str, list[Decision]] | None 
 
 
 def first_labels(entries: Sequence[Entry]) -> dict[str, str]:
-    """Each image's label before anybody decided about it, by sample_id; empty where there was none."""
+    """Return each image's label before anybody decided about it, by sample_id; empty where there was none."""
     return {entry.decision.sample_id: entry.decision.from_label for entry in reversed(entries)}  # the first one stays
 
 

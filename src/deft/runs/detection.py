@@ -111,7 +111,14 @@ class Detection:
         return judged
 
     def reason(self, row: int) -> str | None:
-        """Why an image could not be judged, without the file name that the read error begins with; None if it was."""
+        """Return why an image could not be judged, without the file name that its read error begins with.
+
+        Args:
+            row: Number of the image.
+
+        Returns:
+            The reason; None if the image was judged.
+        """
         error = self.read_errors.get(row)
         return None if error is None else error.removeprefix(f"{self.file_name[row]}: ")
 
@@ -146,17 +153,24 @@ class Detection:
         return pd.DataFrame(columns)
 
     def suspects(self, limit: int | None = 50) -> pd.DataFrame:
-        """The images whose label is judged wrong, worst first.
+        """Return the images whose label is judged wrong, worst first.
 
         Args:
             limit: How many at the most; None for all.
+
+        Returns:
+            The rows of `table` that are flagged, by rising `label_score`.
         """
         table = self.table
         worst = table[table["is_label_issue"]].sort_values("label_score", kind="stable")
         return worst.head(len(worst) if limit is None else limit)
 
     def summary(self) -> dict[str, Any]:
-        """Counts, estimated noise rate with its interval, per-class table, confused pairs, settings and versions."""
+        """Return counts, the estimated noise rate with its interval, a table of classes, confused pairs and settings.
+
+        Returns:
+            What `summary.json` holds, as plain JSON values.
+        """
         found = summarize(self.given, self.verdicts.predicted, self.is_label_issue, self.p_clean, self.classes)
         found["unreadable"] = len(self.read_errors)
         return {"format": FORMAT, **found, "settings": dict(self.settings), **self.info}
@@ -185,11 +199,14 @@ class Detection:
 
         Raises:
             DataError: The folder holds no detection.
+
+        Returns:
+            The detection, without its images; `open_run` finds those as well.
         """
         return _from_columns(*read_columns(folder))
 
     def to_cleanlab(self) -> pd.DataFrame:
-        """The verdicts as cleanlab's issue table: the columns of `Datalab.get_issues("label")`, one row per image.
+        """Return the verdicts as cleanlab's issue table, one row per image: the columns of `get_issues("label")`.
 
         `label_quality` is `label_score` again, under the name that `CleanLearning` gives it.
         """

@@ -20,9 +20,15 @@ from deft.training.processes import Processes
 
 
 class Training(nn.Module, ABC):
-    """A way to learn from noisy labels: in each epoch, look at the data and yield the losses to minimise.
+    """What a run trains: in each epoch it looks at the data and yields the losses to minimise.
 
-    A method owns its networks and memories, so its `state_dict` is all there is to a checkpoint.
+    It owns its networks and memories, so its `state_dict` is all there is to a checkpoint.
+
+    Example:
+        >>> class Plain(Training):  # doctest: +SKIP
+        ...     def losses(self, train, epoch):
+        ...         for batch in train.epoch(epoch):
+        ...             yield cross_entropy(self.network(batch.inputs), batch.labels).mean()
     """
 
     @abstractmethod
@@ -39,14 +45,29 @@ class Training(nn.Module, ABC):
 
     @abstractmethod
     def predict(self, inputs: Tensor) -> Tensor:
-        """Class scores of a batch of inputs, (B, K)."""
+        """Return the class scores of a batch.
+
+        Args:
+            inputs: What the network takes, B of them.
+
+        Returns:
+            Logits, (B, K).
+        """
 
     def starts_afresh(self, epoch: int) -> bool:
-        """Whether an epoch begins with new weights, so that the optimizer's memory of the old ones must go."""
+        """Whether an epoch begins with new weights, so that the optimizer's memory of the old ones must go.
+
+        Args:
+            epoch: Counted from 0.
+        """
         return False
 
     def rate_scale(self, epoch: int) -> float:
-        """What the learning rate of an epoch is multiplied by."""
+        """Return what the learning rate of an epoch is multiplied by.
+
+        Args:
+            epoch: Counted from 0.
+        """
         return 1.0
 
     def stage(self, epoch: int, epochs: int) -> tuple[int, int]:
@@ -57,6 +78,9 @@ class Training(nn.Module, ABC):
         Args:
             epoch: Counted from 0.
             epochs: Epochs of the run.
+
+        Returns:
+            Epochs behind it, and epochs in all, of its stage.
         """
         return epoch, epochs
 

@@ -34,6 +34,13 @@ class Optimization:
         warmup: Epochs in which the rate rises from zero.
         milestones: Of "steps", as shares of the training.
         accumulate: Losses whose gradients are averaged for one step of the optimizer.
+
+    Raises:
+        SettingsError: A value makes no sense; the sentence says which.
+
+    Example:
+        >>> Optimization(learning_rate=0.1, optimizer="adamw").rate(epoch=5, epochs=10)
+        0.05
     """
 
     learning_rate: float = 0.03
@@ -62,7 +69,7 @@ class Optimization:
             raise SettingsError(f"At least one loss goes into a step, not {self.accumulate}.")
 
     def rate(self, epoch: float, epochs: int) -> float:
-        """Learning rate at a point of the training.
+        """Return the learning rate at a point of the training.
 
         The cosine is that of Loshchilov & Hutter 2017.
 
@@ -86,7 +93,11 @@ class Optimization:
                 return self.learning_rate * (1 + math.cos(math.pi * done)) / 2
 
     def build(self, weights: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """The optimizer of some weights."""
+        """Return the optimizer of some weights.
+
+        Args:
+            weights: What it moves.
+        """
         rate, decay = self.learning_rate, self.weight_decay
         match self.optimizer:
             case "adam":

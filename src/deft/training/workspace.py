@@ -28,6 +28,9 @@ class Workspace:
         resume: Whether to go on from a checkpoint in the folder.
         workers: Processes that decode images; None takes one per core.
         progress: Told how far it is.
+
+    Example:
+        >>> found = detector.detect(images, workspace=Workspace(Path("run/work"), resume=True))  # doctest: +SKIP
     """
 
     folder: Path | None = None
@@ -38,7 +41,7 @@ class Workspace:
     def checkpoint(
         self, settings: Mapping[str, object], images: LabeledImages, encoder: nn.Module
     ) -> Checkpoint | None:
-        """Where a run is kept between epochs; None in a temporary folder, which nobody could resume from.
+        """Return where a run is kept between epochs; None in a temporary folder, which nobody could resume from.
 
         Args:
             settings: All that determines the verdicts besides images and encoder.
@@ -53,7 +56,7 @@ class Workspace:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Path]:
-        """The folder to work in; a temporary one is gone afterwards."""
+        """Yield the folder to work in; a temporary one is gone afterwards."""
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
             yield self.folder

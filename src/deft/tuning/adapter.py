@@ -17,10 +17,13 @@ from deft.tuning.base import Attachment, Tuning
 
 @dataclass(frozen=True)
 class Adapter(Tuning):
-    """Adds up(gelu(down(x))) to every layer's output x; it starts as the identity.
+    """Adds up(gelu(down(x))) to every layer's output x; it starts as the identity (Houlsby et al., ICML 2019).
 
     Args:
         width: Width of the bottleneck.
+
+    Example:
+        >>> DeFT(encoder, tuning=Adapter(width=64))  # doctest: +SKIP
     """
 
     width: int = 64

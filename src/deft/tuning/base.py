@@ -66,7 +66,12 @@ class Attachment(nn.Module):
 
 
 class Tuning(ABC):
-    """How the image tower adapts to a data set; a frozen value, chosen by its type."""
+    """How the image tower adapts to a data set; a frozen value, chosen by its type.
+
+    Example:
+        >>> with LoRA(rank=8).attach(encoder, seed=0) as weights:  # doctest: +SKIP
+        ...     optimizer = torch.optim.AdamW(weights.parameters())
+    """
 
     @property
     @abstractmethod
@@ -85,9 +90,15 @@ class Tuning(ABC):
         Args:
             encoder: A frozen encoder; its own weights are restored when the attachment is detached.
             seed: Draws the initial weights.
+
+        Returns:
+            The trainable weights, and the way to take them off again.
+
+        Raises:
+            ModelError: The encoder lacks what the tuning needs.
         """
 
     def settings(self) -> dict[str, object]:
-        """The tuning as plain JSON values, read back by `tuning_from_settings`."""
+        """Return the tuning as plain JSON values, read back by `tuning_from_settings`."""
         assert is_dataclass(self)
         return {"type": type(self).__name__, **asdict(self)}

@@ -54,6 +54,9 @@ class Full(Tuning):
 
     The authors' code leaves the patch embedding, positions and first norm frozen; "full" here
     means full. Detaching restores the original weights.
+
+    Example:
+        >>> DeFT(encoder, tuning=Full(), optimization=Optimization(learning_rate=1e-5))  # doctest: +SKIP
     """
 
     @property
@@ -74,6 +77,9 @@ class Layers(Tuning):
 
     The authors of DeFT call this full fine-tuning: patch embedding, positions, first and last norm stay as they are.
     What comes before the first layer can be computed once, which on the bundled `tiny` is most of the work.
+
+    Example:
+        >>> adapt("tiny", images, tuning=Layers())  # doctest: +SKIP
     """
 
     @property
@@ -90,7 +96,13 @@ class Layers(Tuning):
 
 @dataclass(frozen=True)
 class Bias(Tuning):
-    """Trains the bias of every linear layer and norm between the image tower's stem and its end."""
+    """Trains the bias of every linear layer and norm between the image tower's stem and its end.
+
+    Source: BitFit (Ben Zaken et al., ACL 2022).
+
+    Example:
+        >>> DeFT(encoder, tuning=Bias())  # doctest: +SKIP
+    """
 
     @property
     def changes_images(self) -> bool:
@@ -109,7 +121,11 @@ class Bias(Tuning):
 
 @dataclass(frozen=True)
 class Frozen(Tuning):
-    """Leaves the image tower alone, so that image features are computed once: one pass, then seconds."""
+    """Leaves the image tower alone, so that image features are computed once: one pass, then seconds.
+
+    Example:
+        >>> DeFT(encoder, tuning=Frozen())  # doctest: +SKIP
+    """
 
     @property
     def changes_images(self) -> bool:

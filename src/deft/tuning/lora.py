@@ -23,6 +23,9 @@ class LoRA(Tuning):
     Args:
         rank: Inner size r of the product.
         alpha: Its scale is alpha / rank.
+
+    Example:
+        >>> DeFT(encoder, tuning=LoRA(rank=8))  # doctest: +SKIP
     """
 
     rank: int = 8
