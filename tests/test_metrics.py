@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -122,6 +122,7 @@ def test_calibration_refuses_what_is_no_probability() -> None:
         expected_calibration_error([0.2], [True], bins=0)
 
 
+@settings(deadline=None)  # scikit-learn takes its time, and more on a busy machine
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=2, max_size=40))
 def test_areas_are_those_of_scikit_learn(rows: list[tuple[bool, int]]) -> None:
     """With many equal scores, in any order."""
