@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from deft.errors import ConflictError, DataError
-from deft.runs.decisions import FILE, Decision, Decisions, now, read_decisions, standing
+from deft.runs.decisions import FILE, Decision, Decisions, copy_log, now, read_decisions, read_log, standing
 
 KEPT = Decision("a", "kept", "cat", "cat", "Ada", "2026-11-24T09:00:00.000+00:00")
 DOG = replace(KEPT, status="corrected", to_label="dog")
@@ -146,8 +146,10 @@ def test_a_killed_process_loses_nothing_it_had_recorded(tmp_path: Path) -> None:
 
 def test_the_file_is_written_ahead_and_synchronised(tmp_path: Path) -> None:
     with Decisions(tmp_path) as log:
-        assert log._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert log._connection.execute("PRAGMA synchronous").fetchone() == (2,)
+        log.record(KEPT, expected=0)
+        assert log._made is not None
+        assert log._made.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert log._made.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
 def test_where_nobody_reviewed_nothing_is_made(tmp_path: Path) -> None:
@@ -155,6 +157,48 @@ def test_where_nobody_reviewed_nothing_is_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(DataError, match="no run folder"):
         Decisions(tmp_path / "nowhere")
+
+
+def test_a_log_that_nobody_writes_to_leaves_no_trace(tmp_path: Path) -> None:
+    with Decisions(tmp_path) as log:
+        assert (log.history(), log.latest(), log.revision("a")) == ([], {}, 0)
+        assert list(tmp_path.iterdir()) == []
+        with Decisions(tmp_path) as other:
+            other.record(KEPT, expected=0)
+        assert log.latest() == {"a": KEPT}  # what another process made since is seen
+    with pytest.raises(DataError, match="was closed"):
+        log.history()
+
+
+def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_reading_changes_nothing_and_needs_no_right_to_write(tmp_path: Path, writable: bool) -> None:
+    run, new = tmp_path / "a run?#%20", tmp_path / "new"
+    run.mkdir()
+    new.mkdir()
+    with Decisions(run) as log:
+        log.record(KEPT, expected=0)
+        log.record(DOG, expected=1)
+    before = contents(run)
+    assert list(before) == [FILE]
+    run.chmod(0o755 if writable else 0o555)
+    assert read_decisions(run) == {"a": DOG}
+    assert [entry.decision for entry in read_log(run)] == [KEPT, DOG]
+    copy_log(run, new)
+    run.chmod(0o755)
+    assert contents(run) == before
+    assert read_log(new) == read_log(run)
+
+
+def test_a_log_that_is_being_written_is_read_as_it_is_now(tmp_path: Path) -> None:
+    with Decisions(tmp_path) as log:
+        log.record(KEPT, expected=0)
+        assert read_decisions(tmp_path) == {"a": KEPT}
+        log.record(DOG, expected=1)
+        assert read_decisions(tmp_path) == {"a": DOG}
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

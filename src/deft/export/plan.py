@@ -14,7 +14,7 @@ import pandas as pd
 
 from deft.data.images import NO_LABEL, LabeledImages
 from deft.errors import DataError
-from deft.runs.decisions import FILE, Decisions, first_labels
+from deft.runs.decisions import first_labels, latest, read_log
 from deft.runs.detection import Detection
 from deft.runs.folder import open_run
 from deft.runs.outcomes import Outcome, decide, final_classes, given_names
@@ -171,10 +171,10 @@ def plan_run(run: str | Path, *, data: str | None = None, use: Use = "both", fix
         'dog'
     """
     found, images = open_run(run, data=data)
-    if use == "verdicts" or not (Path(run) / FILE).is_file():
+    log = [] if use == "verdicts" else read_log(run)
+    if not log:
         return Plan(images, found, decide(found, {}, use=use, fix=fix))
-    with Decisions(run) as log:
-        decisions, first = log.latest(), first_labels(log.history())
+    decisions, first = latest(log), first_labels(log)
     before = tuple(
         (first[sample] or None) if sample in first else label
         for sample, label in zip(found.sample_id, given_names(found), strict=True)

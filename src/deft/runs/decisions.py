@@ -19,27 +19,10 @@ from typing import Literal, get_args
 
 from deft.errors import ConflictError, DataError
 from deft.files import replace_file
+from deft.runs.sqlite_log import explained, open_to_read, open_to_write, read_rows, transaction
 from deft.runs.vocabulary import Status
 
 FILE = "reviews.sqlite"
-FORMAT = 1  # PRAGMA user_version of the file
-BUSY_SECONDS = 10.0  # how long a write waits for another process's
-
-_SCHEMA = """
-CREATE TABLE log (
-    id INTEGER PRIMARY KEY,
-    sample_id TEXT NOT NULL,
-    revision INTEGER NOT NULL,
-    action TEXT NOT NULL CHECK (action IN ('decide', 'undo')),
-    status TEXT NOT NULL,
-    from_label TEXT NOT NULL,
-    to_label TEXT,
-    reviewer TEXT NOT NULL,
-    time TEXT NOT NULL,
-    UNIQUE (sample_id, revision)
-)
-"""
-_COLUMNS = "id, sample_id, revision, action, status, from_label, to_label, reviewer, time"
 
 
 @dataclass(frozen=True)
@@ -97,7 +80,7 @@ class Entry:
 
 
 class Decisions:
-    """The log of a run, `reviews.sqlite` in its folder; made if it isn't there.
+    """The log of a run, `reviews.sqlite` in its folder; the file is made when the first decision is recorded.
 
     Args:
         run: Folder of the run.
@@ -116,16 +99,9 @@ class Decisions:
         if not self.path.parent.is_dir():
             raise DataError(f"There is no run folder {run}, so nothing can be reviewed there.")
         self._lock = threading.RLock()
-        with _explained(self.path):
-            self._connection = sqlite3.connect(
-                self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-        try:
-            with _explained(self.path):
-                self._prepare()
-        except BaseException:
-            self.close()
-            raise
+        self._made: sqlite3.Connection | None = None
+        self._closed = False
+        self._connection(make=False)
 
     def __enter__(self) -> Decisions:
         return self
@@ -136,7 +112,9 @@ class Decisions:
     def close(self) -> None:
         """Let go of the file; may be called twice."""
         with self._lock:
-            self._connection.close()
+            self._closed = True
+            if self._made is not None:
+                self._made.close()
 
     def record(self, decision: Decision, expected: int | None) -> int:
         """Append a decision.
@@ -206,7 +184,7 @@ class Decisions:
 
     def latest(self) -> dict[str, Decision]:
         """Return the decision that stands for each image, by sample_id; images without one are not in it."""
-        return {sample: kept[-1] for sample, kept in standing(self.history()).items() if kept}
+        return latest(self.history())
 
     def copy_to(self, run: str | Path) -> None:
         """Copy the log as it is now into another run's folder, in place of the log there, if any.
@@ -214,12 +192,7 @@ class Decisions:
         Args:
             run: Folder of the other run.
         """
-        with replace_file(Path(run) / FILE) as temporary, self._lock, _explained(self.path):
-            copy = sqlite3.connect(temporary)
-            try:
-                self._connection.backup(copy)
-            finally:
-                copy.close()
+        copy_log(self.path.parent, run)
 
     def revision(self, sample_id: str) -> int:
         """Return an image's revision, 0 if nothing was ever decided about it.
@@ -227,8 +200,11 @@ class Decisions:
         Args:
             sample_id: Which image.
         """
-        with self._lock, _explained(self.path):
-            row = self._connection.execute("SELECT MAX(revision) FROM log WHERE sample_id = ?", [sample_id]).fetchone()
+        with self._lock, explained(self.path):
+            connection = self._connection(make=False)
+            if connection is None:
+                return 0
+            row = connection.execute("SELECT MAX(revision) FROM log WHERE sample_id = ?", [sample_id]).fetchone()
         return int(row[0] or 0)
 
     def history(self, sample_id: str | None = None, *, after: int = 0) -> list[Entry]:
@@ -238,36 +214,27 @@ class Decisions:
             sample_id: Only about this image.
             after: Only entries with a larger number, for who has read up to there.
         """
-        chosen = "" if sample_id is None else "AND sample_id = ?"
-        values: list[object] = [after] if sample_id is None else [after, sample_id]
-        query = f"SELECT {_COLUMNS} FROM log WHERE id > ? {chosen} ORDER BY id"
-        with self._lock, _explained(self.path):
-            rows = self._connection.execute(query, values).fetchall()
-        return [Entry(row[0], row[2], row[3], Decision(row[1], *row[4:])) for row in rows]
+        with self._lock, explained(self.path):
+            connection = self._connection(make=False)
+            return [] if connection is None else _entries(connection, sample_id, after)
 
-    def _prepare(self) -> None:
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
-        with self._writing():
-            (found,) = self._connection.execute("PRAGMA user_version").fetchone()
-            (tables,) = self._connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-            if found == 0 and tables == 0:
-                self._connection.execute(_SCHEMA)
-                self._connection.execute(f"PRAGMA user_version = {FORMAT}")
-            elif found != FORMAT:
-                raise DataError(f"{self.path} has format {found}; this deft reads format {FORMAT}.")
+    def _connection(self, *, make: bool) -> sqlite3.Connection | None:
+        """Return the opened file; None where nobody has made it yet, and it isn't to be made now."""
+        if self._closed:
+            raise DataError(f"{self.path} was closed.")
+        if self._made is None and (make or self.path.exists()):
+            with self._lock, explained(self.path):
+                self._made = open_to_write(self.path)
+        return self._made
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         """One transaction; others wait, and what fails leaves nothing behind."""
-        with self._lock, _explained(self.path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
+        with self._lock, explained(self.path):
+            connection = self._connection(make=True)
+            assert connection is not None
+            with transaction(connection):
                 yield
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
 
     def _undo(self, sample_id: str, reviewer: str, time: str, expected: int | None) -> int:
         last = standing(self.history(sample_id)).get(sample_id)
@@ -283,7 +250,9 @@ class Decisions:
                 f"the page shows revision {expected}."
             )
         made = (decision.status, decision.from_label, decision.to_label, decision.reviewer, decision.time)
-        self._connection.execute(
+        connection = self._connection(make=True)
+        assert connection is not None
+        connection.execute(
             "INSERT INTO log (sample_id, revision, action, status, from_label, to_label, reviewer, time) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (decision.sample_id, found + 1, action, *made),
@@ -307,10 +276,48 @@ def read_decisions(run: str | Path) -> Mapping[str, Decision]:
         >>> read_decisions("run/")["cat/17.jpg"].to_label  # doctest: +SKIP
         'dog'
     """
-    if not (Path(run) / FILE).is_file():
-        return {}
-    with Decisions(run) as log:
-        return log.latest()
+    return latest(read_log(run))
+
+
+def read_log(run: str | Path) -> list[Entry]:
+    """Return the whole log of a run folder in the order in which it was written.
+
+    Args:
+        run: The folder; nothing is made or changed in it, so the right to read it is enough.
+
+    Returns:
+        All entries; none if nobody reviewed the run.
+
+    Raises:
+        DataError: The log can't be read.
+    """
+    path = Path(run) / FILE
+    if not path.is_file():
+        return []
+    with explained(path), contextlib.closing(open_to_read(path)) as connection:
+        return _entries(connection, None, 0)
+
+
+def copy_log(run: str | Path, new: str | Path) -> None:
+    """Copy a run's log as it is now into another run's folder, in place of the log there; nothing without a log.
+
+    Args:
+        run: Folder of the run; the right to read it is enough.
+        new: Folder of the other run.
+
+    Raises:
+        DataError: The log can't be read.
+    """
+    path = Path(run) / FILE
+    if not path.is_file():
+        return
+    with (
+        explained(path),
+        contextlib.closing(open_to_read(path)) as connection,
+        replace_file(Path(new) / FILE) as temporary,
+        contextlib.closing(sqlite3.connect(temporary)) as copy,
+    ):
+        connection.backup(copy)
 
 
 def now() -> str:
@@ -335,15 +342,20 @@ def standing(entries: Sequence[Entry], before: dict[str, list[Decision]] | None 
     return kept
 
 
+def latest(entries: Sequence[Entry]) -> dict[str, Decision]:
+    """Return the decision that stands for each image, by sample_id; images without one are not in it.
+
+    Args:
+        entries: The whole log, in its order.
+    """
+    return {sample: kept[-1] for sample, kept in standing(entries).items() if kept}
+
+
 def first_labels(entries: Sequence[Entry]) -> dict[str, str]:
     """Return each image's label before anybody decided about it, by sample_id; empty where there was none."""
     return {entry.decision.sample_id: entry.decision.from_label for entry in reversed(entries)}  # the first one stays
 
 
-@contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """SQLite's errors as one sentence."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise DataError(f"{path} can't be read or written as a log of decisions: {error}.") from error
+def _entries(connection: sqlite3.Connection, sample_id: str | None, after: int) -> list[Entry]:
+    rows = read_rows(connection, sample_id, after)
+    return [Entry(row[0], row[2], row[3], Decision(row[1], *row[4:])) for row in rows]

@@ -13,7 +13,7 @@ import numpy as np
 from deft.data.images import LabeledImages
 from deft.errors import DataError
 from deft.files import replace_file
-from deft.runs.decisions import FILE, Decisions, Entry, first_labels, standing
+from deft.runs.decisions import FILE, Entry, copy_log, first_labels, standing
 from deft.runs.detection import Detection
 from deft.runs.vocabulary import SET_ASIDE, Status
 
@@ -81,8 +81,7 @@ def hand_on(run: Path, new: Path) -> None:
     with replace_file(new / BEFORE / "labels.parquet") as temporary:
         shutil.copyfile(run / "labels.parquet", temporary)
     if not (new / FILE).exists():
-        with Decisions(run) as log:
-            log.copy_to(new)
+        copy_log(run, new)
 
 
 def load_before(run: Path) -> Detection | None:
