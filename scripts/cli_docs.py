@@ -6,8 +6,8 @@ python scripts/cli_docs.py
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-import click
 import typer
 
 from deft.cli.app import app
@@ -32,7 +32,7 @@ def _exit_codes() -> str:
     )
 
 
-def _options(command: click.Command) -> list[str]:
+def _options(command: Any) -> list[str]:
     rows = ["| option | default | meaning |", "|---|---|---|"]
     for option in command.params:
         if "--help" in option.opts:

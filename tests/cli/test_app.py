@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import click
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -21,14 +20,14 @@ OPTIONS = {
         "--batch-size", "--class-specific", "--classes", "--clean-col", "--context", "--data", "--detector", "--device",
         "--epochs", "--fail-on-issues", "--for-real-noise", "--for-weak-model", "--format", "--image-col",
         "--label-col", "--labels", "--length", "--limit", "--lr",
-        "--method", "--model", "--noise-rate", "--out", "--precision", "--quiet", "--resume", "--seed", "--split",
-        "--tuning", "--verdict", "--warmup", "--workers", "--with-reviews",
+        "--method", "--model", "--noise-rate", "--out", "--precision", "--quiet", "--resume", "--seed", "--set",
+        "--split", "--tuning", "--verdict", "--warmup", "--workers", "--with-reviews",
     },
     "report": {"--data", "--limit", "--out", "--quiet"},
     "adapt": {
         "--backbone", "--batch-size", "--classes", "--data", "--device", "--epochs", "--fix", "--format", "--head",
         "--image-col", "--keep", "--label-col", "--labels", "--lr", "--method", "--noise-rate", "--out", "--precision",
-        "--quiet", "--resume", "--seed", "--split", "--tuning", "--validation", "--workers",
+        "--quiet", "--resume", "--seed", "--set", "--split", "--tuning", "--validation", "--workers",
     },
     "predict": {"--device", "--format", "--out", "--quiet", "--top", "--workers"},
     "evaluate": {
@@ -68,6 +67,17 @@ def test_help_answers(command: list[str]) -> None:
     result = runner.invoke(app, [*command, "--help"])
     assert result.exit_code == 0
     assert "Usage" in result.stdout
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in OPTIONS)])
+def test_help_names_no_type_where_there_is_nothing_to_choose(command: list[str]) -> None:
+    text = runner.invoke(app, [*command, "--help"]).stdout
+    assert not {kind for kind in ("<bool>", "<str>", "<int", "<float", "<path>") if kind in text}
+
+
+def test_the_module_is_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "deft", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"deft {__version__}\n"
 
 
 def test_version() -> None:
@@ -112,6 +122,71 @@ def test_what_a_user_can_mend_is_exit_2_with_a_sentence(
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["detect", "", "-o", "run"], "Argument 1 is empty"),
+        (["detect", "photos", "-o", ""], "-o is empty"),
+        (["detect", "photos", "-o", "run", "--label-col", " "], "--label-col is empty"),
+        (["detect", "photos", "-o", "run", "--label-col="], "--label-col is empty"),
+        (["evaluate", "", "photos"], "Argument 1 is empty"),
+        (["review", ""], "Argument 1 is empty"),
+    ],
+)
+def test_an_empty_argument_is_refused(arguments: list[str], said: str) -> None:
+    result = runner.invoke(app, arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"deft: {said}. Give it a value, or leave it out.\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--epochs", "-1"), ("--batch-size", "0"), ("--seed", "-1"), ("--seed", "4294967296"), ("--lr", "-0.1"),
+        ("--lr", "nan"), ("--lr", "inf"), ("--limit", "1"), ("--workers", "-2"), ("--noise-rate", "1"),
+        ("--noise-rate", "-0.1"), ("--warmup", "-1"), ("--length", "0"), ("--context", "0"), ("--device", "cdua"),
+        ("--fail-on-issues", "1.5"), ("--precision", "float8"),
+    ],
+)  # fmt: skip
+def test_values_out_of_their_bounds_are_refused(
+    option: str, value: str, tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(str(tmp_path))
+    result = runner.invoke(app, ["detect", ".", "-o", "run", option, value])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert option in result.stderr or value in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["detect", "no/such/place", "-o", "run"],
+        ["detect", ".", "-o", "run", "--labels", "no.csv"],
+        ["detect", ".", "-o", "run", "--classes", "no.txt"],
+        ["detect", ".", "-o", "run", "--method", "small-loss", "--context", "3"],
+        ["detect", ".", "-o", "run", "--device", "cdua"],
+        ["detect", ".", "-o", "run", "--set", "epochs"],
+        ["adapt", "no/such/place", "-o", "model", "--backbone", "tiny"],
+        ["adapt", ".", "-o", "model", "--backbone", "tiny", "--validation", "1.5"],
+        ["adapt", ".", "-o", "model", "--backbone", "tiny", "--validation", "no.csv"],
+        ["evaluate", "model", "no/such/place"],
+        ["predict", "model", "."],
+        ["corrupt", "no/such/place", "-o", "x.csv"],
+    ],
+)
+def test_a_slip_is_answered_before_torch_is_loaded(arguments: list[str], tmp_path: object) -> None:
+    code = (
+        f"import sys; sys.argv = ['deft', *{arguments!r}]\n"
+        "from deft.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as left: assert left.code == 2, left.code\n"
+        "sys.exit('torch was loaded' if 'torch' in sys.modules else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def _stub(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     def fail(*_: object, **__: object) -> None:
         raise error
@@ -146,4 +221,5 @@ def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_commands_are_documented() -> None:
     assert detect.__doc__
-    assert isinstance(typer.main.get_command(app), click.Group | typer.core.TyperGroup)
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    assert all(len(command.help) > 30 for command in commands.values())

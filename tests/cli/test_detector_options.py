@@ -1,93 +1,168 @@
-"""Which options belong to which method, and the tunings by name."""
+"""Which options belong to which detector, and what each of them sets."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, get_args
 
 import pytest
+import typer
 
-from deft.cli.detector_options import Choice, advice, build_detector, build_tuning
+from deft.adaptation.adapt import adapt as adapt_images
+from deft.adaptation.predictors import Head
+from deft.cli import adapt as adapt_module
+from deft.cli.app import app
+from deft.cli.detector_options import (
+    FOR_ALL,
+    PRESETS,
+    SETTINGS,
+    advice,
+    check_options,
+    choose_detector,
+    tuning_named,
+)
+from deft.cli.export import LinkName
+from deft.cli.options import TUNINGS, PrecisionName, pairs
+from deft.detectors.registry import DETECTORS, detector_class
 from deft.errors import SettingsError
-from deft.tuning import VPT, Adapter, Bias, Frozen, Full, Layers, LoRA
+from deft.export.formats import FORMATS, format_writer
+from deft.export.image_files import Link
+from deft.methods.registry import METHODS, method_class
+from deft.settings import declared_names, setting_keys
+from deft.training.precision import Precision
+from deft.tuning import TUNINGS as TUNING_TYPES
+from deft.tuning import VPT, LoRA
+
+
+def settings_of(method: str, given: Mapping[str, Any], sets: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """All settings of what was chosen, by key."""
+    check_options(method, given)
+    return setting_keys(choose_detector(method, given, sets or {}))
+
+
+def test_every_tuning_has_a_name() -> None:
+    assert tuning_named("vpt-shallow") == VPT(length=20, depth="shallow")
+    assert tuning_named("lora") == LoRA()
+    assert {type(tuning_named(name)) for name in TUNINGS} == set(TUNING_TYPES.values())
+
+
+def test_names_are_those_of_the_library() -> None:
+    assert get_args(PrecisionName) == get_args(Precision)
+    assert get_args(LinkName) == get_args(Link)
+    assert get_args(adapt_module.HeadName) == get_args(Head)
+    assert adapt_images.__kwdefaults__["epochs"] == adapt_module.EPOCHS
+
+
+@pytest.mark.parametrize(("table", "load"), [(DETECTORS, detector_class), (METHODS, method_class)])
+def test_what_a_class_declares_is_read_without_importing_it(table: Mapping[str, str], load: Any) -> None:
+    for name, home in table.items():
+        kind, declared = load(name), declared_names(home)
+        assert {field.name for field in fields(kind)} - {"encoder"} <= declared
+        assert all(hasattr(kind, one) or one in {field.name for field in fields(kind)} for one in declared)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_has_a_writer(name: str) -> None:
+    assert callable(format_writer(name))
+
+
+def test_every_option_that_chooses_a_detector_has_its_settings() -> None:
+    command = typer.main.get_command(app).commands["detect"]  # type: ignore[attr-defined]
+    learning = {one.opts[0] for one in command.params if getattr(one, "rich_help_panel", "") == "How it learns"}
+    assert learning - {"--device", "--set"} == {*SETTINGS, *PRESETS}
+
+
+@pytest.mark.parametrize("method", DETECTORS)
+def test_a_new_detector_takes_the_options_of_its_settings(method: str) -> None:
+    """Which is so for any detector in the table: it is asked what it declares."""
+    known = setting_keys(choose_detector(method, {}, {}))
+    for option, keys in SETTINGS.items():
+        value = "frozen" if option == "--tuning" else 1
+        if option == "--tuning":
+            expected = any(key.startswith("tuning.") for key in known)
+        else:
+            expected = any(key in known for key in keys) or option in FOR_ALL
+        if expected:
+            check_options(method, {option: value})
+        else:
+            with pytest.raises(SettingsError, match=f"{option} belongs to --method"):
+                check_options(method, {option: value})
 
 
 @pytest.mark.parametrize(
-    ("choice", "tuning"),
+    ("method", "given", "said"),
     [
-        (Choice(), VPT(length=20)),
-        (Choice(tuning="vpt", length=5), VPT(length=5)),
-        (Choice(tuning="vpt-shallow"), VPT(length=20, depth="shallow")),
-        (Choice(tuning="lora"), LoRA()),
-        (Choice(tuning="adapter"), Adapter()),
-        (Choice(tuning="bias"), Bias()),
-        (Choice(tuning="full"), Full()),
-        (Choice(tuning="layers"), Layers()),
-        (Choice(tuning="frozen"), Frozen()),
+        ("deft", {"--noise-rate": 0.2}, "--noise-rate belongs to --method small-loss"),
+        ("small-loss", {"--for-real-noise": True}, "--for-real-noise belongs to --method deft"),
+        ("small-loss", {"--context": 4}, "--context belongs to --method deft"),
+        ("label-match", {"--lr": 0.1}, "--lr belongs to --method deft or small-loss"),
+        ("deft", {"--tuning": "frozen", "--length": 4}, "--length belongs to --tuning vpt"),
+        ("deft", {"--for-real-noise": True, "--for-weak-model": True}, "two different settings"),
     ],
 )
-def test_a_tuning_by_name(choice: Choice, tuning: object) -> None:
-    choice.check()
-    assert build_tuning(choice) == tuning
+def test_options_that_would_do_nothing_are_refused(method: str, given: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        check_options(method, given)
+
+
+def test_options_become_settings() -> None:
+    given = {"--tuning": "vpt-shallow", "--length": 7, "--context": 5, "--class-specific": True, "--epochs": 3}
+    given |= {"--lr": 0.5, "--batch-size": 9, "--seed": 4, "--precision": "float32", "--verdict": "posterior"}
+    found = settings_of("deft", given)
+    expected = {"tuning.length": 7, "tuning.depth": "shallow", "prompts.length": 5, "prompts.class_specific": True}
+    expected |= {"epochs": 3, "optimization.learning_rate": 0.5, "batch_size": 9, "seed": 4}
+    expected |= {"optimization.precision": "float32", "recipe.verdict": "posterior"}
+    assert {key: found[key] for key in expected} == expected
+    assert settings_of("label-match", {"--precision": "float32", "--seed": 3})["precision"] == "float32"
+    assert settings_of("small-loss", {"--warmup": 4})["warmup"] == 4
+
+
+def test_a_longer_warmup_leaves_that_of_the_negative_prompts() -> None:
+    longer, none = settings_of("deft", {"--warmup": 5}), settings_of("deft", {"--warmup": 0})
+    assert (longer["recipe.warmup"], longer["recipe.dual_warmup"]) == (5, 1)
+    assert (none["recipe.warmup"], none["recipe.dual_warmup"]) == (0, 0)
+
+
+def test_the_verdict_is_changed_in_any_preset() -> None:
+    asked = [{}, {"--for-real-noise": True}, {"--for-weak-model": True}]
+    for verdict in ("negative", "posterior"):
+        for given in asked:
+            assert settings_of("deft", {**given, "--verdict": verdict})["recipe.verdict"] == verdict
+    assert [settings_of("deft", given)["recipe.warmup_loss"] for given in asked] == ["ce", "sce", "gce"]
+
+
+def test_any_setting_can_be_set_by_its_key_and_has_the_last_word() -> None:
+    found = settings_of("deft", {"--epochs": 3}, pairs(["epochs=4", "recipe.gradient=both", "views=3"]))
+    assert (found["epochs"], found["recipe.gradient"], found["views"]) == (4, "both", 3)
+    assert settings_of("deft", {"--tuning": "lora"}, {"tuning.rank": "2"})["tuning.rank"] == 2
 
 
 @pytest.mark.parametrize(
-    ("choice", "option"),
+    ("texts", "said"),
     [
-        (Choice(method="deft", noise_rate=0.2), "--noise-rate"),
-        (Choice(method="small-loss", for_real_noise=True), "--for-real-noise"),
-        (Choice(method="small-loss", context=4), "--context"),
-        (Choice(method="label-match", learning_rate=0.1), "--lr"),
-        (Choice(method="label-match", tuning="frozen"), "--tuning"),
-        (Choice(tuning="frozen", length=4), "--length"),
+        (["gradient=both"], "Did you mean recipe.gradient?"),
+        (["epochs=many"], "a whole number"),
+        (["epochs=0"], "at least one epoch"),
+        (["batch_size=0"], "batch size must be at least 1"),
+        (["epochs"], "KEY=VALUE"),
+        (["epochs=1", "epochs=2"], "twice"),
     ],
 )
-def test_options_that_would_do_nothing_are_refused(choice: Choice, option: str) -> None:
-    with pytest.raises(SettingsError, match=option):
-        choice.check()
-
-
-def test_a_longer_warmup_leaves_that_of_the_negative_prompts(clip_folder: Path) -> None:
-    from deft.detectors.deft import DeFT
-    from deft.encoders.load import load_encoder
-
-    encoder = load_encoder(clip_folder, device="cpu")
-    longer = build_detector(Choice(warmup=5, class_specific=True), encoder)
-    none = build_detector(Choice(warmup=0), encoder)
-    assert isinstance(longer, DeFT)
-    assert isinstance(none, DeFT)
-    assert (longer.recipe.warmup, longer.recipe.dual_warmup) == (5, 1)
-    assert longer.prompts.class_specific is True
-    assert (none.recipe.warmup, none.recipe.dual_warmup) == (0, 0)
+def test_what_cannot_be_set_is_refused_with_a_sentence(texts: list[str], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        choose_detector("deft", {}, pairs(texts))
 
 
 @pytest.mark.parametrize(
-    ("choice", "model", "said"),
+    ("method", "given", "model", "said"),
     [
-        (Choice(), "tiny", True),
-        (Choice(), "openai/clip-vit-base-patch16", False),
-        (Choice(for_weak_model=True), "tiny", False),
-        (Choice(verdict="posterior"), "tiny", False),
-        (Choice(method="label-match"), "tiny", False),
+        ("deft", {}, "tiny", True),
+        ("deft", {}, "openai/clip-vit-base-patch16", False),
+        ("deft", {"--for-weak-model": True}, "tiny", False),
+        ("deft", {"--verdict": "posterior"}, "tiny", False),
+        ("label-match", {}, "tiny", False),
     ],
 )
-def test_the_weak_model_is_told_its_settings(choice: Choice, model: str, said: bool) -> None:
-    assert ("--for-weak-model" in (advice(choice, model) or "")) == said
-
-
-def test_the_verdict_is_changed_in_any_preset(clip_folder: Path) -> None:
-    from deft.detectors.deft import DeFT
-    from deft.encoders.load import load_encoder
-
-    encoder = load_encoder(clip_folder, device="cpu")
-    found = {}
-    for choice in (
-        Choice(),
-        Choice(verdict="posterior"),
-        Choice(for_real_noise=True, verdict="posterior"),
-        Choice(for_weak_model=True),
-        Choice(for_weak_model=True, verdict="negative"),
-    ):
-        detector = build_detector(choice, encoder)
-        assert isinstance(detector, DeFT)
-        found[choice] = detector.recipe.verdict
-    assert list(found.values()) == ["negative", "posterior", "posterior", "posterior", "negative"]
+def test_the_weak_model_is_told_its_settings(method: str, given: dict[str, Any], model: str, said: bool) -> None:
+    assert ("--for-weak-model" in (advice(method, given, model) or "")) == said

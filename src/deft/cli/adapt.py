@@ -3,14 +3,46 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from deft.cli.detector_options import PrecisionName, TuningName, tuning_named
-from deft.cli.run_folder import check_outside
+from deft.cli.detector_options import tuning_named
+from deft.cli.options import (
+    DATA,
+    OUTPUT,
+    TRAINING,
+    BatchSize,
+    Classes,
+    Device,
+    Epochs,
+    Format,
+    ImageCol,
+    LabelCol,
+    Labels,
+    LearningRate,
+    MethodName,
+    Moved,
+    NoiseRate,
+    Precision,
+    PrecisionName,
+    Quiet,
+    Resume,
+    Seed,
+    Set,
+    Split,
+    TuningName,
+    Workers,
+    option,
+    pairs,
+    refuse_given,
+    source_of,
+    workspace_of,
+)
+from deft.cli.progress import choose_progress
+from deft.cli.run_folder import check_opens, check_outside
 from deft.errors import DataError, SettingsError
 from deft.runs.vocabulary import TrainingFix
 
@@ -18,142 +50,119 @@ if TYPE_CHECKING:
     from deft.adaptation.model import AdaptedModel
     from deft.adaptation.training_set import TrainingSet
     from deft.adaptation.validation import Validation
-    from deft.data.images import LabeledImages
+    from deft.encoders.base import DualEncoder
+    from deft.encoders.vision import VisionModel
     from deft.methods.base import Method
     from deft.progress import Progress
+    from deft.runs.folder import Source
+    from deft.training.optimization import Optimization
+    from deft.tuning import Tuning
 
-MethodName = Literal[
-    "ce", "gce", "truncated-gce", "sce", "elr", "gmm", "co-teaching", "rolt", "unicon", "longremix", "promix", "turn"
-]
 HeadName = Literal["random", "text", "prompts"]
+Keep = Literal["last", "best"]
+EPOCHS = 10
 WORK = "training"
 """Folder inside MODEL for decoded images and the checkpoint; gone when the model is there."""
 
-DATA, TRAINING, OUTPUT = "What is read", "How it learns", "What comes out"
+OPTIMIZATION = "optimization."
+"""Begins the keys of `--set` that are settings of the optimization, not of the method."""
+
+OF_DATA = frozenset(["labels", "image_col", "label_col", "classes", "split"])
+"""Parameters that say how images are read, which a run knows."""
+
+RunOrData = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN|DATA", help="Folder that deft detect left, or labelled images as it reads.", show_default=False
+    ),
+]
+Out = Annotated[
+    Path, typer.Option("-o", "--out", metavar="MODEL", help="New folder for the model.", show_default=False)
+]
+BackboneName = Annotated[
+    str,
+    typer.Option(
+        "--backbone",
+        metavar="ID|tiny|FOLDER",
+        help="Image classification model of the Hugging Face hub; tiny works offline.",
+        show_default=False,
+    ),
+]
+MethodOption = Annotated[MethodName, typer.Option("--method", help="How it learns from labels that may be wrong.")]
+FixOption = Annotated[
+    TrainingFix, typer.Option("--fix", help="What becomes of labels that RUN found wrong; weigh goes with ce.")
+]
+ValidationOption = Annotated[
+    str | None,
+    option(
+        DATA,
+        "--validation",
+        metavar="SHARE|DATA",
+        help="Share of the images to hold back, as 0.1, or other labelled images; never the test set.",
+    ),
+]
+TuningOption = Annotated[TuningName, option(TRAINING, "--tuning", help="What of the backbone learns beside the head.")]
+HeadOption = Annotated[HeadName, option(TRAINING, "--head", help="text and prompts are for vision-language models.")]
+KeepOption = Annotated[Keep, option(OUTPUT, "--keep", help="Weights of which epoch; best needs --validation.")]
 
 
 def adapt(
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN|DATA", help="Folder that deft detect left, or labelled images as it reads.", show_default=False
-        ),
-    ],
-    out: Annotated[
-        Path, typer.Option("-o", "--out", metavar="MODEL", help="New folder for the model.", show_default=False)
-    ],
-    backbone: Annotated[
-        str,
-        typer.Option(
-            metavar="ID|tiny|FOLDER", help="Image classification model of the Hugging Face hub; tiny works offline."
-        ),
-    ],
-    method: Annotated[MethodName, typer.Option(help="How it learns from labels that may be wrong.")] = "ce",
-    fix: Annotated[
-        TrainingFix,
-        typer.Option(help="What becomes of labels that RUN found wrong; weigh goes with ce."),
-    ] = "drop",
-    moved: Annotated[
-        str | None,
-        typer.Option("--data", metavar="DATA", help="Where RUN's images are now, if moved.", rich_help_panel=DATA),
-    ] = None,
-    labels: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Table of labels for a folder.", rich_help_panel=DATA)
-    ] = None,
-    image_col: Annotated[str | None, typer.Option(help="Column with images or paths.", rich_help_panel=DATA)] = None,
-    label_col: Annotated[str | None, typer.Option(help="Column with the labels.", rich_help_panel=DATA)] = None,
-    classes: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Class names, one a line, for integer labels.", rich_help_panel=DATA),
-    ] = None,
-    split: Annotated[str | None, typer.Option(help="Only this split.", rich_help_panel=DATA)] = None,
-    validation: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SHARE|DATA",
-            help="Share of the images to hold back, as 0.1, or other labelled images; never the test set.",
-            rich_help_panel=DATA,
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=0, help="Processes that decode images; one per core if not given.", rich_help_panel=DATA),
-    ] = None,
-    tuning: Annotated[
-        TuningName, typer.Option(help="What of the backbone learns beside the head.", rich_help_panel=TRAINING)
-    ] = "full",
-    head: Annotated[
-        HeadName,
-        typer.Option(help="text and prompts are for vision-language models.", rich_help_panel=TRAINING),
-    ] = "random",
-    epochs: Annotated[int, typer.Option(min=1, help="Times that each image is seen.", rich_help_panel=TRAINING)] = 10,
-    lr: Annotated[
-        float | None,
-        typer.Option(
-            "--lr", help="Learning rate; the authors' for the backbone if not given.", rich_help_panel=TRAINING
-        ),
-    ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images per step.", rich_help_panel=TRAINING)] = 64,
-    noise_rate: Annotated[
-        float | None, typer.Option(help="Share of wrong labels, for co-teaching.", rich_help_panel=TRAINING)
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, help="Same seed, same machine, same model.", rich_help_panel=TRAINING)
-    ] = 0,
-    device: Annotated[
-        str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where it runs.", rich_help_panel=TRAINING)
-    ] = "auto",
-    precision: Annotated[
-        PrecisionName, typer.Option(help="Number format of the activations.", rich_help_panel=TRAINING)
-    ] = "auto",
-    keep: Annotated[
-        Literal["last", "best"],
-        typer.Option(help="Weights of which epoch; best needs --validation.", rich_help_panel=OUTPUT),
-    ] = "last",
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a training that was stopped.", rich_help_panel=OUTPUT)
-    ] = False,
-    output_format: Annotated[
-        Literal["table", "json"], typer.Option("--format", help="Form of the summary.", rich_help_panel=OUTPUT)
-    ] = "table",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=OUTPUT)] = False,
+    command: typer.Context,
+    data: RunOrData,
+    out: Out,
+    backbone: BackboneName,
+    method: MethodOption = "ce",
+    fix: FixOption = "drop",
+    moved: Moved = None,
+    labels: Labels = None,
+    image_col: ImageCol = None,
+    label_col: LabelCol = None,
+    classes: Classes = None,
+    split: Split = None,
+    validation: ValidationOption = None,
+    workers: Workers = None,
+    tuning: TuningOption = "full",
+    head: HeadOption = "random",
+    epochs: Epochs = None,
+    lr: LearningRate = None,
+    batch_size: BatchSize = 64,
+    noise_rate: NoiseRate = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    settings: Set = None,
+    keep: KeepOption = "last",
+    resume: Resume = False,
+    output_format: Format = "table",
+    quiet: Quiet = False,
 ) -> None:
     """Train an image classifier on RUN's believed labels, or on any labelled images; write it into MODEL."""
     check_outside(out, data)
     check_model(out, resume=resume)
-    if keep == "best" and validation is None:
-        raise SettingsError("--keep best needs --validation: something to tell which epoch was best.")
-
-    from deft.adaptation.adapt import adapt as train
-    from deft.adaptation.backbones import kind_of, load_backbone
-    from deft.adaptation.presets import preset
-    from deft.cli.progress import choose_progress
-    from deft.training.workspace import Workspace
-
+    watched = _validation(validation, keep)
+    source = _source(command, data, fix, moved)
     progress = choose_progress(quiet=quiet)
+    own, rates = _parsed(method, pairs(settings), lr)
+    images = _images(source, Path(data), fix, moved, progress)
+    from deft.adaptation.adapt import adapt as train
+
     chosen = tuning_named(tuning)
-    columns = {"labels": labels, "image_column": image_col, "label_column": label_col, "classes": classes}
-    kept = _open(data, fix, moved, {**columns, "split": split}, progress)
-    model = load_backbone(backbone, head, device=device)
-    optimization = preset(kind_of(model), chosen, precision=precision)
+    model, optimization = _load(backbone, head, chosen, device, precision, rates)
     trained = train(
         model,
-        kept,
-        method=_method(method, kept),
+        images,
+        method=_method(method, own, images),
         tuning=chosen,
         head=head,
-        epochs=epochs,
-        optimization=optimization if lr is None else replace(optimization, learning_rate=lr),
-        validation=_validation(validation, keep, progress),
+        epochs=EPOCHS if epochs is None else epochs,
+        optimization=optimization,
+        validation=_opened(watched, keep, progress),
         noise_rate=noise_rate,
         batch_size=batch_size,
         seed=seed,
-        workspace=Workspace(out / WORK, resume, workers, progress),
+        workspace=workspace_of(out / WORK, resume, workers, progress),
     )
-    # A card may be published, and where a folder lies is nobody's business.
-    trained.training_record["data"]["name"] = (
-        Path(data).expanduser().resolve().name if Path(data).expanduser().exists() else data
-    )
+    _name_data(trained, data)
     trained.save(out)
     shutil.rmtree(out / WORK)
     _report(trained, out, output_format)
@@ -177,58 +186,105 @@ def check_model(out: Path, *, resume: bool) -> None:
         raise DataError(f"{out} holds a training that was stopped. Add --resume, or choose another folder with -o.")
 
 
-def _open(data: str, fix: TrainingFix, moved: str | None, columns: dict[str, Any], progress: Progress) -> TrainingSet:
-    """The images of a run, as it judged them and people decided; or labelled images as they are."""
-    from deft.adaptation.training_set import all_of, fix_labels
-    from deft.data.load import load_images
-    from deft.runs.folder import RUN, open_run
-
-    if not (Path(data).expanduser() / RUN).is_file():
-        if fix != "drop" or moved is not None:
-            option = "--data" if moved is not None else "--fix"
-            raise SettingsError(f"{option} is for a folder that deft detect left; {data} holds no {RUN}.")
-        return all_of(load_images(data, **columns, progress=progress))
-    given = [name for name, value in columns.items() if value is not None]
-    if given:
-        raise SettingsError(
-            f"{data} is a run, which knows how its images were read; leave out the option for {given[0]}."
-        )
-    found, images = open_run(data, data=moved)
-    return fix_labels(found, _reviewed(Path(data), images, progress), fix)
-
-
-def _reviewed(run: Path, images: LabeledImages, progress: Progress) -> LabeledImages:
-    """The images with what people decided about them in `deft review`."""
-    from deft.runs.decisions import FILE, Decisions
-    from deft.runs.reviewed import apply_decisions, info
-    from deft.runs.vocabulary import reviews_in_words
-
-    if not (run / FILE).is_file():
-        return images
-    with Decisions(run) as log:
-        reviewed = apply_decisions(images, log.history())
-    progress.note(f"With reviews: {reviews_in_words(info(run, reviewed))}.")
-    return reviewed.images
-
-
-def _method(name: MethodName, kept: TrainingSet) -> Method | None:
-    """The method; None where weights take the place of plain cross-entropy."""
-    from deft.methods.registry import method_class
-
-    return None if name == "ce" and kept.weights is not None else method_class(name)()
-
-
-def _validation(given: str | None, keep: Literal["last", "best"], progress: Progress) -> Validation | None:
-    from deft.adaptation.validation import Validation
-    from deft.data.load import load_images
-
+def _validation(given: str | None, keep: Keep) -> float | Source | None:
+    """The share to hold back, or where images of their own come from; refused at once where it is neither."""
     if given is None:
+        if keep == "best":
+            raise SettingsError("--keep best needs --validation: something to tell which epoch was best.")
         return None
     try:
         share = float(given)
     except ValueError:
-        return Validation(load_images(given, progress=progress), keep)
-    return Validation(share, keep)
+        return source_of(given)
+    if not 0 < share < 1:
+        raise SettingsError(f"--validation takes a share between 0 and 1, or other labelled images; not {given}.")
+    return share
+
+
+def _opened(watched: float | Source | None, keep: Keep, progress: Progress) -> Validation | None:
+    """What training is watched with."""
+    if watched is None:
+        return None
+    from deft.adaptation.validation import Validation
+
+    return Validation(watched if isinstance(watched, float) else watched.open(progress), keep)
+
+
+def _source(command: typer.Context, data: str, fix: TrainingFix, moved: str | None) -> Source | None:
+    """Where labelled images come from; None for a run, which knows it itself."""
+    from deft.runs.folder import RUN
+
+    if (Path(data).expanduser() / RUN).is_file():
+        refuse_given(command, OF_DATA, f"{data} is a run, which knows how its images were read; leave out {{}}.")
+        check_opens(Path(data), moved)
+        return None
+    if fix != "drop" or moved is not None:
+        typed = "--data" if moved is not None else "--fix"
+        raise SettingsError(f"{typed} is for a folder that deft detect left; {data} holds no {RUN}.")
+    return source_of(data, *(command.params[name] for name in ("labels", "classes", "split", "image_col", "label_col")))
+
+
+def _images(source: Source | None, run: Path, fix: TrainingFix, moved: str | None, progress: Progress) -> TrainingSet:
+    """The images of a run, as it judged them and people decided; or labelled images as they are."""
+    from deft.adaptation.training_set import all_of, fix_labels
+
+    if source is not None:
+        return all_of(source.open(progress))
+    from deft.runs.folder import open_run
+    from deft.runs.reviewed import info, read_reviewed
+    from deft.runs.vocabulary import reviews_in_words
+
+    found, images = open_run(run, data=moved)
+    reviewed = read_reviewed(run, images)
+    if reviewed is None:
+        return fix_labels(found, images, fix)
+    progress.note(f"With reviews: {reviews_in_words(info(run, reviewed))}.")
+    return fix_labels(found, reviewed.images, fix)
+
+
+def _parsed(method: str, sets: Mapping[str, str], lr: float | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `--set` and `--lr` say of the method and of the optimization, as typed values.
+
+    Raises:
+        SettingsError: There is no such setting, or a value isn't allowed.
+    """
+    from deft.methods.registry import method_class
+    from deft.settings import changed, parse_settings
+    from deft.training.optimization import Optimization
+
+    of_rates = {key.removeprefix(OPTIMIZATION): text for key, text in sets.items() if key.startswith(OPTIMIZATION)}
+    own = method_class(method)()
+    settings = parse_settings(own, {key: text for key, text in sets.items() if not key.startswith(OPTIMIZATION)})
+    rates = {} if lr is None else {"learning_rate": lr}
+    rates |= parse_settings(Optimization(), of_rates)
+    changed(own, settings), changed(Optimization(), rates)  # which refuse what isn't allowed
+    return settings, rates
+
+
+def _method(name: str, settings: Mapping[str, Any], images: TrainingSet) -> Method | None:
+    """The method; None where weights take the place of plain cross-entropy."""
+    from deft.methods.registry import method_class
+    from deft.settings import changed
+
+    return None if name == "ce" and images.weights is not None else changed(method_class(name)(), settings)
+
+
+def _load(
+    name: str, head: HeadName, tuning: Tuning, device: str, precision: PrecisionName, rates: Mapping[str, Any]
+) -> tuple[VisionModel | DualEncoder, Optimization]:
+    """The backbone, and how it is trained: the authors' settings for it, but for what was typed."""
+    from deft.adaptation.backbones import kind_of, load_backbone
+    from deft.adaptation.presets import preset
+    from deft.settings import changed
+
+    model = load_backbone(name, head, device=device)
+    return model, changed(preset(kind_of(model), tuning, precision=precision), rates)
+
+
+def _name_data(model: AdaptedModel, data: str) -> None:
+    """Name the data in the record: a card may be published, and where a folder lies is nobody's business."""
+    path = Path(data).expanduser()
+    model.training_record["data"]["name"] = path.resolve().name if path.exists() else data
 
 
 def _report(model: AdaptedModel, out: Path, output_format: str) -> None:

@@ -11,7 +11,6 @@ import shlex
 import sys
 from typing import Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -23,6 +22,7 @@ from deft.cli.detect import detect
 from deft.cli.doctor import doctor
 from deft.cli.evaluate import evaluate
 from deft.cli.export import export
+from deft.cli.options import Command, hide_types
 from deft.cli.output import printable
 from deft.cli.predict import predict
 from deft.cli.report import report
@@ -44,6 +44,11 @@ class _Commands(TyperGroup):
         context = super().make_context(info_name, args, *rest, **extra)
         context.meta["deft.typed"] = typed
         return context
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        params = super().get_params(ctx)
+        hide_types(params)
+        return params
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -75,17 +80,8 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(detect)
-app.command()(review)
-app.command()(report)
-app.command()(adapt)
-app.command()(predict)
-app.command()(evaluate)
-app.command()(demo)
-app.command()(export)
-app.command()(apply)
-app.command()(corrupt)
-app.command()(doctor)
+for command in (detect, review, report, adapt, predict, evaluate, demo, export, apply, corrupt, doctor):
+    app.command(cls=Command)(command)
 
 
 def _print_version(asked: bool) -> None:
@@ -122,4 +118,4 @@ def _how_to_resume(typed: list[str]) -> str:
 
 
 def _say(text: str) -> None:
-    click.echo(printable(text), err=True)
+    typer.echo(printable(text), err=True)

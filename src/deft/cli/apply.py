@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deft.cli.run_folder import check_outside
-from deft.errors import DataError, SettingsError
+from deft.cli.options import Classes, Data, ImageCol, LabelCol, Labels, Quiet, Split, source_of
+from deft.cli.run_folder import check_new_table
 
 if TYPE_CHECKING:
     from deft.export.apply import Applied
@@ -20,51 +20,33 @@ def apply(
     patch: Annotated[
         Path, typer.Argument(metavar="PATCH", help="File that deft export --as patch wrote.", show_default=False)
     ],
-    data: Annotated[str, typer.Argument(metavar="DATA", help="Images with labels, as for detect.", show_default=False)],
+    data: Data,
     out: Annotated[
         Path,
         typer.Option("-o", "--out", metavar="TABLE", help="New .csv or .parquet file of labels.", show_default=False),
     ],
     reverse: Annotated[bool, typer.Option("--reverse", help="Take the patch back.")] = False,
-    labels: Annotated[Path | None, typer.Option(metavar="FILE", help="Table of labels for a folder.")] = None,
-    image_col: Annotated[str | None, typer.Option(help="Column with images or paths.")] = None,
-    label_col: Annotated[str | None, typer.Option(help="Column with the labels.")] = None,
-    classes: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Class names, one a line, for integer labels.")
-    ] = None,
-    split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    labels: Labels = None,
+    image_col: ImageCol = None,
+    label_col: LabelCol = None,
+    classes: Classes = None,
+    split: Split = None,
+    quiet: Quiet = False,
 ) -> None:
     """Write a table of all images of DATA with the labels of PATCH; DATA itself is never touched."""
-    _check(out, data)
+    check_new_table(out, data)
+    source = source_of(data, labels, classes, split, image_col, label_col)
 
     from deft.cli.progress import choose_progress
-    from deft.data.load import load_images
     from deft.export.apply import apply_patch, write_applied
     from deft.export.patch import Patch
 
     progress = choose_progress(quiet=quiet)
     changes = Patch.load(patch)
-    images = load_images(
-        data,
-        labels=labels,
-        classes=classes,
-        split=split,
-        image_column=image_col,
-        label_column=label_col,
-        progress=progress,
-    )
+    images = source.open(progress)
     applied = apply_patch(changes.reversed() if reverse else changes, images, progress)
     write_applied(images, applied.labels, out)
     _report(applied, len(changes), out, reverse=reverse)
-
-
-def _check(out: Path, data: str) -> None:
-    check_outside(out, data)
-    if out.suffix.lower() not in (".csv", ".parquet"):
-        raise SettingsError(f"{out} must end in .csv or .parquet.")
-    if out.exists():
-        raise DataError(f"{out} is there already. Delete it or choose another name with -o.")
 
 
 def _report(applied: Applied, total: int, out: Path, *, reverse: bool) -> None:

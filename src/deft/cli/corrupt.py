@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from deft.cli.run_folder import check_outside
-from deft.errors import DataError, SettingsError
+from deft.cli.options import Classes, Data, ImageCol, LabelCol, Labels, Quiet, Seed, Split, source_of
+from deft.cli.run_folder import check_new_table
+from deft.errors import SettingsError
 
 if TYPE_CHECKING:
     from deft.data.images import LabeledImages
-    from deft.noise import Labels
+    from deft.noise import Labels as LabelNumbers
     from deft.progress import Progress
 
 NoiseName = Literal["symmetric", "pair-flip", "asymmetric", "instance-dependent"]
@@ -21,16 +22,14 @@ SIDE = 16  # pixels to which images are shrunk as features of instance-dependent
 
 
 def corrupt(
-    data: Annotated[
-        str, typer.Argument(metavar="DATA", help="Images with true labels, as for detect.", show_default=False)
-    ],
+    data: Data,
     out: Annotated[
         Path,
         typer.Option("-o", "--out", metavar="OUT", help="New .csv or .parquet file of labels.", show_default=False),
     ],
     noise: Annotated[NoiseName, typer.Option(help="Kind of noise.")] = "symmetric",
-    rate: Annotated[float, typer.Option(min=0, max=1, help="Share of labels to make wrong.")] = 0.4,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same labels.")] = 0,
+    rate: Annotated[float, typer.Option(metavar="RATE", min=0, max=1, help="Share of labels to make wrong.")] = 0.4,
+    seed: Seed = 0,
     class_map: Annotated[
         str | None,
         typer.Option("--map", metavar="A=B,...", help="Which class turns into which, for asymmetric noise."),
@@ -39,31 +38,22 @@ def corrupt(
         bool,
         typer.Option("--include-self", help="Symmetric noise may draw the true class, as in the authors' code."),
     ] = False,
-    labels: Annotated[Path | None, typer.Option(metavar="FILE", help="Table of labels for a folder.")] = None,
-    image_col: Annotated[str | None, typer.Option(help="Column with images or paths.")] = None,
-    label_col: Annotated[str | None, typer.Option(help="Column with the true labels.")] = None,
-    classes: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Class names, one a line, for integer labels.")
-    ] = None,
-    split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    labels: Labels = None,
+    image_col: ImageCol = None,
+    label_col: LabelCol = None,
+    classes: Classes = None,
+    split: Split = None,
+    quiet: Quiet = False,
 ) -> None:
     """Write a table of labels, some made wrong, that deft detect can read; the truth is its true_label column."""
-    _check(out, data, noise, class_map, include_self)
+    check_new_table(out, data)
+    _check(noise, class_map, include_self)
+    source = source_of(data, labels, classes, split, image_col, label_col)
 
     from deft.cli.progress import choose_progress
-    from deft.data.load import load_images
 
     progress = choose_progress(quiet=quiet)
-    images = load_images(
-        data,
-        labels=labels,
-        classes=classes,
-        split=split,
-        image_column=image_col,
-        label_column=label_col,
-        progress=progress,
-    )
+    images = source.open(progress)
     given = _corrupted(images, noise, rate, seed, class_map, include_self, progress)
     _write(out, images, given)
     readable = images.labels >= 0
@@ -72,12 +62,7 @@ def corrupt(
     typer.echo(f"Find them with: deft detect {out} -o RUN --clean-col true_label")
 
 
-def _check(out: Path, data: str, noise: str, class_map: str | None, include_self: bool) -> None:
-    check_outside(out, data)
-    if out.suffix.lower() not in (".csv", ".parquet"):
-        raise SettingsError(f"{out} must end in .csv or .parquet.")
-    if out.exists():
-        raise DataError(f"{out} is there already. Delete it or choose another name with -o.")
+def _check(noise: str, class_map: str | None, include_self: bool) -> None:
     if (class_map is not None) != (noise == "asymmetric"):
         raise SettingsError("--noise asymmetric needs --map, as in --map cat=dog,dog=cat; no other noise takes it.")
     if include_self and noise != "symmetric":
@@ -92,7 +77,7 @@ def _corrupted(
     class_map: str | None,
     include_self: bool,
     progress: Progress,
-) -> Labels:
+) -> LabelNumbers:
     from deft import noise as make
 
     count, labels = len(images.classes), images.labels
@@ -138,7 +123,7 @@ def _small_pixels(images: LabeledImages, progress: Progress) -> Any:
         return np.array(store.read(np.arange(len(images), dtype=np.int64)))
 
 
-def _write(out: Path, images: LabeledImages, given: Labels) -> None:
+def _write(out: Path, images: LabeledImages, given: LabelNumbers) -> None:
     """Write the table under a temporary name and rename it."""
     from deft.data.table_writer import write_label_table
     from deft.files import replace_file

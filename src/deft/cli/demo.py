@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deft.cli.options import Quiet
 from deft.cli.report import REPORT, write_report
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def demo(
     out: Annotated[
         Path, typer.Option("-o", "--out", metavar="FOLDER", help="Folder for the results; an older demo is replaced.")
     ] = Path("demo-run"),
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Find the wrong labels among handwritten digits, 30 % of which were made wrong; needs no network."""
     from deft.cli.progress import choose_progress

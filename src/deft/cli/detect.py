@@ -2,261 +2,258 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deft.cli.detector_options import (
-    Choice,
-    MethodName,
-    PrecisionName,
-    TuningName,
-    VerdictName,
+    DEFAULT,
+    UNLOADED,
+    ClassSpecific,
+    Context,
+    ForRealNoise,
+    ForWeakModel,
+    Length,
+    Method,
+    TuningOption,
+    Verdict,
+    Warmup,
     advice,
-    build_detector,
-    build_tuning,
+    check_options,
+    choose_detector,
+    options_given,
 )
+from deft.cli.options import (
+    DATA,
+    OUTPUT,
+    BatchSize,
+    Classes,
+    CleanCol,
+    Device,
+    Epochs,
+    Format,
+    ImageCol,
+    LabelCol,
+    Labels,
+    LearningRate,
+    Limit,
+    Moved,
+    NoiseRate,
+    Precision,
+    Quiet,
+    Resume,
+    Seed,
+    Set,
+    Split,
+    Workers,
+    option,
+    pairs,
+    refuse_given,
+    source_of,
+    workspace_of,
+)
+from deft.cli.progress import choose_progress
 from deft.cli.report import REPORT, write_report
-from deft.cli.run_folder import check_outside, check_run
-from deft.cli.with_reviews import open_again
+from deft.cli.run_folder import check_opens, check_outside, check_run
 from deft.errors import SettingsError
 
 if TYPE_CHECKING:
     from deft.data.images import LabeledImages
     from deft.detectors.base import Detector
     from deft.metrics import DetectionScores
+    from deft.progress import Progress
     from deft.runs.detection import Detection
+    from deft.runs.folder import Source
+    from deft.runs.reviewed import ReviewedRun
     from deft.training.workspace import Workspace
 
 DEFAULT_MODEL = "openai/clip-vit-base-patch16"
 TOO_MANY_ISSUES = 3
-DATA, TRAINING, OUTPUT = "What is read", "How it learns", "What comes out"
+OF_A_JUDGEMENT = ("detector", "workers", "device", "resume", "output_format", "fail_on_issues", "quiet")
+WITH_REVIEWS = frozenset(["data", "moved", "out", "with_reviews", *OF_A_JUDGEMENT])
+"""Parameters that go with `--with-reviews`; the run brings all others."""
+
+ModelName = Annotated[
+    str,
+    typer.Option(
+        "--model", metavar="ID|tiny|FOLDER", help="CLIP, SigLIP or SigLIP 2; tiny works offline, for trying out."
+    ),
+]
+Kept = Annotated[
+    Path | None,
+    typer.Option(
+        "--detector", metavar="FOLDER", help="Judge with the detector that an earlier run left; nothing is trained."
+    ),
+]
+DataOrRun = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="Folder of class folders, CSV, TSV, JSONL or Parquet table, Hugging Face data set id; or a RUN.",
+        show_default=False,
+    ),
+]
+Out = Annotated[Path, typer.Option("-o", "--out", metavar="RUN", help="Folder for the results.", show_default=False)]
+WithReviews = Annotated[
+    bool,
+    option(DATA, "--with-reviews", help="DATA is a run: judge it again, with what was decided in deft review as true."),
+]
+FailOnIssues = Annotated[
+    float | None,
+    option(OUTPUT, "--fail-on-issues", metavar="RATE", min=0, max=1, help="Exit with 3 if a larger share is flagged."),
+]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is judged, and by what; neither images nor model are loaded yet.
+
+    Args:
+        source: Where the images come from.
+        model: Name of the model.
+        detector: What judges them, on no model yet; None where a kept one does.
+        kept: Folder of the kept one.
+        reviewed: The run that is judged again, if it is one.
+        limit: How many of the images are judged; None for all.
+        seed: Draws them.
+    """
+
+    source: Source
+    model: str
+    detector: Detector | None = None
+    kept: Path | None = None
+    reviewed: ReviewedRun | None = None
+    limit: int | None = None
+    seed: int = 0
+
+    def images(self, progress: Progress) -> LabeledImages:
+        """Find the images."""
+        if self.reviewed is not None:
+            return self.reviewed.reviewed.images
+        return _sample(self.source.open(progress), self.limit, self.seed)
+
+    def find(self, images: LabeledImages, device: str, space: Workspace, out: Path) -> Detection:
+        """Load the model and judge; a detector that can be used again is kept in the run folder."""
+        from deft.detectors.deft import DeFT
+        from deft.detectors.deft_trained import TrainedDeFT
+        from deft.encoders.load import load_encoder
+
+        if self.kept is not None:
+            return TrainedDeFT.from_pretrained(self.kept, device=device).detect(images, workspace=space)
+        assert self.detector is not None  # either it or a kept one judges
+        detector = replace(self.detector, encoder=load_encoder(self.model, device=device))
+        if not isinstance(detector, DeFT):
+            return detector.detect(images, workspace=space)
+        trained, found = detector.train(images, workspace=space)
+        trained.save_pretrained(out / "detector")
+        return found
 
 
 def detect(
-    context_of_command: typer.Context,
-    data: Annotated[
-        str,
-        typer.Argument(
-            metavar="DATA",
-            help="Folder of class folders, CSV, TSV, JSONL or Parquet table, Hugging Face data set id; or a RUN.",
-            show_default=False,
-        ),
-    ],
-    out: Annotated[
-        Path, typer.Option("-o", "--out", metavar="RUN", help="Folder for the results.", show_default=False)
-    ],
-    model: Annotated[
-        str,
-        typer.Option(metavar="ID|tiny|FOLDER", help="CLIP, SigLIP or SigLIP 2; tiny works offline, for trying out."),
-    ] = DEFAULT_MODEL,
-    method: Annotated[MethodName, typer.Option(help="How wrong labels are found.")] = "deft",
-    detector: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Judge with the detector that an earlier run left; nothing is trained."),
-    ] = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Table of labels for a folder.", rich_help_panel=DATA),
-    ] = None,
-    image_col: Annotated[str | None, typer.Option(help="Column with images or paths.", rich_help_panel=DATA)] = None,
-    label_col: Annotated[str | None, typer.Option(help="Column with the given labels.", rich_help_panel=DATA)] = None,
-    clean_col: Annotated[
-        str | None, typer.Option(help="Column with true labels, for scoring only.", rich_help_panel=DATA)
-    ] = None,
-    classes: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Class names, one a line, for integer labels.", rich_help_panel=DATA),
-    ] = None,
-    split: Annotated[str | None, typer.Option(help="Only this split.", rich_help_panel=DATA)] = None,
-    with_reviews: Annotated[
-        bool,
-        typer.Option(
-            "--with-reviews",
-            help="DATA is a run: judge it again as before, with what was decided in deft review as true.",
-            rich_help_panel=DATA,
-        ),
-    ] = False,
-    moved: Annotated[
-        str | None,
-        typer.Option(
-            "--data",
-            metavar="DATA",
-            help="With --with-reviews: where the images are now, if they were moved.",
-            rich_help_panel=DATA,
-        ),
-    ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(min=2, help="Only this many images, drawn by the seed.", rich_help_panel=DATA),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=0, help="Processes that decode images; one per core if not given.", rich_help_panel=DATA),
-    ] = None,
-    tuning: Annotated[
-        TuningName | None,
-        typer.Option(help="What of the image tower learns; vpt if not given.", rich_help_panel=TRAINING),
-    ] = None,
-    length: Annotated[
-        int | None,
-        typer.Option(min=1, help="Prompt tokens of vpt and vpt-shallow; 20 if not given.", rich_help_panel=TRAINING),
-    ] = None,
-    context: Annotated[
-        int | None,
-        typer.Option(min=1, help="Learned context vectors per text prompt; 16 if not given.", rich_help_panel=TRAINING),
-    ] = None,
-    class_specific: Annotated[
-        bool,
-        typer.Option(
-            "--class-specific", help="Context vectors of their own for every class.", rich_help_panel=TRAINING
-        ),
-    ] = False,
-    epochs: Annotated[
-        int | None,
-        typer.Option(min=1, help="Times that each image is seen; 10 if not given.", rich_help_panel=TRAINING),
-    ] = None,
-    warmup: Annotated[
-        int | None,
-        typer.Option(
-            min=0, help="Epochs that believe every label; 1 if not given, 5 for real noise.", rich_help_panel=TRAINING
-        ),
-    ] = None,
-    lr: Annotated[
-        float | None, typer.Option("--lr", help="Learning rate; 0.03 if not given.", rich_help_panel=TRAINING)
-    ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images per step.", rich_help_panel=TRAINING)] = 64,
-    seed: Annotated[
-        int, typer.Option(min=0, help="Same seed, same machine, same verdicts.", rich_help_panel=TRAINING)
-    ] = 0,
-    device: Annotated[
-        str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where it runs.", rich_help_panel=TRAINING)
-    ] = "auto",
-    precision: Annotated[
-        PrecisionName, typer.Option(help="Number format of the activations.", rich_help_panel=TRAINING)
-    ] = "auto",
-    for_real_noise: Annotated[
-        bool,
-        typer.Option(
-            "--for-real-noise", help="The authors' settings for labels by people or the web.", rich_help_panel=TRAINING
-        ),
-    ] = False,
-    for_weak_model: Annotated[
-        bool,
-        typer.Option(
-            "--for-weak-model", help="For a model that hardly knows the classes, as tiny.", rich_help_panel=TRAINING
-        ),
-    ] = False,
-    verdict: Annotated[
-        VerdictName | None,
-        typer.Option(
-            help="negative: the paper's, by the negative prompt. posterior: by all prompts and estimated confusions; "
-            "that of --for-weak-model.",
-            rich_help_panel=TRAINING,
-        ),
-    ] = None,
-    noise_rate: Annotated[
-        float | None,
-        typer.Option(help="Share of wrong labels, for small-loss; estimated if not given.", rich_help_panel=TRAINING),
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a run that was stopped.", rich_help_panel=OUTPUT)
-    ] = False,
-    output_format: Annotated[
-        Literal["table", "json"], typer.Option("--format", help="Form of the summary.", rich_help_panel=OUTPUT)
-    ] = "table",
-    fail_on_issues: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            metavar="RATE",
-            help="Exit with 3 if a larger share is flagged.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=OUTPUT)] = False,
+    command: typer.Context,
+    data: DataOrRun,
+    out: Out,
+    model: ModelName = DEFAULT_MODEL,
+    method: Method = DEFAULT,
+    detector: Kept = None,
+    labels: Labels = None,
+    image_col: ImageCol = None,
+    label_col: LabelCol = None,
+    clean_col: CleanCol = None,
+    classes: Classes = None,
+    split: Split = None,
+    with_reviews: WithReviews = False,
+    moved: Moved = None,
+    limit: Limit = None,
+    workers: Workers = None,
+    tuning: TuningOption = None,
+    length: Length = None,
+    context: Context = None,
+    class_specific: ClassSpecific = False,
+    epochs: Epochs = None,
+    warmup: Warmup = None,
+    lr: LearningRate = None,
+    batch_size: BatchSize = 64,
+    seed: Seed = 0,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    for_real_noise: ForRealNoise = False,
+    for_weak_model: ForWeakModel = False,
+    verdict: Verdict = None,
+    noise_rate: NoiseRate = None,
+    settings: Set = None,
+    resume: Resume = False,
+    output_format: Format = "table",
+    fail_on_issues: FailOnIssues = None,
+    quiet: Quiet = False,
 ) -> None:
     """Judge the label of every image; write labels.parquet, labels.csv, summary.json and report.html into RUN."""
-    choice = Choice(
-        method=method,
-        tuning=tuning,
-        length=length,
-        context=context,
-        class_specific=class_specific,
-        epochs=epochs,
-        warmup=warmup,
-        learning_rate=lr,
-        batch_size=batch_size,
-        seed=seed,
-        precision=precision,
-        for_real_noise=for_real_noise,
-        for_weak_model=for_weak_model,
-        verdict=verdict,
-        noise_rate=noise_rate,
-    )
-    choice.check()
+    given, sets = options_given(command), pairs(settings)
+    check_options(method, given)
+    _check_places(out, data, moved, resume=resume, with_reviews=with_reviews)
+    progress = choose_progress(quiet=quiet)
+    if with_reviews:
+        job = _again(command, Path(data), moved, kept=detector)
+    else:
+        source = source_of(data, labels, classes, split, image_col, label_col, clean_col)
+        chosen = None if detector is not None else choose_detector(method, given, sets)
+        job = _Job(source, model, chosen, detector, None, limit, seed)
+        _advise(job, method, given, progress)
+    images = job.images(progress)
+    found = job.find(images, device, workspace_of(out, resume, workers, progress), out)
+    found = _write(job, found, images, out, progress)
+    _report(found, out, output_format)
+    _fail_on(found, fail_on_issues)
+
+
+def _check_places(out: Path, data: str, moved: str | None, *, resume: bool, with_reviews: bool) -> None:
+    """Refuse what is wrong with the folders, at once."""
     check_outside(out, data)
     check_run(out, resume=resume)
-    if fail_on_issues is not None and not 0 <= fail_on_issues <= 1:
-        raise SettingsError(f"--fail-on-issues must lie in 0..1, not {fail_on_issues}.")
     if moved is not None and not with_reviews:
         raise SettingsError("--data belongs to --with-reviews; images to judge for the first time are DATA itself.")
 
-    from deft.cli.progress import choose_progress
-    from deft.encoders.load import load_encoder
-    from deft.runs.folder import Source
-    from deft.training.workspace import Workspace
 
-    progress = choose_progress(quiet=quiet)
-    build_tuning(choice)  # says what is wrong with it before anything is read
-    again = open_again(Path(data), moved, context_of_command) if with_reviews else None
-    if again is not None:
-        source, images = again.source, again.images
-    else:
-        source = Source(data, _text(labels), _text(classes), split, image_col, label_col, clean_col)
-        images = _sample(source.open(progress), limit, seed)
-    space = Workspace(out, resume, workers, progress)
-    if detector is not None:
-        found = _judge(detector, device, images, space)
-    else:
-        learner = again.detector(device) if again else build_detector(choice, load_encoder(model, device=device))
-        if (hint := advice(choice, model)) and again is None:
-            progress.note(hint)
-        found = _learn(learner, images, space, out)
-    if again is not None:
-        found = again.finish(found, out)
+def _again(command: typer.Context, run: Path, moved: str | None, *, kept: Path | None) -> _Job:
+    """A run to be judged once more, by the detector that judged it unless a kept one does."""
+    why = "--with-reviews takes data and settings from the run; {} can't be given with it."
+    refuse_given(command, {str(one.name) for one in command.command.params} - WITH_REVIEWS, why)
+    check_opens(run, moved)
+
+    from deft.detectors.registry import detector_from_settings
+    from deft.runs.reviewed import ReviewedRun
+
+    opened = ReviewedRun.open(run, data=moved)
+    settings = opened.found.settings
+    detector = None if kept is not None else detector_from_settings(settings, UNLOADED)
+    return _Job(opened.source, str(settings.get("model", "")), detector, kept, opened)
+
+
+def _advise(job: _Job, method: str, given: Mapping[str, Any], progress: Progress) -> None:
+    """Say what a person should know of the choice."""
+    hint = None if job.kept is not None else advice(method, given, job.model)
+    if hint is not None:
+        progress.note(hint)
+
+
+def _write(job: _Job, found: Detection, images: LabeledImages, out: Path, progress: Progress) -> Detection:
+    """Write the run, with its report; what was written."""
+    if job.reviewed is not None:
+        found = job.reviewed.finish(found, out)
     found.save(out)
-    source.save(out)
-    write_report(images, found, out / REPORT, source.data, progress=progress)
-    _report(found, out, output_format)
-    judged = int(found.judged.sum())
-    if fail_on_issues is not None and int(found.is_label_issue.sum()) > fail_on_issues * judged:
-        raise typer.Exit(TOO_MANY_ISSUES)
-
-
-def _learn(detector: Detector, images: LabeledImages, space: Workspace, out: Path) -> Detection:
-    """Detect; a detector that can be used again is kept in the run folder."""
-    from deft.detectors.deft import DeFT
-
-    if not isinstance(detector, DeFT):
-        return detector.detect(images, workspace=space)
-    trained, found = detector.train(images, workspace=space)
-    trained.save_pretrained(out / "detector")
+    job.source.save(out)
+    write_report(images, found, out / REPORT, job.source.data, progress=progress)
     return found
 
 
-def _judge(detector: Path, device: str, images: LabeledImages, space: Workspace) -> Detection:
-    """Judge with a detector that was trained before."""
-    from deft.detectors.deft_trained import TrainedDeFT
-
-    return TrainedDeFT.from_pretrained(detector, device=device).detect(images, workspace=space)
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
+def _fail_on(found: Detection, rate: float | None) -> None:
+    """Leave with a code of its own if a larger share is flagged."""
+    judged = int(found.judged.sum())
+    if rate is not None and int(found.is_label_issue.sum()) > rate * judged:
+        raise typer.Exit(TOO_MANY_ISSUES)
 
 
 def _sample(images: LabeledImages, limit: int | None, seed: int) -> LabeledImages:

@@ -1,187 +1,189 @@
-"""From the options of `deft detect` to a detector, and which options belong to which."""
+"""The options of `deft detect` that choose a detector, and which of its settings each of them is.
+
+An option of a new setting is three lines: its type here, a line of `SETTINGS`, and a parameter of the command. Without
+them the setting is there as `--set key=value`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
+import typer
+
+from deft.cli.options import TRAINING, TUNINGS, DetectorName, TuningName, option
+from deft.detectors.registry import DETECTORS, detector_class
 from deft.errors import SettingsError
+from deft.settings import changed, declared_names, parse_settings, setting_keys
 
 if TYPE_CHECKING:
     from deft.detectors.base import Detector
     from deft.encoders.base import DualEncoder
     from deft.tuning import Tuning
 
-MethodName = Literal["deft", "label-match", "small-loss"]
-TuningName = Literal["vpt", "vpt-shallow", "lora", "adapter", "bias", "full", "layers", "frozen"]
-VerdictName = Literal["negative", "posterior"]
-PrecisionName = Literal["auto", "float32", "bfloat16", "float16"]
+DEFAULT = next(iter(DETECTORS))
+UNLOADED = cast("DualEncoder", None)
+"""In the place of a model that is loaded later: settings are checked before, since loading takes long."""
 
-OF_TRAINING = ("tuning", "epochs", "warmup", "learning_rate", "length")
-BELONGS = {
-    "deft": (*OF_TRAINING, "context", "class_specific", "for_real_noise", "for_weak_model", "verdict"),
-    "small-loss": (*OF_TRAINING, "noise_rate"),
-    "label-match": (),
-}
-OPTION = {
-    "learning_rate": "--lr",
-    "class_specific": "--class-specific",
-    "for_real_noise": "--for-real-noise",
-    "for_weak_model": "--for-weak-model",
-    "noise_rate": "--noise-rate",
-}
+Method = Annotated[DetectorName, typer.Option("--method", help="How wrong labels are found.")]
+TuningOption = Annotated[
+    TuningName | None, option(TRAINING, "--tuning", help="What of the image tower learns; vpt if not given.")
+]
+Length = Annotated[
+    int | None,
+    option(
+        TRAINING,
+        "--length",
+        metavar="N",
+        min=1,
+        help="Prompt tokens of vpt and vpt-shallow; 20 if not given.",
+    ),
+]
+Context = Annotated[
+    int | None,
+    option(
+        TRAINING,
+        "--context",
+        metavar="N",
+        min=1,
+        help="Learned context vectors per text prompt; 16 if not given.",
+    ),
+]
+ClassSpecific = Annotated[
+    bool, option(TRAINING, "--class-specific", help="Context vectors of their own for every class.")
+]
+Warmup = Annotated[
+    int | None,
+    option(
+        TRAINING,
+        "--warmup",
+        metavar="N",
+        min=0,
+        help="Epochs that believe every label; 1 if not given, 5 for real noise.",
+    ),
+]
+ForRealNoise = Annotated[
+    bool, option(TRAINING, "--for-real-noise", help="The authors' settings for labels by people or the web.")
+]
+ForWeakModel = Annotated[
+    bool, option(TRAINING, "--for-weak-model", help="For a model that hardly knows the classes, as tiny.")
+]
+Verdict = Annotated[
+    Literal["negative", "posterior"] | None,
+    option(
+        TRAINING,
+        "--verdict",
+        help="negative: the paper's, by the negative prompt. posterior: by all prompts and estimated confusions; "
+        "that of --for-weak-model.",
+    ),
+]
+
+SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "--tuning": ("tuning",),
+        "--length": ("tuning.length",),
+        "--context": ("prompts.length",),
+        "--class-specific": ("prompts.class_specific",),
+        "--epochs": ("epochs",),
+        "--warmup": ("recipe.warmup", "warmup"),
+        "--lr": ("optimization.learning_rate",),
+        "--batch-size": ("batch_size",),
+        "--seed": ("seed",),
+        "--precision": ("optimization.precision", "precision"),
+        "--verdict": ("recipe.verdict",),
+        "--noise-rate": ("noise_rate",),
+    }
+)
+"""The settings that an option may be, by its name: the first of them that the detector has."""
+
+PRESETS: Mapping[str, str] = MappingProxyType(
+    {"--for-real-noise": "for_real_noise", "--for-weak-model": "for_weak_model"}
+)
+"""Class methods that make a detector with other settings, by the option that asks for them."""
+
+FOR_ALL = frozenset(["--batch-size", "--seed", "--precision"])
+"""Options that every detector takes, whether or not it has a use for them."""
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What a user chose; None stands for the detector's own default.
+def options_given(context: typer.Context) -> dict[str, Any]:
+    """Return the values of the options that choose a detector, by option; None or False where one wasn't given."""
+    known = SETTINGS.keys() | PRESETS.keys()
+    return {one.opts[0]: context.params[str(one.name)] for one in context.command.params if one.opts[0] in known}
+
+
+def check_options(method: str, given: Mapping[str, Any]) -> None:
+    """Refuse options that the detector doesn't have, at once: nothing is imported for it.
 
     Args:
-        method: Which detector.
-        tuning: What of the image tower learns.
-        length: Prompt tokens of VPT.
-        context: Context vectors per text prompt.
-        class_specific: Whether every class has context vectors of its own.
-        epochs: Epochs in all.
-        warmup: Epochs that believe every label.
-        learning_rate: Of SGD.
-        batch_size: Images per step.
-        seed: Draws all that is drawn.
-        precision: Number format of the activations.
-        for_real_noise: The authors' settings for real noise.
-        for_weak_model: Our settings for a model that hardly knows the classes.
-        verdict: What DeFT's verdict goes by.
-        noise_rate: Share of wrong labels, for small-loss.
+        method: Name of the detector.
+        given: Values by option; None or False where one wasn't given.
+
+    Raises:
+        SettingsError: One would do nothing, or two contradict each other.
     """
-
-    method: MethodName = "deft"
-    tuning: TuningName | None = None
-    length: int | None = None
-    context: int | None = None
-    class_specific: bool = False
-    epochs: int | None = None
-    warmup: int | None = None
-    learning_rate: float | None = None
-    batch_size: int = 64
-    seed: int = 0
-    precision: PrecisionName = "auto"
-    for_real_noise: bool = False
-    for_weak_model: bool = False
-    verdict: VerdictName | None = None
-    noise_rate: float | None = None
-
-    def check(self) -> None:
-        """Refuse options that the method doesn't have.
-
-        Raises:
-            SettingsError: One was given that would do nothing.
-        """
-        every = dict.fromkeys(name for names in BELONGS.values() for name in names)
-        for name in every:
-            given = getattr(self, name)
-            if given is not None and given is not False and name not in BELONGS[self.method]:
-                of = " or ".join(method for method, names in BELONGS.items() if name in names)
-                raise SettingsError(
-                    f"{OPTION.get(name, '--' + name)} belongs to --method {of}; {self.method} has no use for it."
-                )
-        if self.for_real_noise and self.for_weak_model:
-            raise SettingsError("--for-real-noise and --for-weak-model are two different settings; choose one.")
-        if self.length is not None and self.tuning not in (None, "vpt", "vpt-shallow"):
-            raise SettingsError(f"--length belongs to --tuning vpt or vpt-shallow, not {self.tuning}.")
+    declared = {name: declared_names(home) for name, home in DETECTORS.items()}
+    for typed, value in given.items():
+        if value is None or value is False or typed in FOR_ALL:
+            continue
+        owners = [name for name, known in declared.items() if _has(known, typed)]
+        if method not in owners:
+            raise SettingsError(f"{typed} belongs to --method {' or '.join(owners)}; {method} has no use for it.")
+    presets = [one for one in PRESETS if given.get(one)]
+    if len(presets) > 1:
+        raise SettingsError(f"{' and '.join(presets)} are two different settings; choose one.")
+    tuning = given.get("--tuning")
+    if given.get("--length") is not None and tuning is not None and TUNINGS[tuning]["type"] != "VPT":
+        raise SettingsError(f"--length belongs to --tuning vpt or vpt-shallow, not {tuning}.")
 
 
-def advice(choice: Choice, model: str) -> str | None:
-    """What a person should know of a choice that works but is hardly meant, in one sentence; None for nothing."""
-    presets = choice.for_weak_model or choice.for_real_noise or choice.verdict is not None
-    if model == "tiny" and choice.method == "deft" and not presets:
+def _has(declared: frozenset[str], typed: str) -> bool:
+    if typed in PRESETS:
+        return PRESETS[typed] in declared
+    return any(key.partition(".")[0] in declared for key in SETTINGS[typed])
+
+
+def choose_detector(method: str, given: Mapping[str, Any], sets: Mapping[str, str]) -> Detector:
+    """Return the detector that was chosen, with all its settings but on no model yet.
+
+    A model takes long to load, and the settings are checked before: `dataclasses.replace` puts the model in.
+
+    Args:
+        method: Name of the detector.
+        given: Values by option; None or False where one wasn't given.
+        sets: What `--set` was given, which has the last word.
+
+    Raises:
+        SettingsError: There is no such setting, or a value isn't allowed.
+    """
+    kind = detector_class(method)
+    make = next((getattr(kind, name) for one, name in PRESETS.items() if given.get(one)), kind)
+    detector: Detector = make(UNLOADED)
+    if given.get("--tuning") is not None:
+        detector = changed(detector, {"tuning": tuning_named(given["--tuning"])})
+    known, changes = setting_keys(detector), {}
+    for typed, keys in SETTINGS.items():
+        value = given.get(typed)
+        key = next((key for key in keys if key in known), None)
+        if key is not None and value is not None and value is not False:
+            changes[key] = value
+    if "recipe.dual_warmup" in known and "recipe.warmup" in changes:
+        # L_dp needs the negative prompts' verdict early; only no warm-up at all shortens its own.
+        changes["recipe.dual_warmup"] = min(known["recipe.dual_warmup"], changes["recipe.warmup"])
+    detector = changed(detector, changes)
+    return changed(detector, parse_settings(detector, sets))
+
+
+def advice(method: str, given: Mapping[str, Any], model: str) -> str | None:
+    """Return what a person should know of a choice that works but is hardly meant, in one sentence."""
+    chosen = any(given.get(one) for one in (*PRESETS, "--verdict"))
+    if model == "tiny" and method == "deft" and not chosen:
         return "These are the paper's settings, made for a full CLIP; with tiny, --for-weak-model is better."
     return None
 
 
-def build_tuning(choice: Choice) -> Tuning:
-    """The tuning that was chosen, VPT if none was."""
-    return tuning_named(choice.tuning or "vpt", choice.length)
+def tuning_named(name: str) -> Tuning:
+    """Return the tuning of a name of the command line, with its default settings."""
+    from deft.tuning import tuning_from_settings
 
-
-def tuning_named(name: TuningName, prompts: int | None = None) -> Tuning:
-    """The tuning of a name.
-
-    Args:
-        name: As on the command line.
-        prompts: Prompt tokens of VPT; 20 if not given.
-    """
-    from deft.tuning import VPT, Adapter, Bias, Frozen, Full, Layers, LoRA
-
-    length = 20 if prompts is None else prompts
-    match name:
-        case "vpt-shallow":
-            return VPT(length=length, depth="shallow")
-        case "lora":
-            return LoRA()
-        case "adapter":
-            return Adapter()
-        case "bias":
-            return Bias()
-        case "full":
-            return Full()
-        case "layers":
-            return Layers()
-        case "frozen":
-            return Frozen()
-        case _:
-            return VPT(length=length)
-
-
-def build_detector(choice: Choice, encoder: DualEncoder) -> Detector:
-    """The detector that was chosen."""
-    if choice.method == "label-match":
-        from deft.detectors.label_match import LabelMatch
-
-        return LabelMatch(encoder, batch_size=choice.batch_size, precision=choice.precision)
-    shared: dict[str, Any] = {
-        "tuning": build_tuning(choice),
-        "batch_size": choice.batch_size,
-        "seed": choice.seed,
-    }
-    if choice.epochs is not None:
-        shared["epochs"] = choice.epochs
-    return _small_loss(choice, encoder, shared) if choice.method == "small-loss" else _deft(choice, encoder, shared)
-
-
-def _small_loss(choice: Choice, encoder: DualEncoder, settings: dict[str, Any]) -> Detector:
-    from deft.detectors.small_loss import SmallLoss
-    from deft.training.optimization import Optimization
-
-    if choice.warmup is not None:
-        settings["warmup"] = choice.warmup
-    optimization = Optimization(precision=choice.precision)
-    if choice.learning_rate is not None:
-        optimization = replace(optimization, learning_rate=choice.learning_rate)
-    return SmallLoss(encoder, noise_rate=choice.noise_rate, optimization=optimization, **settings)
-
-
-def _deft(choice: Choice, encoder: DualEncoder, settings: dict[str, Any]) -> Detector:
-    from deft.detectors.deft import DeFT
-    from deft.settings import changed
-
-    preset: Callable[[DualEncoder], DeFT] = DeFT
-    if choice.for_weak_model:
-        preset = DeFT.for_weak_model
-    elif choice.for_real_noise:
-        preset = DeFT.for_real_noise
-    detector = replace(preset(encoder), **settings)
-    changes: dict[str, Any] = {"optimization.precision": choice.precision}
-    if choice.context is not None:
-        changes["prompts.length"] = choice.context
-    if choice.class_specific:
-        changes["prompts.class_specific"] = True
-    if choice.learning_rate is not None:
-        changes["optimization.learning_rate"] = choice.learning_rate
-    if choice.warmup is not None:
-        # L_dp needs the negative prompts' verdict early; only no warm-up at all shortens its own.
-        changes["recipe.warmup"] = choice.warmup
-        changes["recipe.dual_warmup"] = min(detector.recipe.dual_warmup, choice.warmup)
-    if choice.verdict is not None:
-        changes["recipe.verdict"] = choice.verdict
-    return changed(detector, changes)
+    return tuning_from_settings(TUNINGS[name])

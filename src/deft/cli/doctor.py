@@ -8,10 +8,9 @@ import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
+from deft.cli.options import Device
 from deft.errors import ModelError
 
 if TYPE_CHECKING:
@@ -22,9 +21,7 @@ TOLERANCE = 1e-3  # of features of length one, in float32
 
 
 def doctor(
-    device: Annotated[
-        str, typer.Option(metavar="auto|cpu|cuda|mps", help="Device whose arithmetic is checked.")
-    ] = "auto",
+    device: Device = "auto",
 ) -> None:
     """Print versions, devices, caches and a check of the device's arithmetic against the CPU's."""
     from rich.console import Console

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deft.cli.run_folder import check_outside
+from deft.cli.options import (
+    Classes,
+    Data,
+    Device,
+    Format,
+    ImageCol,
+    LabelCol,
+    Labels,
+    Model,
+    Quiet,
+    Split,
+    Workers,
+    source_of,
+)
+from deft.cli.run_folder import check_outside, check_trained
 
 if TYPE_CHECKING:
     from deft.adaptation.model import Evaluation
@@ -18,45 +32,32 @@ PAIRS = 10
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that deft adapt wrote.", show_default=False)],
-    data: Annotated[
-        str, typer.Argument(metavar="DATA", help="Labelled images, as deft detect reads them.", show_default=False)
-    ],
+    model: Model,
+    data: Data,
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write everything as JSON.")] = None,
-    labels: Annotated[Path | None, typer.Option(metavar="FILE", help="Table of labels for a folder.")] = None,
-    image_col: Annotated[str | None, typer.Option(help="Column with images or paths.")] = None,
-    label_col: Annotated[str | None, typer.Option(help="Column with the labels.")] = None,
-    classes: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Class names, one a line, for integer labels.")
-    ] = None,
-    split: Annotated[str | None, typer.Option(help="Only this split.")] = None,
-    output_format: Annotated[Literal["table", "json"], typer.Option("--format", help="Form of the output.")] = "table",
-    workers: Annotated[
-        int | None, typer.Option(min=0, help="Processes that decode images; one per core if not given.")
-    ] = None,
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where it runs.")] = "auto",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    labels: Labels = None,
+    image_col: ImageCol = None,
+    label_col: LabelCol = None,
+    classes: Classes = None,
+    split: Split = None,
+    output_format: Format = "table",
+    workers: Workers = None,
+    device: Device = "auto",
+    quiet: Quiet = False,
 ) -> None:
     """Compare MODEL's answers with the labels of DATA: accuracy, every class, and what is taken for what."""
     if out is not None:
         check_outside(out, data)
+    source = source_of(data, labels, classes, split, image_col, label_col)
+    check_trained(model)
 
     from deft.adaptation.model import AdaptedModel
     from deft.cli.output import to_json
     from deft.cli.progress import choose_progress
-    from deft.data.load import load_images
     from deft.files import replace_file
 
     progress = choose_progress(quiet=quiet)
-    images = load_images(
-        data,
-        labels=labels,
-        classes=classes,
-        split=split,
-        image_column=image_col,
-        label_column=label_col,
-        progress=progress,
-    )
+    images = source.open(progress)
     outcome = AdaptedModel.load(model, device=device).evaluate(images, workers=workers, progress=progress)
     if out is not None:
         with replace_file(out) as temporary:

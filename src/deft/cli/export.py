@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from deft.cli.options import FormatName, Moved, Quiet, Run
 from deft.cli.run_folder import check_opens, check_outside
 from deft.errors import SettingsError
 from deft.runs.vocabulary import Fix, Use
@@ -14,12 +15,11 @@ from deft.runs.vocabulary import Fix, Use
 if TYPE_CHECKING:
     from deft.export.plan import Plan, Written
 
-FormatName = Literal["imagefolder", "csv", "parquet", "hf", "cleanlab", "fiftyone", "labelstudio", "patch"]
 LinkName = Literal["copy", "hard", "symlink"]
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that deft detect left.", show_default=False)],
+    run: Run,
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="New folder for the result.", show_default=False)],
     as_: Annotated[FormatName, typer.Option("--as", help="What to write.")] = "imagefolder",
     use: Annotated[Use, typer.Option(help="Whose word counts; under both, a review wins over a verdict.")] = "both",
@@ -27,9 +27,7 @@ def export(
         Fix, typer.Option(help="What becomes of labels that the detector flagged and nobody reviewed.")
     ] = "drop",
     link: Annotated[LinkName, typer.Option(help="How files get into an imagefolder.")] = "copy",
-    data: Annotated[
-        str | None, typer.Option(metavar="DATA", help="Where the images are now, if they were moved.")
-    ] = None,
+    data: Moved = None,
     root: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Label Studio's document root; the folder above the images if not given."),
@@ -38,7 +36,7 @@ def export(
         str | None, typer.Option(metavar="USER/NAME", help="Push the hf data set to the Hugging Face Hub as well.")
     ] = None,
     private: Annotated[bool, typer.Option("--private", help="Push so that only you see it.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Write the images of RUN with corrected labels into DIR; the data itself is never touched."""
     _check(as_, link, root, push, private)

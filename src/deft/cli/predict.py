@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from deft.cli.run_folder import check_outside
+from deft.cli.options import Device, Model, Quiet, Workers
+from deft.cli.run_folder import check_outside, check_trained
 from deft.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ ENDINGS = (".csv", ".parquet")
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that deft adapt wrote.", show_default=False)],
+    model: Model,
     data: Annotated[
         str,
         typer.Argument(
@@ -29,21 +30,20 @@ def predict(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write all predictions: .csv or .parquet.")
     ] = None,
-    top: Annotated[int, typer.Option(min=1, help="Classes listed for each image.")] = 5,
+    top: Annotated[int, typer.Option(metavar="N", min=1, help="Classes listed for each image.")] = 5,
     output_format: Annotated[
         Literal["table", "csv"], typer.Option("--format", help="The first images as a table, or all as CSV.")
     ] = "table",
-    workers: Annotated[
-        int | None, typer.Option(min=0, help="Processes that decode images; one per core if not given.")
-    ] = None,
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where it runs.")] = "auto",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    workers: Workers = None,
+    device: Device = "auto",
+    quiet: Quiet = False,
 ) -> None:
     """Name the images of DATA with MODEL."""
     if out is not None:
         if out.suffix.lower() not in ENDINGS:
             raise SettingsError(f"{out} ends in {out.suffix or 'nothing'}; expected one of {', '.join(ENDINGS)}.")
         check_outside(out, data)
+    check_trained(model)
 
     from deft.adaptation.model import AdaptedModel
     from deft.cli.progress import choose_progress

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deft.cli.options import Moved, Quiet, Run
 from deft.report import LIMIT
 
 if TYPE_CHECKING:
@@ -18,16 +19,14 @@ REPORT = "report.html"
 
 
 def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="What deft detect wrote.", show_default=False)],
+    run: Run,
     out: Annotated[
         Path | None,
         typer.Option("-o", "--out", metavar="FILE", help="The page; RUN/report.html if not given."),
     ] = None,
-    limit: Annotated[int, typer.Option(min=0, help="Suspects that are shown at the most.")] = LIMIT,
-    data: Annotated[
-        str | None, typer.Option(metavar="DATA", help="Where the images are now, if they were moved.")
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    limit: Annotated[int, typer.Option(metavar="N", min=0, help="Suspects that are shown at the most.")] = LIMIT,
+    data: Moved = None,
+    quiet: Quiet = False,
 ) -> None:
     """Write a run as one HTML page that needs no network: suspects, classes, confusions, and how far to look."""
     from deft.cli.output import printable

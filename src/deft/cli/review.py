@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from deft.cli.options import Moved, Run
 from deft.errors import SettingsError
 
 
 def review(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder that deft detect wrote.", show_default=False)],
-    data: Annotated[
-        str | None, typer.Option(metavar="DATA", help="Where the images are now, if they were moved.")
-    ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 for any that is free.")] = 0,
+    run: Run,
+    data: Moved = None,
+    port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65535, help="Port on this machine; 0 for any that is free.")
+    ] = 0,
     reviewer: Annotated[
         str | None, typer.Option(metavar="NAME", help="Who decides; your user name if not given.")
     ] = None,

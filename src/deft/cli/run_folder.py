@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deft.errors import DataError
+from deft.errors import DataError, ModelError, SettingsError
 
 
 def check_outside(output: Path, data: str) -> None:
@@ -40,6 +40,30 @@ def check_opens(run: Path, data: str | None) -> None:
     source = Path(Source.load(run).data)
     if source.is_absolute() and not source.exists():  # what isn't absolute is no path but on the Hub
         raise DataError(f"The images of this run are no longer at {source}. Say where they are now with --data.")
+
+
+def check_new_table(out: Path, data: str) -> None:
+    """Refuse a table of labels that is no table, is there already, or lies inside the data.
+
+    Raises:
+        DataError: It is there, or inside the data.
+        SettingsError: Its name doesn't end as a table's does.
+    """
+    check_outside(out, data)
+    if out.suffix.lower() not in (".csv", ".parquet"):
+        raise SettingsError(f"{out} must end in .csv or .parquet.")
+    if out.exists():
+        raise DataError(f"{out} is there already. Delete it or choose another name with -o.")
+
+
+def check_trained(model: Path) -> None:
+    """Refuse a folder that holds no trained classifier, before anything is read.
+
+    Raises:
+        ModelError: There is none.
+    """
+    if not (model / "config.json").is_file():
+        raise ModelError(f"{model} holds no config.json, so it is no model of deft adapt.")
 
 
 def check_run(run: Path, *, resume: bool) -> None:

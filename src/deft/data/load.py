@@ -101,12 +101,28 @@ def _from_path(source: str, labels: Any, columns: Columns, split: str | None, pr
         if path.suffix.lower() in TABLE_ENDINGS:
             return from_table(path, columns, progress)
         raise DataError(f"{source} is a file, but no table: expected one of {', '.join(TABLE_ENDINGS)}.")
-    if not _HUB_ID.fullmatch(source) or source.lower().endswith(TABLE_ENDINGS):
-        raise DataError(f"There is no file or folder {source}.")
+    check_source(source)
     found = huggingface.from_dataset(huggingface.from_hub(source, split), source, columns, progress)
     if split is not None:  # only this one was loaded
         found.split = [split] * len(found.labels)
     return found
+
+
+def check_source(source: str) -> None:
+    """Refuse a source of which its name alone says that there is none.
+
+    Args:
+        source: What `load_images` is asked for.
+
+    Raises:
+        DataError: It is no file or folder, and can't be the id of a data set on the Hub.
+    """
+    if not source.strip():
+        raise DataError("The data has no name: a path or the id of a data set is needed.")
+    if not Path(source).expanduser().exists() and (
+        not _HUB_ID.fullmatch(source) or source.lower().endswith(TABLE_ENDINGS)
+    ):
+        raise DataError(f"There is no file or folder {source}.")
 
 
 def _refuse_labels(labels: Any, what: str) -> None:

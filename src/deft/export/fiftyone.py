@@ -13,37 +13,35 @@ from typing import Any
 
 import numpy as np
 
+from deft.export.formats import Destination
 from deft.export.media import Media, find_media, json_list, told_of
 from deft.export.names import distinct, safe_name
 from deft.export.plan import Plan, Written
-from deft.progress import Progress
 
 ISSUE = "label_issue"
 """The tag of images whose label is judged wrong."""
 
 
-def write_fiftyone(plan: Plan, folder: Path, target: Path, progress: Progress) -> Written:
+def write_fiftyone(plan: Plan, to: Destination) -> Written:
     """Write every readable image with given label, suggestion, mistakenness and outcome.
 
     `mistakenness` is 1 − label_score: high where the label is likely wrong, as FiftyOne's own.
 
     Args:
         plan: What to write.
-        folder: Where to write now; empty.
-        target: Where the folder will lie.
-        progress: Told of every image that is written.
+        to: Where.
 
     Raises:
         DataError: A file's name is not UTF-8.
     """
-    media = find_media(plan, folder, target, progress)
-    paths = [_from_folder(path, target.expanduser().resolve()) for path in media.paths]
+    media = find_media(plan, to.folder, to.target, to.progress)
+    paths = [_from_folder(path, to.target.expanduser().resolve()) for path in media.paths]
     samples = [_sample(plan, row, path) for row, path in zip(media.rows, paths, strict=True)]
-    _write(folder / "metadata.json", {"media_type": "image", "info": {"classes": list(plan.classes)}})
-    (folder / "samples.json").write_text(f'{{"samples": {json_list(samples)}}}', encoding="utf-8")
-    _write(folder / "data.json", dict(zip(_keys(plan, media), paths, strict=True)))
-    _write(folder / "labels.json", {"classes": list(plan.classes), "labels": _labels(plan, media)})
-    how = f'Open it with: fiftyone.Dataset.from_dir("{target}", fiftyone.types.LegacyFiftyOneDataset)'
+    _write(to.folder / "metadata.json", {"media_type": "image", "info": {"classes": list(plan.classes)}})
+    (to.folder / "samples.json").write_text(f'{{"samples": {json_list(samples)}}}', encoding="utf-8")
+    _write(to.folder / "data.json", dict(zip(_keys(plan, media), paths, strict=True)))
+    _write(to.folder / "labels.json", {"classes": list(plan.classes), "labels": _labels(plan, media)})
+    how = f'Open it with: fiftyone.Dataset.from_dir("{to.target}", fiftyone.types.LegacyFiftyOneDataset)'
     return Written(("samples.json", "labels.json"), len(samples), (*told_of(media), how))
 
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from deft.data.folders import SPLITS
 from deft.data.images import LabeledImages
 from deft.data.table_writer import write_columns
-from deft.export.image_files import Link, place_images
+from deft.export.formats import Destination
+from deft.export.image_files import place_images
 from deft.export.media import needed_ending
 from deft.export.names import distinct, folder_names, image_name
 from deft.export.plan import Plan, Written, write_left_out
-from deft.progress import Progress
 
 METADATA = "metadata.csv"
 
 
-def write_imagefolder(plan: Plan, folder: Path, link: Link, progress: Progress) -> Written:
+def write_imagefolder(plan: Plan, to: Destination) -> Written:
     """Write `class/image` for each usable image, below its split where there are splits, and `metadata.csv`.
 
     The table holds the exact class names: a folder's name may have had to change. Each split has a table of its own
@@ -25,9 +24,7 @@ def write_imagefolder(plan: Plan, folder: Path, link: Link, progress: Progress) 
 
     Args:
         plan: What to write.
-        folder: Where; empty.
-        link: How files get there.
-        progress: Told of every image.
+        to: Where, and how files get there.
 
     Raises:
         DataError: Nothing is left.
@@ -36,19 +33,19 @@ def write_imagefolder(plan: Plan, folder: Path, link: Link, progress: Progress) 
     images, labels = plan.part(rows)
     splits = _splits(images)
     names = file_names(images, labels, folder_names(plan.classes), splits)
-    failed = place_images(images, names, folder, link, progress)
+    failed = place_images(images, names, to.folder, to.link, to.progress)
     failures = {rows[row]: why for row, why in failed.items()}
     there = [place for place in range(len(rows)) if place not in failed]
     written = [rows[place] for place in there]
     columns = {"label": [labels[place] for place in there], **plan.notes(written)}
-    write_columns(folder / METADATA, ".csv", {"file_name": [names[place] for place in there], **columns})
+    write_columns(to.folder / METADATA, ".csv", {"file_name": [names[place] for place in there], **columns})
     for split in sorted(set(splits or ())):
         chosen = [number for number, place in enumerate(there) if splits is not None and splits[place] == split]
         own = {name: [values[number] for number in chosen] for name, values in columns.items()}
         inside = [names[there[number]].removeprefix(f"{split}/") for number in chosen]
         if chosen:
-            write_columns(folder / split / METADATA, ".csv", {"file_name": inside, **own})
-    notes = write_left_out(plan, folder, written, failures)
+            write_columns(to.folder / split / METADATA, ".csv", {"file_name": inside, **own})
+    notes = write_left_out(plan, to.folder, written, failures)
     return Written((METADATA,), len(written), notes)
 
 

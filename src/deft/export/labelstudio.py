@@ -12,35 +12,33 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from deft.errors import SettingsError
+from deft.export.formats import Destination
 from deft.export.media import find_media, json_list, told_of
 from deft.export.plan import Plan, Written
-from deft.progress import Progress
 
 TASKS, CONFIG = "tasks.json", "label_config.xml"
 _FROM, _TO = "label", "image"
 
 
-def write_labelstudio(plan: Plan, folder: Path, target: Path, root: Path | None, progress: Progress) -> Written:
+def write_labelstudio(plan: Plan, to: Destination) -> Written:
     """Write a task for every readable image, likely wrong labels first, and the labelling interface for them.
 
     Args:
         plan: What to write.
-        folder: Where to write now; empty.
-        target: Where the folder will lie.
-        root: Label Studio's LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT; None takes the folder above all images.
-        progress: Told of every image that is written.
+        to: Where; its `root` is Label Studio's LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT, None takes the folder above all
+            images.
 
     Raises:
-        SettingsError: An image lies outside of `root`.
+        SettingsError: An image lies outside of its root.
         DataError: A file's name is not UTF-8.
     """
-    media = find_media(plan, folder, target, progress)
+    media = find_media(plan, to.folder, to.target, to.progress)
     storage = _common(media.paths)
-    served = storage.parent if root is None else Path(os.path.abspath(root.expanduser()))
+    served = storage.parent if to.root is None else Path(os.path.abspath(to.root.expanduser()))
     tasks = {row: _task(plan, row, _address(path, served)) for row, path in zip(media.rows, media.paths, strict=True)}
     worst_first = np.argsort(np.nan_to_num(plan.found.p_clean, nan=2.0), kind="stable").tolist()
-    (folder / TASKS).write_text(json_list(tasks[row] for row in worst_first if row in tasks), encoding="utf-8")
-    (folder / CONFIG).write_text(labelling_interface(plan.classes), encoding="utf-8")
+    (to.folder / TASKS).write_text(json_list(tasks[row] for row in worst_first if row in tasks), encoding="utf-8")
+    (to.folder / CONFIG).write_text(labelling_interface(plan.classes), encoding="utf-8")
     how = (
         f"Start Label Studio with LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true "
         f"LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={served}; in the project, set the labelling interface to {CONFIG}, "

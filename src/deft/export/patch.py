@@ -10,6 +10,7 @@ from typing import Any
 
 from deft.data.image_bytes import content_id
 from deft.errors import DataError
+from deft.export.formats import Destination
 from deft.export.plan import Plan, Written
 from deft.files import replace_file
 from deft.progress import Progress
@@ -124,19 +125,18 @@ def make_patch(plan: Plan, progress: Progress) -> Patch:
     return Patch(tuple(_changes(plan, progress.track(rows, "Reading changed images", total=len(rows)))))
 
 
-def write_patch(plan: Plan, folder: Path, progress: Progress) -> Written:
+def write_patch(plan: Plan, to: Destination) -> Written:
     """Write `patch.json`.
 
     Args:
         plan: Images and outcomes.
-        folder: Where; empty.
-        progress: Told of every image that changes.
+        to: Where.
 
     Raises:
         DataError: Nothing changes.
     """
-    patch = make_patch(plan, progress)
-    patch.save(folder / PATCH)
+    patch = make_patch(plan, to.progress)
+    patch.save(to.folder / PATCH)
     return Written((PATCH,), len(patch), ("Put it on another copy of the data with: deft apply PATCH DATA -o TABLE",))
 
 

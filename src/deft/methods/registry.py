@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from deft.errors import SettingsError
-from deft.methods.base import Method
+
+if TYPE_CHECKING:
+    from deft.methods.base import Method
 
 METHODS: Mapping[str, str] = MappingProxyType(
     {

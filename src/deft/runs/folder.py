@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from deft.data.images import LabeledImages
-from deft.data.load import load_images
+from deft.data.load import check_source, load_images
 from deft.errors import DataError
 from deft.files import replace_file
 from deft.progress import Progress
@@ -69,6 +69,18 @@ class Source:
             return cls(**{one.name: stored.get(one.name) for one in fields(cls) if one.name in stored})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{path} can't be read as the settings of a run: {error}.") from error
+
+    def check_there(self) -> None:
+        """Refuse data that can't be anywhere, before anything is read.
+
+        Raises:
+            DataError: The data is neither there nor named like a data set of the Hub, or a file beside it is missing.
+        """
+        if self.data != DEMO:
+            check_source(self.data)
+        for name, path in (("table of labels", self.labels), ("file of class names", self.classes)):
+            if path is not None and not Path(path).expanduser().is_file():
+                raise DataError(f"There is no {name} at {path}.")
 
     def open(self, progress: Progress | None = None) -> LabeledImages:
         """Find the images again.

@@ -15,6 +15,7 @@ from deft.errors import DataError
 from deft.files import replace_file
 from deft.runs.decisions import FILE, Entry, copy_log, first_labels, standing
 from deft.runs.detection import Detection
+from deft.runs.folder import Source, open_run
 from deft.runs.vocabulary import SET_ASIDE, Status
 
 BEFORE = "before"
@@ -69,6 +70,72 @@ def apply_decisions(images: LabeledImages, log: Sequence[Entry]) -> Reviewed:
                 errors[row] = SET_ASIDE[last.status]
     changed = replace(images, read_errors=errors).relabel(labels, trusted=trusted)
     return Reviewed(changed, counts["kept"], counts["corrected"], sum(counts[status] for status in SET_ASIDE))
+
+
+def read_reviewed(run: str | Path, images: LabeledImages) -> Reviewed | None:
+    """Return the images of a run with what people decided in its folder; None if nobody decided anything.
+
+    Args:
+        run: Folder of the run.
+        images: Its images, from `open_run`.
+
+    Raises:
+        DataError: A decision names a class that the run doesn't have.
+    """
+    if not (Path(run) / FILE).is_file():
+        return None
+    with Decisions(run) as log:
+        return apply_decisions(images, log.history())
+
+
+@dataclass(frozen=True)
+class ReviewedRun:
+    """A run that people have reviewed, to be judged again with what they decided as true.
+
+    Args:
+        folder: Where it lies.
+        source: Where its images come from.
+        found: Its verdicts; `found.settings` is what judged them.
+        reviewed: Its images with the decided labels.
+
+    Example:
+        >>> run = ReviewedRun.open("run/")  # doctest: +SKIP
+        >>> detector = detector_from_settings(run.found.settings, encoder)  # doctest: +SKIP
+        >>> run.finish(detector.detect(run.reviewed.images), "run2/").save("run2/")  # doctest: +SKIP
+    """
+
+    folder: Path
+    source: Source
+    found: Detection
+    reviewed: Reviewed
+
+    @classmethod
+    def open(cls, folder: str | Path, *, data: str | None = None) -> ReviewedRun:
+        """Open a run with its decisions.
+
+        Args:
+            folder: The run.
+            data: Where its images are now, if they were moved.
+
+        Raises:
+            DataError: It is no run, its images aren't there any more, or nothing was decided in it.
+        """
+        found, images = open_run(folder, data=data)
+        reviewed = read_reviewed(folder, images)
+        if reviewed is None:
+            raise DataError(f"{folder} holds no decisions ({FILE}). Make some first: deft review {folder}")
+        source = Source.load(folder)
+        return cls(Path(folder), source if data is None else replace(source, data=data), found, reviewed)
+
+    def finish(self, found: Detection, new: str | Path) -> Detection:
+        """Hand the decisions on to the new run, and return its verdicts with a note of where they come from.
+
+        Args:
+            found: The new verdicts.
+            new: Folder of the new run.
+        """
+        hand_on(self.folder, Path(new))
+        return replace(found, info={**found.info, "reviews": info(self.folder, self.reviewed)})
 
 
 def hand_on(run: Path, new: Path) -> None:

@@ -1,0 +1,284 @@
+"""The options that several commands share, each written once, and the checks that every command line passes.
+
+Nothing heavy is imported here: the choices come from tables that hold names only.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Container, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+import typer
+from typer.core import TyperCommand
+
+from deft.detectors.registry import DETECTORS
+from deft.errors import SettingsError
+from deft.export.formats import FORMATS
+from deft.methods.registry import METHODS
+from deft.settings import MOST_SEED
+
+if TYPE_CHECKING:
+    from deft.progress import Progress
+    from deft.runs.folder import Source
+    from deft.training.workspace import Workspace
+
+DATA, TRAINING, OUTPUT = "What is read", "How it learns", "What comes out"
+
+TUNINGS: Mapping[str, Mapping[str, object]] = MappingProxyType(
+    {
+        "vpt": {"type": "VPT"},
+        "vpt-shallow": {"type": "VPT", "depth": "shallow"},
+        "lora": {"type": "LoRA"},
+        "adapter": {"type": "Adapter"},
+        "bias": {"type": "Bias"},
+        "full": {"type": "Full"},
+        "layers": {"type": "Layers"},
+        "frozen": {"type": "Frozen"},
+    }
+)
+"""Settings of the tunings, as `tuning_from_settings` takes them, by the names of the command line."""
+
+if TYPE_CHECKING:  # a type checker can't read the choices from a table; Typer can
+    DetectorName: TypeAlias = str
+    MethodName: TypeAlias = str
+    FormatName: TypeAlias = str
+    TuningName: TypeAlias = str
+else:
+    DetectorName = Literal[tuple(DETECTORS)]
+    MethodName = Literal[tuple(METHODS)]
+    FormatName = Literal[tuple(FORMATS)]
+    TuningName = Literal[tuple(TUNINGS)]
+PrecisionName = Literal["auto", "float32", "bfloat16", "float16"]
+
+_DEVICE = re.compile(r"auto|(?:cpu|cuda|mps|xpu|xla|hpu|npu|mtia)(?::\d+)?")
+
+
+def _positive(value: float | None) -> float | None:
+    if value is not None and not 0 < value < math.inf:
+        raise typer.BadParameter(f"it must be positive, not {value:g}.")
+    return value
+
+
+def _rate(value: float | None) -> float | None:
+    if value is not None and not 0 <= value < 1:
+        raise typer.BadParameter(f"a share of wrong labels lies in 0 ≤ r < 1; {value:g} doesn't.")
+    return value
+
+
+def _seed(value: int) -> int:
+    if not 0 <= value <= MOST_SEED:
+        raise typer.BadParameter(f"a seed lies in 0 to {MOST_SEED}; {value} doesn't.")
+    return value
+
+
+def _device(value: str) -> str:
+    if not _DEVICE.fullmatch(value):
+        raise SettingsError(f"There is no device {value!r}. Known: auto, cpu, cuda, cuda:1, mps and the like.")
+    return value
+
+
+def option(panel: str, *names: str, **settings: Any) -> Any:
+    """Return an option that help shows in a panel; with no default there to see where it would be empty."""
+    return typer.Option(*names, rich_help_panel=panel, **settings)
+
+
+# What is read
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="Folder of class folders, CSV, TSV, JSONL or Parquet table, Hugging Face data set id.",
+        show_default=False,
+    ),
+]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="Folder that deft detect wrote.", show_default=False)]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that deft adapt wrote.", show_default=False)]
+Labels = Annotated[
+    Path | None, option(DATA, "--labels", metavar="FILE", help="Table of labels for a folder.", show_default=False)
+]
+ImageCol = Annotated[str | None, option(DATA, "--image-col", metavar="NAME", help="Column with images or paths.")]
+LabelCol = Annotated[str | None, option(DATA, "--label-col", metavar="NAME", help="Column with the labels.")]
+CleanCol = Annotated[
+    str | None, option(DATA, "--clean-col", metavar="NAME", help="Column with true labels, for scoring only.")
+]
+Classes = Annotated[
+    Path | None, option(DATA, "--classes", metavar="FILE", help="Class names, one a line, for integer labels.")
+]
+Split = Annotated[str | None, option(DATA, "--split", metavar="NAME", help="Only this split.")]
+Limit = Annotated[
+    int | None, option(DATA, "--limit", metavar="N", min=2, help="Only this many images, drawn by the seed.")
+]
+Workers = Annotated[
+    int | None,
+    option(DATA, "--workers", metavar="N", min=0, help="Processes that decode images; one per core if not given."),
+]
+Moved = Annotated[
+    str | None, option(DATA, "--data", metavar="DATA", help="Where the images are now, if they were moved.")
+]
+
+# How it learns
+Epochs = Annotated[
+    int | None,
+    option(TRAINING, "--epochs", metavar="N", min=1, help="Times that each image is seen; 10 if not given."),
+]
+LearningRate = Annotated[
+    float | None,
+    option(TRAINING, "--lr", metavar="RATE", callback=_positive, help="Learning rate; the authors' if not given."),
+]
+BatchSize = Annotated[int, option(TRAINING, "--batch-size", metavar="N", min=1, help="Images per step.")]
+Seed = Annotated[
+    int,
+    option(TRAINING, "--seed", metavar="N", callback=_seed, help="Same seed, same machine, same result."),
+]
+Device = Annotated[
+    str, option(TRAINING, "--device", metavar="auto|cpu|cuda|mps", callback=_device, help="Where it runs.")
+]
+Precision = Annotated[PrecisionName, option(TRAINING, "--precision", help="Number format of the activations.")]
+NoiseRate = Annotated[
+    float | None,
+    option(
+        TRAINING,
+        "--noise-rate",
+        metavar="RATE",
+        callback=_rate,
+        help="Share of wrong labels, for methods that ask for it.",
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    option(
+        TRAINING,
+        "--set",
+        metavar="KEY=VALUE",
+        help="Any other setting of the method, as --set optimization.momentum=0.8; a wrong key lists them all.",
+    ),
+]
+
+# What comes out
+Resume = Annotated[bool, option(OUTPUT, "--resume", help="Go on with what was stopped.")]
+Format = Annotated[Literal["table", "json"], option(OUTPUT, "--format", help="Form of the summary.")]
+Quiet = Annotated[bool, option(OUTPUT, "--quiet", "-q", help="No progress.")]
+
+
+class Command(TyperCommand):
+    """A command that refuses empty arguments, and whose help names a type only where there is something to choose."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, without the types that say nothing."""
+        params = super().get_params(ctx)
+        hide_types(params)
+        return params
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse what was typed.
+
+        Raises:
+            SettingsError: An argument is empty, as an unset variable of a shell leaves it.
+        """
+        refuse_empty(args)
+        return super().parse_args(ctx, args)
+
+
+def hide_types(params: Sequence[Any]) -> None:
+    """Show no type beside flags, which take no value, and beside arguments, whose name says what they are.
+
+    Typer would write <bool> and <str> there.
+
+    Args:
+        params: Of a command.
+    """
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+        elif param.param_type_name == "argument":
+            param.display_type_rich = lambda ctx: None
+
+
+def refuse_empty(args: Sequence[str]) -> None:
+    """Refuse empty arguments: a path that is empty would mean the present folder.
+
+    Args:
+        args: As they were typed, after the command's name.
+
+    Raises:
+        SettingsError: One is empty.
+    """
+    for place, text in enumerate(args):
+        option, _, value = text.partition("=")
+        if option.startswith("--") and option != text and not value.strip():
+            raise SettingsError(f"{option} is empty. Give it a value, or leave it out.")
+        if text.strip():
+            continue
+        before = args[place - 1] if place else ""
+        what = before if before.startswith("-") else f"Argument {place + 1}"
+        raise SettingsError(f"{what} is empty. Give it a value, or leave it out.")
+
+
+def pairs(texts: Sequence[str] | None) -> dict[str, str]:
+    """Return what `--set` was given, by key.
+
+    Args:
+        texts: Each `key=value`.
+
+    Raises:
+        SettingsError: One isn't, or a key comes twice.
+    """
+    found: dict[str, str] = {}
+    for text in texts or ():
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise SettingsError(f"--set takes KEY=VALUE, as in --set epochs=5, not {text!r}.")
+        if key.strip() in found:
+            raise SettingsError(f"--set {key.strip()} is there twice.")
+        found[key.strip()] = value
+    return found
+
+
+def refuse_given(context: typer.Context, refused: Container[str], why: str) -> None:
+    """Refuse options that were typed and don't go with what else was typed.
+
+    Args:
+        context: Of the command.
+        refused: Names of its parameters.
+        why: The sentence, with `{}` for the option.
+
+    Raises:
+        SettingsError: One of them was typed.
+    """
+    for parameter in context.command.params:
+        source = context.get_parameter_source(str(parameter.name))
+        if parameter.name in refused and source is not None and source.name == "COMMANDLINE":
+            raise SettingsError(why.format(parameter.opts[0]))
+
+
+def source_of(
+    data: str,
+    labels: Path | None = None,
+    classes: Path | None = None,
+    split: str | None = None,
+    image_col: str | None = None,
+    label_col: str | None = None,
+    clean_col: str | None = None,
+) -> Source:
+    """Return where images come from, as a command was told; its `open` finds them.
+
+    Raises:
+        DataError: One of the paths leads nowhere.
+    """
+    from deft.runs.folder import Source
+
+    table, names = (None if path is None else str(path) for path in (labels, classes))
+    source = Source(data, table, names, split, image_col, label_col, clean_col)
+    source.check_there()
+    return source
+
+
+def workspace_of(folder: Path, resume: bool, workers: int | None, progress: Progress) -> Workspace:
+    """Return where and how a command works."""
+    from deft.training.workspace import Workspace
+
+    return Workspace(folder, resume, workers, progress)
