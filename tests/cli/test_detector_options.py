@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from inspect import signature
 from typing import Any, get_args
 
 import pytest
@@ -51,7 +52,7 @@ def test_names_are_those_of_the_library() -> None:
     assert get_args(PrecisionName) == get_args(Precision)
     assert get_args(LinkName) == get_args(Link)
     assert get_args(adapt_module.HeadName) == get_args(Head)
-    assert adapt_images.__kwdefaults__["epochs"] == adapt_module.EPOCHS
+    assert signature(adapt_images).parameters["epochs"].default == adapt_module.EPOCHS
 
 
 @pytest.mark.parametrize(("table", "load"), [(DETECTORS, detector_class), (METHODS, method_class)])

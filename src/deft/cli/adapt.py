@@ -42,8 +42,8 @@ from deft.cli.options import (
     workspace_of,
 )
 from deft.cli.progress import choose_progress
-from deft.cli.run_folder import check_opens, check_outside
-from deft.errors import DataError, SettingsError
+from deft.cli.run_folder import WORK, check_model, check_opens, check_outside
+from deft.errors import SettingsError
 from deft.runs.vocabulary import TrainingFix
 
 if TYPE_CHECKING:
@@ -61,9 +61,6 @@ if TYPE_CHECKING:
 HeadName = Literal["random", "text", "prompts"]
 Keep = Literal["last", "best"]
 EPOCHS = 10
-WORK = "training"
-"""Folder inside MODEL for decoded images and the checkpoint; gone when the model is there."""
-
 OPTIMIZATION = "optimization."
 """Begins the keys of `--set` that are settings of the optimization, not of the method."""
 
@@ -166,24 +163,6 @@ def adapt(
     trained.save(out)
     shutil.rmtree(out / WORK)
     _report(trained, out, output_format)
-
-
-def check_model(out: Path, *, resume: bool) -> None:
-    """Refuse a folder for a model that holds something else, or another model.
-
-    Raises:
-        DataError: It is a file, or it isn't empty and `resume` isn't asked for.
-    """
-    if out.exists() and not out.is_dir():
-        raise DataError(f"{out} is a file; -o needs a folder for the model.")
-    if not out.exists() or not any(out.iterdir()):
-        return
-    if (out / "config.json").exists():
-        raise DataError(f"{out} holds a model already. Choose another folder with -o, or delete this one.")
-    if not (out / WORK).is_dir():
-        raise DataError(f"{out} is not empty. Choose another folder with -o.")
-    if not resume:
-        raise DataError(f"{out} holds a training that was stopped. Add --resume, or choose another folder with -o.")
 
 
 def _validation(given: str | None, keep: Keep) -> float | Source | None:

@@ -63,7 +63,6 @@ from deft.errors import SettingsError
 if TYPE_CHECKING:
     from deft.data.images import LabeledImages
     from deft.detectors.base import Detector
-    from deft.metrics import DetectionScores
     from deft.progress import Progress
     from deft.runs.detection import Detection
     from deft.runs.folder import Source
@@ -271,23 +270,14 @@ def _sample(images: LabeledImages, limit: int | None, seed: int) -> LabeledImage
     return images.keep(np.sort(np.array(drawn, np.int64)))
 
 
-def _scores(found: Detection) -> DetectionScores | None:
-    """How good the verdicts are, where the truth is known."""
-    from deft.metrics import score_detection
-
-    if found.clean_labels is None or not (found.clean_labels >= 0).any():
-        return None
-    return score_detection(found.is_label_issue, found.p_clean, found.given, found.clean_labels, found.predicted)
-
-
 def _report(found: Detection, out: Path, output_format: str) -> None:
     """Print the summary on standard output."""
     from rich.console import Console
 
-    from deft.cli.output import plain, print_summary, printable, to_json
+    from deft.cli.output import plain, print_summary, printable, scores_of, to_json
     from deft.runs.vocabulary import reviews_in_words
 
-    scores = _scores(found)
+    scores = scores_of(found)
     files = {name: str(out / name) for name in ("labels.csv", "labels.parquet", "summary.json", REPORT)}
     if output_format == "json":
         extra = {} if scores is None else {"scores": asdict(scores)}

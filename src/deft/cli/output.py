@@ -55,6 +55,15 @@ def to_json(value: Mapping[str, Any]) -> str:
     return json.dumps(_without_nan(value), indent=2, allow_nan=False)
 
 
+def scores_of(found: Detection) -> DetectionScores | None:
+    """Return how good verdicts are; None where the truth isn't known."""
+    from deft.metrics import score_detection
+
+    if found.clean_labels is None or not (found.clean_labels >= 0).any():
+        return None
+    return score_detection(found.is_label_issue, found.p_clean, found.given, found.clean_labels, found.predicted)
+
+
 def print_summary(console: Console, found: Detection, scores: DetectionScores | None) -> None:
     """Counts, estimated noise rate, scores where the truth is known, and the worst labels.
 

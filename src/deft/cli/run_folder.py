@@ -6,6 +6,9 @@ from pathlib import Path
 
 from deft.errors import DataError, ModelError, SettingsError
 
+WORK = "training"
+"""Folder inside MODEL for decoded images and the checkpoint; gone when the model is there."""
+
 
 def check_outside(output: Path, data: str) -> None:
     """Refuse to write into the folder that is read.
@@ -83,3 +86,21 @@ def check_run(run: Path, *, resume: bool) -> None:
     raise DataError(
         f"{run} is not empty. Add --resume if it is a run that was stopped, or choose another folder with -o."
     )
+
+
+def check_model(out: Path, *, resume: bool) -> None:
+    """Refuse a folder for a model that holds something else, or another model.
+
+    Raises:
+        DataError: It is a file, or it isn't empty and `resume` isn't asked for.
+    """
+    if out.exists() and not out.is_dir():
+        raise DataError(f"{out} is a file; -o needs a folder for the model.")
+    if not out.exists() or not any(out.iterdir()):
+        return
+    if (out / "config.json").exists():
+        raise DataError(f"{out} holds a model already. Choose another folder with -o, or delete this one.")
+    if not (out / WORK).is_dir():
+        raise DataError(f"{out} is not empty. Choose another folder with -o.")
+    if not resume:
+        raise DataError(f"{out} holds a training that was stopped. Add --resume, or choose another folder with -o.")
