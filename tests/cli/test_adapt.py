@@ -172,6 +172,10 @@ def test_tiny_with_the_text_as_its_head(photos: Path, tmp_path: Path) -> None:
         (["--backbone", "tiny", "--keep", "best"], "--keep best needs --validation"),
         (["--backbone", "tiny", "--method", "magic"], "magic"),
         (["--backbone", "tiny", "--validation", "1.5"], "between 0 and 1"),
+        (["--backbone", "tiny", "--method", "gce", "--set", "p=0.5"], "There is no setting 'p'. Known: q, warmup."),
+        (["--backbone", "tiny", "--method", "gce", "--set", "q=half"], "q can't be 'half': a number is needed"),
+        (["--backbone", "tiny", "--method", "elr", "--set", "beta=1"], "below 1"),
+        (["--backbone", "tiny", "--set", "optimization.optimizer=lion"], "one of sgd, adam, adamw"),
         (["--backbone", "tiny", "--validation", "nowhere.csv"], "no file or folder nowhere.csv"),
         (["--backbone", "tiny", "--method", "co-teaching", "--tuning", "frozen"], "--noise-rate"),
         (["--backbone", "resnet", "--tuning", "vpt"], "VPT needs"),
@@ -186,6 +190,20 @@ def test_usage_errors_are_one_sentence(
     assert result.exit_code == 2, result.output
     assert message in " ".join(result.stderr.replace("│", " ").split())
     assert "Traceback" not in result.stderr
+
+
+def test_settings_of_the_method_and_of_the_optimization_are_set(photos: Path, resnet: Path, tmp_path: Path) -> None:
+    words = ["--method", "gce", "--set", "q=0.4", "--set", "optimization.weight_decay=0.25", "--lr", "0.125"]
+    made = deft("adapt", photos, "-o", tmp_path / "model", "--backbone", resnet, *FAST, *words, "--format", "json")
+    assert made.exit_code == 0, made.output
+    record = json.loads(made.stdout)
+    assert record["method"] == {"type": "GCE", "q": 0.4, "warmup": 0}
+    optimization = record["optimization"]
+    assert (optimization["weight_decay"], optimization["learning_rate"], optimization["optimizer"]) == (
+        0.25,
+        0.125,
+        "adamw",
+    )
 
 
 def test_options_for_data_do_not_go_with_a_run(run: Path, resnet: Path, tmp_path: Path) -> None:

@@ -159,4 +159,4 @@ def test_a_taken_port_is_all_that_is_said(run: Path) -> None:
 def test_review_wants_a_name(run: Path) -> None:
     result = deft("review", run, "--no-browser", "--reviewer", "  ")
     assert result.exit_code == 2
-    assert "--reviewer needs a name" in result.stderr
+    assert "--reviewer is empty" in result.stderr
