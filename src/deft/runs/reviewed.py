@@ -13,7 +13,7 @@ import numpy as np
 from deft.data.images import LabeledImages
 from deft.errors import DataError
 from deft.files import replace_file
-from deft.runs.decisions import FILE, Entry, copy_log, first_labels, standing
+from deft.runs.decisions import FILE, Entry, copy_log, first_labels, read_log, standing
 from deft.runs.detection import Detection
 from deft.runs.folder import Source, open_run
 from deft.runs.vocabulary import SET_ASIDE, Status
@@ -82,10 +82,8 @@ def read_reviewed(run: str | Path, images: LabeledImages) -> Reviewed | None:
     Raises:
         DataError: A decision names a class that the run doesn't have.
     """
-    if not (Path(run) / FILE).is_file():
-        return None
-    with Decisions(run) as log:
-        return apply_decisions(images, log.history())
+    log = read_log(run)
+    return apply_decisions(images, log) if log else None
 
 
 @dataclass(frozen=True)
