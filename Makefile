@@ -1,15 +1,18 @@
 # Each target makes .venv with the pinned packages and deft itself, then runs. Needs Python >= 3.10 and make.
 PYTHON ?= python3
-BIN := .venv/bin
+SCRIPTS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
+BIN := .venv/$(SCRIPTS)
 INSTALLED := .venv/.installed
+QUIET := -qq --disable-pip-version-check
+OFFLINE := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1
 
-.PHONY: demo test check lock format
+.PHONY: demo test check lock format docs pages coverage newest lowest wheel-test
 
 demo: $(INSTALLED)
 	HF_HUB_OFFLINE=1 $(BIN)/deft demo
 
 test: $(INSTALLED)
-	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto $(ARGS)
+	$(OFFLINE) $(BIN)/python -m pytest -n auto $(ARGS)
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .
@@ -20,6 +23,42 @@ check: $(INSTALLED)
 format: $(INSTALLED)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# The site, from README.md and docs/, into site/; any warning is an error.
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# The pages that are made of the code.
+pages: $(INSTALLED)
+	$(BIN)/python scripts/cli_docs.py
+	$(BIN)/python scripts/methods_docs.py
+	$(BIN)/python -m scripts.api_docs
+
+# The suite, with the share of the code that it runs; the floor is in pyproject.toml.
+coverage: $(INSTALLED)
+	$(OFFLINE) $(BIN)/python -m pytest -n auto --cov --cov-report=term:skip-covered $(ARGS)
+
+# The suite with the newest packages, and with the oldest that pyproject.toml allows, in environments of their own.
+newest lowest: build/constraints
+	$(PYTHON) -m venv --clear build/$@
+	build/$@/$(SCRIPTS)/python -m pip install $(QUIET) -c build/constraints/$@.txt -e ".[dev]"
+	$(OFFLINE) build/$@/$(SCRIPTS)/python -m pytest -n auto $(ARGS)
+
+.PHONY: build/constraints
+build/constraints:
+	mkdir -p $@
+	: > $@/newest.txt
+	$(PYTHON) scripts/lowest.py > $@/lowest.txt
+
+# The wheel, built, installed into an empty environment and run there.
+wheel-test:
+	rm -rf build/wheel dist
+	$(PYTHON) -m venv --clear build/wheel
+	build/wheel/$(SCRIPTS)/python -m pip install $(QUIET) build
+	build/wheel/$(SCRIPTS)/python -m build --outdir dist .
+	$(PYTHON) -m venv --clear build/wheel
+	build/wheel/$(SCRIPTS)/python -m pip install $(QUIET) dist/*.whl
+	cd build/wheel && HF_HUB_OFFLINE=1 $(SCRIPTS)/deft doctor && HF_HUB_OFFLINE=1 $(SCRIPTS)/deft demo
 
 lock: $(INSTALLED)
 	$(BIN)/python scripts/lock.py

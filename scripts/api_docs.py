@@ -194,7 +194,7 @@ def _signature(label: str, thing: Any) -> str:
             star = True
         parts.append(_parameter(parameter))
     line = f"{label}({', '.join(parts)}){tail}"
-    if len(line) <= 100:
+    if len(line) <= 88:
         return line
     return "\n".join([f"{label}(", *(f"    {part}," for part in parts), f"){tail}"])
 
