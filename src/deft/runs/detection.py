@@ -56,6 +56,8 @@ class Detection:
         info: How the run went: versions, wall seconds, peak memory, fingerprints.
         clean_labels: The truth where it is known, (N,).
         images: What was judged, where it is at hand: notebooks show thumbnails of it. It is not saved.
+        content: Name of each image's content (`LabeledImages.content_id`), (N,), where it is known: by it a run tells
+            its images from others that were put in their place.
 
     Example:
         >>> found = DeFT(load_encoder("tiny")).detect(images)  # doctest: +SKIP
@@ -73,6 +75,7 @@ class Detection:
     info: Mapping[str, Any] = field(default_factory=dict)
     clean_labels: np.ndarray | None = None
     images: LabeledImages | None = field(default=None, compare=False)
+    content: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.sample_id)
@@ -188,7 +191,10 @@ class Detection:
             "settings": dict(self.settings),
             "info": dict(self.info),
         }
-        write_files(Path(folder), self.table, self.is_clean, self.summary(), notes)
+        more: dict[str, Any] = {"is_clean": self.is_clean}
+        if self.content is not None:
+            more["content_id"] = self.content
+        write_files(Path(folder), self.table, more, self.summary(), notes)
 
     @classmethod
     def load(cls, folder: str | Path) -> Detection:
@@ -263,6 +269,7 @@ def new_detection(
         info=info,
         clean_labels=images.clean_labels,
         images=images,
+        content=images.content,
     )
 
 
@@ -291,6 +298,7 @@ def _from_columns(columns: Mapping[str, list[Any]], notes: Mapping[str, Any]) ->
         settings=notes["settings"],
         info=notes["info"],
         clean_labels=None if truth is None else np.array([index.get(name, -1) for name in truth], np.int64),
+        content=tuple(columns["content_id"]) if "content_id" in columns else None,
     )
 
 

@@ -8,14 +8,15 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from deft.data.identify import identify
 from deft.data.images import LabeledImages
 from deft.data.load import check_source, load_images
 from deft.errors import DataError
 from deft.files import replace_file
 from deft.progress import Progress
+from deft.runs.decisions import first_labels, read_log
 from deft.runs.detection import Detection
+from deft.runs.matching import judged_images
 
 RUN = "run.json"
 FORMAT = 1
@@ -107,18 +108,25 @@ class Source:
         )
 
 
-def open_run(folder: str | Path, *, data: str | None = None) -> tuple[Detection, LabeledImages]:
+def open_run(
+    folder: str | Path, *, data: str | None = None, progress: Progress | None = None
+) -> tuple[Detection, LabeledImages]:
     """Open what `deft detect` left, with its images.
+
+    A run knows its images by content: one that has another name or place now is found, and one that was replaced is
+    told. Files that haven't changed since aren't read again, and nothing is written into the folder.
 
     Args:
         folder: The run.
         data: Where the images are now, if they were moved.
+        progress: Told how far it is, where images have to be read to tell them apart.
 
     Returns:
         The verdicts and the images they are about, row by row: same order, same given labels, same classes.
 
     Raises:
-        DataError: It is no run, or its images aren't there any more.
+        DataError: It is no run; or an image isn't there any more, another one has its name, or its label is another
+            one now.
 
     Example:
         >>> found, images = open_run("run/")  # doctest: +SKIP
@@ -126,22 +134,11 @@ def open_run(folder: str | Path, *, data: str | None = None) -> tuple[Detection,
     found = Detection.load(folder)
     source = Source.load(folder)
     images = (source if data is None else replace(source, data=data)).open()
-    images = _same_rows(images, found, source.data if data is None else data)
+    if found.content is not None:
+        images = identify(images, Path(folder), write=False, progress=progress)
+    where = source.data if data is None else data
+    images = judged_images(found, images, where, first_labels(read_log(folder)))
     return replace(found, images=images), images
-
-
-def _same_rows(images: LabeledImages, found: Detection, data: str) -> LabeledImages:
-    """The images that were judged, in the order of the verdicts, with the labels that were judged."""
-    place = {name: row for row, name in enumerate(images.sample_id)}
-    missing = [name for name in found.sample_id if name not in place]
-    if missing:
-        raise DataError(
-            f"{data} no longer has {len(missing)} of the {len(found)} images of this run, such as {missing[0]}. "
-            "Say where they are now, or run deft detect again."
-        )
-    rows = np.array([place[name] for name in found.sample_id], np.int64)
-    kept = images.keep(rows).relabel(found.given, found.classes)
-    return kept if found.clean_labels is None else replace(kept, clean_labels=found.clean_labels)
 
 
 def _whole(value: Any) -> Any:

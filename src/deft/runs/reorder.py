@@ -28,4 +28,5 @@ def in_order(found: Detection, rows: np.ndarray) -> Detection:
         read_errors={new: found.read_errors[row] for new, row in enumerate(old) if row in found.read_errors},
         clean_labels=None if found.clean_labels is None else found.clean_labels[rows],
         images=None if found.images is None else found.images.keep(rows),
+        content=None if found.content is None else tuple(found.content[row] for row in old),
     )

@@ -30,21 +30,26 @@ _KINDS = {
 
 
 def write_files(
-    folder: Path, table: pd.DataFrame, is_clean: np.ndarray, summary: Mapping[str, Any], notes: Mapping[str, Any]
+    folder: Path,
+    table: pd.DataFrame,
+    more: Mapping[str, Sequence[Any] | np.ndarray],
+    summary: Mapping[str, Any],
+    notes: Mapping[str, Any],
 ) -> None:
     """Write `labels.parquet`, `labels.csv` and `summary.json`, each as a whole.
 
     Args:
         folder: Created if need be.
         table: One row per image.
-        is_clean: What to train on, (N,); in the Parquet file only.
+        more: Further columns, which only the Parquet file has: what to train on (`is_clean`), contents.
         summary: What `summary.json` says.
         notes: What the Parquet schema's metadata says.
     """
     with replace_file(folder / TABLE) as temporary:
         schema = pa.schema([(name, _KINDS.get(name, pa.string())) for name in table.columns])
         stored = pa.Table.from_pandas(table, preserve_index=False, schema=schema)
-        stored = stored.append_column("is_clean", pa.array(is_clean))
+        for name, values in more.items():
+            stored = stored.append_column(name, pa.array(values))
         pq.write_table(stored.replace_schema_metadata({"deft": json.dumps(notes, ensure_ascii=False)}), temporary)
     with replace_file(folder / "labels.csv") as temporary:
         flat = table.assign(
