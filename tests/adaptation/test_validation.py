@@ -39,6 +39,14 @@ def test_too_few_to_hold_back() -> None:
         split_off(np.array([0, 1]), np.arange(2), 0.1, seed=0)
 
 
+def test_copies_of_a_picture_are_never_on_both_sides() -> None:
+    groups = np.where(ROWS % 3 == 0, ROWS // 6, -1)
+    train, held = split_off(LABELS, ROWS, 0.3, seed=0, groups=groups)
+    assert sorted([*train.tolist(), *held.tolist()]) == ROWS.tolist()
+    assert len(held) > 10
+    assert not set(groups[train].tolist()) & set(groups[held].tolist()) - {-1}
+
+
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.5])
 def test_a_share_lies_between_0_and_1(share: float) -> None:
     with pytest.raises(SettingsError, match="between 0 and 1"):

@@ -339,3 +339,23 @@ def test_moving_and_renaming_files_changes_no_verdict(build: Build, encoder: Dua
         dict(zip(place.content_id, run.p_clean.tolist(), strict=True)) for place, run in zip(places, runs, strict=True)
     ]
     assert judged[0] == judged[1]
+
+
+def with_copies(images: LabeledImages) -> LabeledImages:
+    """Three of the images again at the end: a copy with its label, one with another label, and a brighter one."""
+    pixels = [np.asarray(images.reader.read(row)) for row in range(len(images))]
+    brighter = (pixels[2] * 1.1 + 5).clip(0, 255).astype(np.uint8)
+    labels = [*images.labels.tolist(), int(images.labels[0]), int(images.labels[1] + 1) % 3, int(images.labels[2])]
+    return load_images(np.stack([*pixels, pixels[0], pixels[1], brighter]), labels=labels, classes=list("abc"))
+
+
+def test_duplicates_are_named(build: Build, encoder: DualEncoder, tmp_path: Path) -> None:
+    build(encoder).detect(with_copies(photos(30, 3))).save(tmp_path)
+    found = Detection.load(tmp_path)
+    group = found.table["duplicate_group"]
+    assert group[:3].tolist() == group[30:].tolist()
+    assert group[:3].nunique() == 3
+    assert group[3:30].isna().all()
+    told = found.summary()["duplicates"]
+    assert (told["groups"], told["images"], told["groups_with_different_labels"]) == (3, 6, 1)
+    assert [one["file_name"] for one in told["different_labels"][0]] == ["array#1", "array#31"]

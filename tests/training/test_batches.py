@@ -12,7 +12,7 @@ from PIL import Image
 from deft.data.image_spec import ImageSpec
 from deft.data.load import load_images
 from deft.training.augment import crop_and_flip
-from deft.training.batches import Batches, PixelLoader
+from deft.training.batches import Batches, Loader, PixelLoader, Rows, View
 from deft.training.pixel_store import PixelStore
 
 CPU = torch.device("cpu")
@@ -102,3 +102,22 @@ def test_ordered_batches_hold_every_row_once_and_plain(pixels: np.ndarray, tmp_p
     assert torch.cat([batch.index for batch in found]).tolist() == rows.tolist()
     assert torch.cat([batch.labels for batch in found]).tolist() == rows.tolist()
     assert torch.equal(torch.cat([batch.inputs for batch in found]), loader.load(rows, None))
+
+
+class Echo(Loader):
+    """Gives the rows themselves."""
+
+    def load(self, rows: Rows, rng: np.random.Generator | None, view: View = "weak") -> torch.Tensor:
+        return torch.from_numpy(rows)
+
+
+def test_duplicates_count_once_in_an_epoch_and_each_has_its_turn() -> None:
+    groups = np.array([0, -1, 0, 1, 0, 1, -1])
+    rows = np.array([0, 1, 2, 3, 5, 6])  # the fourth of the first group takes no part
+    device = torch.device("cpu")
+    batches = Batches(Echo(), np.arange(7), rows, batch_size=2, seed=0, device=device, groups=groups)
+    assert len(batches) == 2
+    seen = [torch.cat([batch.index for batch in batches.epoch(epoch)]).tolist() for epoch in range(20)]
+    assert all(sorted(groups[one].tolist()) == [-1, -1, 0, 1] for one in seen)
+    assert {row for one in seen for row in one} == set(rows.tolist())
+    assert torch.cat([batch.index for batch in batches.ordered()]).tolist() == rows.tolist()

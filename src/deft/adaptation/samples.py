@@ -63,8 +63,10 @@ def open_samples(
     of = None if watching is None else watching.of
     others = of.in_classes(images.classes) if isinstance(of, LabeledImages) else None
     learning = replace(reading, strong_views=STRONG_VIEWS if "strong" in method.views else 0)
+    shares = of is not None and others is None  # what is held back must not be a copy of what is learned
     with contextlib.ExitStack() as stack:
-        every = stack.enter_context(open_inputs(backbone.frozen, images, space, learning)).batches
+        opened = stack.enter_context(open_inputs(backbone.frozen, images, space, learning, duplicates=shares))
+        every = opened.batches
         train: np.ndarray = every.rows
         held: Batches | None = None
         description: list[object] = [] if watching is None else [watching.keep]
@@ -72,9 +74,11 @@ def open_samples(
             description += [others.fingerprint, others.label_fingerprint]
             plain = replace(reading, views=1)
             beside = space if space.folder is None else replace(space, folder=space.folder / "validation")
-            held = stack.enter_context(open_inputs(backbone.frozen, others, beside, plain, least_classes=1)).batches
+            held = stack.enter_context(
+                open_inputs(backbone.frozen, others, beside, plain, least_classes=1, duplicates=False)
+            ).batches
         elif of is not None and not isinstance(of, LabeledImages):
-            train, kept_back = split_off(images.labels, every.rows, of, seed=reading.seed)
+            train, kept_back = split_off(images.labels, every.rows, of, seed=reading.seed, groups=opened.groups)
             description.append(of)
             held = _part(every, kept_back)
         _name_missing(images, train, space)

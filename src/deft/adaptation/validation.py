@@ -17,7 +17,7 @@ from deft.classifiers.base import Classifier
 from deft.data.images import LabeledImages
 from deft.errors import DataError, SettingsError
 from deft.progress import Progress
-from deft.training.batches import Batches
+from deft.training.batches import Batches, once
 from deft.training.loop import Training
 
 SPLIT_STREAM = 77  # sets the draw of the split apart from the order of the epochs
@@ -48,7 +48,9 @@ class Validation:
             raise SettingsError(f"The weights to keep are the 'last' or the 'best', not {self.keep!r}.")
 
 
-def split_off(labels: np.ndarray, rows: np.ndarray, share: float, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def split_off(
+    labels: np.ndarray, rows: np.ndarray, share: float, *, seed: int, groups: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return rows to train on and rows to validate on, the same share of every class.
 
     Args:
@@ -56,17 +58,23 @@ def split_off(labels: np.ndarray, rows: np.ndarray, share: float, *, seed: int) 
         rows: Those that take part.
         share: Of each class, rounded; every class keeps at least one sample to train on.
         seed: Draws them.
+        groups: Number of the group of duplicates of each row, (N,), −1 for none: a group is held back whole or not at
+            all, with the class of its first member.
 
     Raises:
         DataError: There are too few samples to hold any back.
     """
     held: list[np.ndarray] = []
-    for number in np.unique(labels[rows]):
-        own = rows[labels[rows] == number]
+    first = rows if groups is None else rows[once(groups[rows], np.arange(len(rows)))]
+    for number in np.unique(labels[first]):
+        own = first[labels[first] == number]
         count = min(round(share * len(own)), len(own) - 1)
         rng = np.random.default_rng([seed, SPLIT_STREAM, int(number)])
         held.append(rng.permutation(own)[:count])
     validation = np.sort(np.concatenate(held))
+    if groups is not None:
+        together = (groups[rows] >= 0) & np.isin(groups[rows], groups[validation])
+        validation = np.union1d(validation, rows[together])
     if not len(validation):
         raise DataError(f"{len(rows)} images are too few to hold back {share:.0%} of each class for validation.")
     return np.setdiff1d(rows, validation), validation

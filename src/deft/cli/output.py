@@ -85,6 +85,8 @@ def print_summary(console: Console, found: Detection, scores: DetectionScores | 
     console.print(plain(f"Estimated share of wrong labels: {percent(rate)} ({percent(low)} to {percent(high)})"))
     for reason in list(found.read_errors.values())[:3]:  # each names its file
         console.print(plain(f"Not judged: {reason}"))
+    for line in duplicates(summary["duplicates"]):
+        console.print(plain(line))
     if scores is not None:
         console.print(
             plain(
@@ -99,6 +101,25 @@ def print_summary(console: Console, found: Detection, scores: DetectionScores | 
         rows = [(*row[:3], f"{row[3]:.3g}") for row in worst[columns].itertuples(index=False)]
         console.print()
         console.print(table(f"Worst {len(rows)}", ["file", "given", "suggested", "score (low = wrong)"], rows, right=3))
+
+
+def duplicates(about: Mapping[str, Any]) -> list[str]:
+    """What to say of images that show the same picture: nothing where there are none.
+
+    Args:
+        about: The summary's `duplicates`.
+    """
+    if not about.get("groups"):
+        return []
+    groups, torn, across = about["groups"], about["groups_with_different_labels"], about["groups_in_several_splits"]
+    said = [f"Duplicates: {about['images']} images show the same as another, {groups} different pictures in all"]
+    if torn:
+        first = ", ".join(f"{one['file_name']} ({one['given_label']})" for one in about["different_labels"][0][:3])
+        said.append(f"Duplicates with different labels, so that one is wrong, in {torn} groups, such as {first}")
+    if across:
+        first = ", ".join(f"{one['file_name']} ({one['split']})" for one in about["several_splits"][0][:3])
+        said.append(f"Duplicates in more than one split in {across} groups, such as {first}")
+    return said
 
 
 def _without_nan(value: Any) -> Any:

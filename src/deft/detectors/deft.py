@@ -178,6 +178,7 @@ class DeFT(Detector):
             images,
             verdicts,
             read_errors=inputs.read_errors,
+            duplicate_group=inputs.groups,
             settings=self.settings(),
             info=run_info(watch, images, self.encoder, self.reading),
         )

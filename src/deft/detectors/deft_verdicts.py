@@ -12,7 +12,7 @@ from deft.detectors.collector import Collector, score_of
 from deft.detectors.deft_training import DualPromptTraining, Recipe, believed, evidence
 from deft.progress import Progress
 from deft.runs.detection import Verdicts
-from deft.training.batches import Batch, Batches
+from deft.training.batches import Batch, Batches, once
 from deft.training.inputs import Inputs, Reading
 from deft.training.precision import autocast, resolve_precision
 from deft.transition import NoiseTransition, estimate_transition
@@ -57,7 +57,7 @@ def observe_transition(
     """How true classes turn into given labels on these inputs, as the trained prompts see it.
 
     Labels that a person has confirmed are left out: the doubtful ones were asked about, so they are no fair sample.
-    What is found is how the labels that are left came about.
+    What is found is how the labels that are left came about. Of a group of duplicates one image counts.
 
     Args:
         method: What has learned.
@@ -66,6 +66,8 @@ def observe_transition(
         progress: Told of every batch.
     """
     rows = inputs.batches.rows[~inputs.trusted[inputs.batches.rows]]
+    drawn = np.random.default_rng(reading.seed).permutation(len(rows))
+    rows = rows[np.sort(once(inputs.groups[rows], drawn))]
     if len(rows) > MOST_IMAGES:
         rows = np.sort(np.random.default_rng(reading.seed).choice(rows, MOST_IMAGES, replace=False))
     scores, labels = [torch.empty(0, len(method.prompts.plan))], [torch.empty(0, dtype=torch.int64)]

@@ -70,6 +70,7 @@ class LabelMatch(Detector):
             images,
             collector.verdicts(),
             read_errors=inputs.read_errors,
+            duplicate_group=inputs.groups,
             settings=self.settings(),
             info=run_info(watch, images, self.encoder, self.reading),
         )

@@ -19,7 +19,7 @@ from deft.prompts.templates import class_features
 from deft.runs.detection import Detection, Verdicts, new_detection
 from deft.runs.provenance import Stopwatch
 from deft.selection import estimate_noise_rate, forget_rate, small_loss_mask
-from deft.training.batches import Batches
+from deft.training.batches import Batches, once
 from deft.training.inputs import Inputs, Reading, open_inputs
 from deft.training.loop import Training, fit
 from deft.training.optimization import Optimization
@@ -156,6 +156,7 @@ class SmallLoss(Detector):
             images,
             verdicts,
             read_errors=inputs.read_errors,
+            duplicate_group=inputs.groups,
             settings=self.settings(),
             info={**run_info(watch, images, self.encoder, self.reading), "noise_rate_used": used},
         )
@@ -178,7 +179,8 @@ class SmallLoss(Detector):
         losses = -collector.log_odds[inputs.batches.rows]
         rate = self.noise_rate
         if rate is None:
-            rate = estimate_noise_rate(losses, seed=self.seed)
+            once_each = once(inputs.groups[inputs.batches.rows], np.arange(len(losses)))
+            rate = estimate_noise_rate(losses[once_each], seed=self.seed)
         kept = small_loss_mask(losses, 1 - rate)
         return collector.verdicts(shift=_border(losses, kept)), rate
 

@@ -13,8 +13,8 @@ import pandas as pd
 from deft.data.dataset_writer import push_table
 from deft.data.images import LabeledImages
 from deft.runs.notebook import SHOWN, notebook_table
-from deft.runs.storage import floats, most_probable, read_columns, write_files
-from deft.runs.summary import summarize
+from deft.runs.storage import floats, group_numbers, most_probable, nullable, read_columns, write_files
+from deft.runs.summary import summarize, summarize_duplicates
 
 FORMAT = 1  # of the files that `save` writes
 
@@ -30,6 +30,7 @@ class Verdicts:
         topk: Most probable classes, best first, (N, k).
         topk_probs: Their probabilities, (N, k).
         noise_threshold: Similarity that the given label's own had to pass (DeFT's φ), (N,), where there is one.
+        duplicate_group: Number of the images that show the same picture, (N,), −1 for one of its own.
     """
 
     p_clean: np.ndarray
@@ -38,6 +39,7 @@ class Verdicts:
     topk: np.ndarray
     topk_probs: np.ndarray
     noise_threshold: np.ndarray | None = None
+    duplicate_group: np.ndarray | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -151,6 +153,8 @@ class Detection:
         }
         if verdicts.noise_threshold is not None:
             columns["noise_threshold"] = verdicts.noise_threshold.astype(np.float64)
+        if verdicts.duplicate_group is not None:
+            columns["duplicate_group"] = nullable(verdicts.duplicate_group)
         if self.clean_labels is not None:
             columns["clean_label"] = self._names(self.clean_labels)
         return pd.DataFrame(columns)
@@ -176,6 +180,9 @@ class Detection:
         """
         found = summarize(self.given, self.verdicts.predicted, self.is_label_issue, self.p_clean, self.classes)
         found["unreadable"] = len(self.read_errors)
+        found["duplicates"] = summarize_duplicates(
+            self.verdicts.duplicate_group, self.given, self.classes, self.file_name, self.split
+        )
         return {"format": FORMAT, **found, "settings": dict(self.settings), **self.info}
 
     def save(self, folder: str | Path) -> None:
@@ -249,6 +256,7 @@ def new_detection(
     read_errors: Mapping[int, str],
     settings: Mapping[str, Any],
     info: Mapping[str, Any],
+    duplicate_group: np.ndarray | None = None,
 ) -> Detection:
     """A detection of these images; a label that a person has confirmed is clean, whatever the detector says."""
     sure = images.trusted & np.isfinite(verdicts.p_clean)
@@ -256,6 +264,7 @@ def new_detection(
         verdicts,
         p_clean=np.where(sure, np.float32(1), verdicts.p_clean),
         is_clean=verdicts.is_clean | sure,
+        duplicate_group=duplicate_group,
     )
     return Detection(
         sample_id=images.sample_id,
@@ -286,6 +295,7 @@ def _from_columns(columns: Mapping[str, list[Any]], notes: Mapping[str, Any]) ->
         topk=topk,
         topk_probs=probs,
         noise_threshold=None if threshold is None else floats(threshold),
+        duplicate_group=group_numbers(columns.get("duplicate_group")),
     )
     return Detection(
         sample_id=tuple(columns["sample_id"]),

@@ -24,6 +24,7 @@ _KINDS = {
     "label_score": pa.float64(),
     "predicted_prob": pa.float64(),
     "noise_threshold": pa.float64(),
+    "duplicate_group": pa.int64(),
     "topk_labels": pa.list_(pa.string()),
     "topk_probs": pa.list_(pa.float64()),
 }
@@ -88,6 +89,16 @@ def most_probable(columns: Mapping[str, Sequence[Any]], classes: Sequence[str]) 
         topk[row, : len(names)] = [index[name] for name in names]
         probs[row, : len(shares)] = shares
     return topk, probs
+
+
+def nullable(numbers: np.ndarray) -> pd.arrays.IntegerArray:
+    """Numbers from 0 with a missing value for −1, so that a table shows a blank."""
+    return pd.arrays.IntegerArray(np.maximum(numbers, 0).astype(np.int64), mask=numbers < 0)
+
+
+def group_numbers(values: Sequence[int | None] | None) -> np.ndarray | None:
+    """Numbers with −1 for None, int64; None where there is no such column."""
+    return None if values is None else np.array([-1 if value is None else value for value in values], np.int64)
 
 
 def floats(values: Sequence[float | None]) -> np.ndarray:

@@ -63,6 +63,24 @@ class Loader(ABC):
         """
 
 
+def once(groups: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Return an order with only the first member of each group of duplicates.
+
+    Args:
+        groups: Number of each one's group, (n,), −1 for none.
+        order: Of all n.
+
+    Example:
+        >>> once(np.array([0, -1, 0, 1, 1]), np.array([4, 2, 1, 0, 3]))
+        array([4, 2, 1])
+    """
+    own = groups[order]
+    kept = own < 0
+    kept[np.unique(own, return_index=True)[1]] = True
+    first: np.ndarray = order[kept]
+    return first
+
+
 class PixelLoader(Loader):
     """Normalised pixels from a store; random views are made here, in whole batches.
 
@@ -118,6 +136,7 @@ class Batches:
         seed: Draws order and augmentation.
         device: Where labels and indices go.
         processes: Those that share the work.
+        groups: Number of the group of duplicates of each row, (N,), −1 for none: an epoch has one drawn member of each.
     """
 
     def __init__(
@@ -130,6 +149,7 @@ class Batches:
         seed: int,
         device: torch.device,
         processes: Processes | None = None,
+        groups: np.ndarray | None = None,
     ) -> None:
         self.loader = loader
         self.labels = labels
@@ -139,10 +159,12 @@ class Batches:
         self.device = device
         self.processes = processes or Processes()
         self._stream: tuple[int, ...] = ()
+        self._group = np.full(len(rows), -1, np.int64) if groups is None else groups[rows]
+        self._count = int((self._group < 0).sum()) + len(np.unique(self._group[self._group >= 0]))
 
     def __len__(self) -> int:
         """Number of batches in an epoch."""
-        return -(-len(self.rows) // self.batch_size)
+        return -(-self._count // self.batch_size)
 
     def subset(self, rows: Rows, *, batch_size: int | None = None, stream: int = 0) -> Batches:
         """Some of the samples, in an order of their own.
@@ -172,7 +194,7 @@ class Batches:
             views: Which views of each sample are drawn, each anew.
         """
         rng = np.random.default_rng([self.seed, epoch, *self._stream])
-        order = rng.permutation(self.rows)
+        order = self.rows[once(self._group, rng.permutation(len(self.rows)))]
         for start in range(0, len(order), self.batch_size):
             yield self._batch(order[start : start + self.batch_size], rng, views)
 

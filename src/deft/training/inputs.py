@@ -11,15 +11,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from deft.data.duplicates import find_groups, pixel_names, small_grey
 from deft.data.image_spec import ImageSpec
 from deft.data.images import LabeledImages
 from deft.errors import DataError, SettingsError
+from deft.progress import Progress
 from deft.settings import MOST_SEED
 from deft.training.batches import Batches, PixelLoader
 from deft.training.feature_bank import keep_outputs
 from deft.training.pixel_store import PixelStore
 from deft.training.precision import Precision, resolve_precision
 from deft.training.workspace import Workspace
+
+PIECE = 256
+"""Images whose pixels are compared at once."""
 
 
 @dataclass(frozen=True)
@@ -80,16 +85,24 @@ class Inputs:
         batches: The images that can be used, in batches.
         read_errors: Row to reason, of the images that can't be used.
         trusted: Whether a person has confirmed the label, bool (N,).
+        groups: Number of the group of duplicates of each image, int64 (N,), −1 for none; all −1 if none were sought.
     """
 
     batches: Batches
     read_errors: Mapping[int, str]
     trusted: np.ndarray
+    groups: np.ndarray
 
 
 @contextlib.contextmanager
 def open_inputs(
-    part: FrozenPart, images: LabeledImages, workspace: Workspace, reading: Reading, *, least_classes: int = 2
+    part: FrozenPart,
+    images: LabeledImages,
+    workspace: Workspace,
+    reading: Reading,
+    *,
+    least_classes: int = 2,
+    duplicates: bool = True,
 ) -> Iterator[Inputs]:
     """Decode the images, and compute once whatever does not change in training.
 
@@ -101,6 +114,7 @@ def open_inputs(
         workspace: Where and how to work.
         reading: Batch size, seed, number format and views.
         least_classes: How many classes must have images that can be used.
+        duplicates: Whether to look for them; the members of a group then count as one image in an epoch.
 
     Raises:
         DataError: No image can be read, or too few classes have images.
@@ -112,8 +126,17 @@ def open_inputs(
         rows = np.array([row for row in range(len(images)) if row not in store.errors], np.int64)
         _check_classes(images, rows, least_classes)
         pixels = PixelLoader(store, part.spec, part.device)
+        groups = np.full(len(images), -1, np.int64)
+        if duplicates:
+            groups[rows] = _groups(store, rows, images.labels[rows], workspace.progress)
         batches = Batches(
-            pixels, images.labels, rows, batch_size=reading.batch_size, seed=reading.seed, device=part.device
+            pixels,
+            images.labels,
+            rows,
+            batch_size=reading.batch_size,
+            seed=reading.seed,
+            device=part.device,
+            groups=groups,
         )
         if part.compute is not None:
             kept = keep_outputs(
@@ -126,7 +149,19 @@ def open_inputs(
                 progress=workspace.progress,
             )
             batches.loader = opened.enter_context(kept)
-        yield Inputs(batches, store.errors, images.trusted)
+        yield Inputs(batches, store.errors, images.trusted, groups)
+
+
+def _groups(store: PixelStore, rows: np.ndarray, labels: np.ndarray, progress: Progress) -> np.ndarray:
+    """Number of the group of duplicates of each row, (n,), −1 for none."""
+    names: list[bytes] = []
+    small: list[np.ndarray] = []
+    starts = range(0, len(rows), PIECE)
+    for start in progress.track(starts, "Looking for duplicates", total=len(starts)):
+        squares = store.read(rows[start : start + PIECE])
+        names += pixel_names(squares)
+        small.append(small_grey(squares))
+    return find_groups(names, np.concatenate(small), labels)
 
 
 def _check_classes(images: LabeledImages, rows: np.ndarray, least: int) -> None:

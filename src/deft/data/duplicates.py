@@ -1,0 +1,196 @@
+"""The same picture more than once: exact copies by pixels, near-duplicates by what small versions of them show.
+
+A near-duplicate is the same photo shifted, cropped, saved again, brightened or noisy, or the next frame of a film.
+Candidates are neighbours in a fingerprint that shifts hardly change, found by a tree and never by comparing all with
+all; a pair counts if their small pictures, laid over each other where they fit best, agree.
+
+Shapes: N images, T side of the small pictures.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+
+from deft.data.readers import IntArray, Pixels
+
+Floats = npt.NDArray[np.float32]
+
+SIDE = 32
+"""T, the side of the small grey pictures."""
+
+ALIKE, SURELY = 0.85, 0.98
+"""Correlation from which two pictures are one: the first for photos; up to the second where all pictures are alike."""
+
+SPREADS = 4.0
+"""How far above what different classes have in common a correlation has to lie, in median absolute deviations."""
+
+REACH = 4
+"""Largest shift between two near-duplicates, in pixels of the small pictures: an eighth of the side."""
+
+NEIGHBOURS = 8
+"""Candidates of each image: with more copies than that, each is still linked to some of the others."""
+
+LEAST_CONTRAST = 2.0
+"""Grey levels; a picture that is smoother than this has nothing to be recognised by, and only exact copies count."""
+
+FARTHEST = 4.0
+"""Distance of fingerprints up to which two pictures are compared."""
+
+_DIMENSIONS = 10  # of the fingerprint that the tree holds
+_SMOOTH = 3.0  # pixels; what is smoother than this plays no part in the comparison
+_WINDOW = np.outer(np.hanning(SIDE + 2)[1:-1], np.hanning(SIDE + 2)[1:-1]).astype(np.float32)
+_LOW = [(down, right) for down in range(-5, 6) for right in range(6) if 0 < down * down + right * right <= 25]
+_WAVES = [(down, right) for down, right in _LOW if right or down > 0]  # one of each pair of mirror images
+_PIECE = 512
+
+
+def pixel_names(squares: Pixels) -> list[bytes]:
+    """Return a name for the pixels of each image, 16 bytes each; images with the same name are exact copies.
+
+    Args:
+        squares: uint8 (B, S, S, 3).
+    """
+    return [blake2b(square.data, digest_size=16).digest() for square in np.ascontiguousarray(squares)]
+
+
+def small_grey(squares: Pixels) -> Pixels:
+    """Return small grey pictures, uint8 (B, T, T): means of the areas that each pixel covers.
+
+    Args:
+        squares: uint8 (B, S, S, 3).
+    """
+    side = squares.shape[1]
+    if side < SIDE:
+        squares = squares.repeat(-(-SIDE // side), axis=1).repeat(-(-SIDE // side), axis=2)
+        side = squares.shape[1]
+    edges = np.arange(SIDE) * side // SIDE
+    areas = np.diff([*edges, side])
+    lines = np.add.reduceat(squares, edges, axis=1, dtype=np.uint32)
+    sums = np.add.reduceat(lines, edges, axis=2).astype(np.float32)
+    grey = sums @ np.array([0.299, 0.587, 0.114], np.float32)
+    means: Pixels = np.rint(grey / (areas[:, None] * areas[None, :])).astype(np.uint8)
+    return means
+
+
+def find_groups(names: list[bytes], small: Pixels, labels: IntArray) -> IntArray:
+    """Return the group of each image, int64 (N,): images of one group show one picture; -1 for an image on its own.
+
+    Groups are numbered by their first image. Whatever is linked over others is one group, as the frames of a film are.
+
+    Args:
+        names: Of each image's pixels, from `pixel_names`, (N,).
+        small: From `small_grey`, (N, T, T).
+        labels: Given labels, (N,): what images of different classes have in common is no sign of a duplicate.
+    """
+    first = {name: row for row, name in reversed(list(enumerate(names)))}
+    copy_of = np.array([first[name] for name in names], np.int64)
+    kept = np.unique(copy_of)
+    near = kept[near_pairs(small[kept], labels[kept])]
+    rows = np.arange(len(names))
+    return _number(len(names), np.concatenate([np.stack([rows, copy_of], axis=1), near]))
+
+
+def near_pairs(small: Pixels, labels: IntArray) -> IntArray:
+    """Return pairs of rows that show one picture, int64 (P, 2), though not all pairs of a large group.
+
+    Args:
+        small: From `small_grey`, no two the same, (N, T, T).
+        labels: Given labels, (N,).
+    """
+    parts = [_details(small[start : start + _PIECE]) for start in range(0, len(small), _PIECE)]
+    details, contrast = (np.concatenate(part) for part in zip(*parts, strict=True))
+    rows = np.flatnonzero(contrast >= LEAST_CONTRAST)
+    if len(rows) < 2:
+        return np.zeros((0, 2), np.int64)
+    pairs = rows[_candidates(small[rows])]
+    if not len(pairs):
+        return pairs
+    alike = np.concatenate(
+        [_agreement(details, pairs[start : start + _PIECE]) for start in range(0, len(pairs), _PIECE)]
+    )
+    return pairs[alike >= _threshold(alike, labels[pairs[:, 0]] != labels[pairs[:, 1]])]
+
+
+def fingerprints(small: Pixels) -> Floats:
+    """Return what shifts hardly change: logarithms of the strengths of the low waves, float32 (N, 40).
+
+    Args:
+        small: From `small_grey`, (N, T, T).
+    """
+    found = np.empty((len(small), len(_WAVES)), np.float32)
+    down, right = (np.array(part) for part in zip(*_WAVES, strict=True))
+    for start in range(0, len(small), _PIECE):
+        piece = small[start : start + _PIECE].astype(np.float32)
+        waves = np.abs(np.fft.rfft2((piece - piece.mean(axis=(1, 2), keepdims=True)) * _WINDOW))
+        found[start : start + _PIECE] = np.log1p(waves[:, down, right])
+    found -= found.mean(axis=1, keepdims=True)
+    return found
+
+
+def _candidates(small: Pixels) -> IntArray:
+    """Pairs of neighbours by fingerprint, each once, (P, 2)."""
+    from scipy.spatial import cKDTree
+
+    prints = fingerprints(small)
+    prints -= prints.mean(axis=0)
+    spread = prints.T.astype(np.float64) @ prints / len(prints)
+    strongest = np.linalg.eigh(spread)[1][:, ::-1][:, :_DIMENSIONS]
+    places = (prints @ strongest).astype(np.float32)
+    tree = cKDTree(places)
+    count = min(NEIGHBOURS + 1, len(small))
+    _, near = tree.query(places, k=count, distance_upper_bound=FARTHEST)
+    pairs = np.stack([np.repeat(np.arange(len(small)), count), near.reshape(-1)], axis=1)
+    pairs = np.unique(np.sort(pairs[(pairs[:, 1] < len(small)) & (pairs[:, 0] != pairs[:, 1])], axis=1), axis=0)
+    close = np.linalg.norm(prints[pairs[:, 0]] - prints[pairs[:, 1]], axis=1) <= FARTHEST
+    near_ones: IntArray = pairs[close].astype(np.int64)
+    return near_ones
+
+
+def _details(small: Pixels) -> tuple[npt.NDArray[np.float16], Floats]:
+    """Pictures without what is smooth, at unit length and faded at the border, (B, T, T), and their contrast, (B,)."""
+    from scipy.ndimage import gaussian_filter1d
+
+    grey = small.astype(np.float32)
+    sharp = grey - gaussian_filter1d(gaussian_filter1d(grey, _SMOOTH, axis=1), _SMOOTH, axis=2)
+    contrast = sharp.std(axis=(1, 2))
+    sharp *= _WINDOW
+    length = np.sqrt((sharp**2).sum(axis=(1, 2), keepdims=True))
+    return (sharp / np.maximum(length, 1e-6)).astype(np.float16), contrast
+
+
+def _agreement(details: npt.NDArray[np.float16], pairs: IntArray) -> Floats:
+    """Largest correlation over shifts of each pair, (P,)."""
+    first, second = (
+        np.fft.rfft2(details[pairs[:, part]].astype(np.float32), s=(2 * SIDE, 2 * SIDE)) for part in (0, 1)
+    )
+    shifted = np.fft.irfft2(first * second.conj(), s=(2 * SIDE, 2 * SIDE))
+    near = np.r_[0 : REACH + 1, -REACH:0]
+    best: Floats = shifted[:, near][:, :, near].max(axis=(1, 2)).astype(np.float32)
+    return best
+
+
+def _threshold(alike: Floats, apart: npt.NDArray[np.bool_]) -> float:
+    """Correlation from which a pair counts, given what candidates of different classes have in common."""
+    others = alike[apart]
+    if len(others) < 20:
+        return ALIKE
+    middle = float(np.median(others))
+    return min(max(middle + SPREADS * float(np.median(np.abs(others - middle))), ALIKE), SURELY)
+
+
+def _number(count: int, pairs: IntArray) -> IntArray:
+    """Numbers of what hangs together, by its first row, int64 (N,); -1 for what stands alone."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    links = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    _, part = connected_components(links, directed=False)
+    _, first, part, size = np.unique(part, return_index=True, return_inverse=True, return_counts=True)
+    shared = size > 1
+    numbers = np.full(len(size), -1, np.int64)
+    numbers[np.flatnonzero(shared)[np.argsort(first[shared])]] = np.arange(shared.sum())
+    found: IntArray = numbers[part]
+    return found
