@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 QUIET := -qq --disable-pip-version-check
 OFFLINE := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1
 
-.PHONY: demo test check lock format docs pages coverage newest lowest wheel-test
+.PHONY: demo test check fuzz lock format docs pages coverage newest lowest wheel-test
 
 demo: $(INSTALLED)
 	HF_HUB_OFFLINE=1 $(BIN)/deft demo
@@ -19,6 +19,9 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+fuzz: $(INSTALLED)
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python scripts/fuzz_images.py --minutes 5 $(ARGS)
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from deft.data.decode import decode, shorter_side, upright
+from deft.data.decode import decode, shorter_side, upright, whole
 from deft.data.image_spec import ImageSpec
 from deft.data.readers import ImageError, Pixels
 
@@ -105,18 +105,41 @@ def test_float_tiff(spec: ImageSpec) -> None:
     assert_colour(decode(data, spec, 8), (128, 128, 128))
 
 
-def test_palette_with_transparency_is_laid_on_white(spec: ImageSpec) -> None:
-    image = Image.new("P", (20, 20), 0)
-    image.putpalette([255, 0, 0, 0, 0, 255])
-    image.paste(1, (0, 0, 20, 10))
-    pixels = decode(encoded(image, transparency=0), spec, 20)
-    assert_colour(pixels[:8], (0, 0, 255))
-    assert_colour(pixels[12:], WHITE)
+def see_through(mode: str) -> Image.Image:
+    """A picture with all colours, half of it transparent."""
+    image = Image.fromarray(noise(20, 20)).convert("L" if mode in ("LA", "L") else "RGB")
+    if mode == "P":
+        image = image.convert("P", palette=Image.Palette.ADAPTIVE, colors=16)
+        image.info["transparency"] = 3
+        return image
+    image.putalpha(Image.fromarray(np.repeat(np.array([[255], [0]], np.uint8), 200, axis=0).reshape(20, 20)))
+    return image
 
 
-def test_alpha_is_laid_on_white(spec: ImageSpec) -> None:
-    assert_colour(decode(encoded(Image.new("RGBA", (9, 9), (0, 0, 0, 0))), spec, 8), WHITE)
-    assert_colour(decode(encoded(Image.new("LA", (9, 9), (0, 128))), spec, 8), (127, 127, 127))
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_stored_colours_are_seen_where_it_is_transparent_as_everywhere_else(mode: str, spec: ImageSpec) -> None:
+    data = encoded(see_through(mode))
+    pillow = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+    assert np.array_equal(decode(data, spec, 20), pillow)
+    assert np.array_equal(whole(data, None), pillow)
+
+
+@pytest.mark.parametrize(("ink", "ground"), [(0, 255), (255, 0), (60, 255)])
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_a_drawing_in_the_transparency_alone_is_laid_on_what_shows_it(
+    mode: str, ink: int, ground: int, spec: ImageSpec
+) -> None:
+    alpha = np.zeros((20, 20), np.uint8)
+    alpha[:10] = 255
+    image = Image.new("L", (20, 20), ink)
+    image.putalpha(Image.fromarray(alpha))
+    if mode == "P":
+        image = Image.fromarray((alpha > 0).astype(np.uint8))
+        image.putpalette([ink] * 6)
+        image.info["transparency"] = 0
+    pixels = decode(encoded(image if mode == "P" else image.convert(mode)), spec, 20)
+    assert_colour(pixels[:9], (ink,) * 3)
+    assert_colour(pixels[11:], (ground,) * 3)
 
 
 @pytest.mark.parametrize(("mode", "colour"), [("1", 1), ("L", 255)])

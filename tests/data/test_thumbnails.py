@@ -63,9 +63,12 @@ def test_exif_turns_it_upright_and_is_left_behind(tmp_path: Path) -> None:
     assert b"secret" not in data
 
 
-def test_what_is_transparent_becomes_white() -> None:
-    clear = np.zeros((8, 8, 4), np.uint8)
-    assert np.asarray(opened(thumbnail(of(clear), 0, side=8, format="PNG"))).min() == 255
+def test_black_ink_on_nothing_is_seen() -> None:
+    drawing = np.zeros((8, 8, 4), np.uint8)
+    drawing[:4, :, 3] = 255
+    shown = np.asarray(opened(thumbnail(of(drawing), 0, side=8, format="PNG")))
+    assert shown[:4].max() == 0
+    assert shown[4:].min() == 255
 
 
 @pytest.mark.parametrize("item", [b"broken", ImageError("no image in this row")])

@@ -27,6 +27,7 @@ COLUMNS = [
     "topk_labels",
     "topk_probs",
     "read_error",
+    "image_note",
 ]
 
 
@@ -81,7 +82,7 @@ def test_the_summary_counts(found: Detection) -> None:
     low, high = summary["noise_rate_interval"]
     assert low < 0.5 < high
     dog = summary["per_class"][1]
-    assert (dog["Images"], dog["Label Issues"], dog["Inverse Label Issues"]) == (2, 1, 1)
+    assert (dog["Images"], dog["Judged"], dog["Label Issues"], dog["Inverse Label Issues"]) == (3, 2, 1, 1)
     assert {"given": "cat", "suggested": "dog", "images": 1} in summary["confused_pairs"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import io
 import json
 import os
@@ -23,10 +24,12 @@ from PIL import Image
 from deft.data.image_spec import ImageSpec
 from deft.data.images import LabeledImages
 from deft.data.load import load_images
+from deft.data.pixel_rule import PixelRule
 from deft.data.readers import ArrayReader, FileReader, ImageError
 from deft.errors import DataError
-from deft.training import decode_pool, pixel_store
-from deft.training.decode_pool import Piece, fill_by, pieces
+from deft.training import decode_pool, pixel_store, store_file
+from deft.training.decode_pool import Filled, Piece, fill_by, pieces
+from deft.training.decode_process import DecodeProcess
 from deft.training.decode_worker import serve
 from deft.training.pixel_store import PixelStore
 
@@ -57,7 +60,7 @@ def test_small_images_are_stored_small(spec: ImageSpec, tmp_path: Path) -> None:
     store = PixelStore.build(small, spec, tmp_path)
     assert store.side == 12
     assert np.array_equal(store.read(np.arange(4)), values)
-    assert PixelStore.build(arrays(4, side=3)[0], spec, None).side == pixel_store.SMALLEST_SIDE
+    assert PixelStore.build(arrays(4, side=3)[0], spec, None).side == store_file.SMALLEST_SIDE
     assert PixelStore.build(arrays(4, side=50)[0], spec, None).side == spec.size
 
 
@@ -185,7 +188,7 @@ def test_too_small_a_disk_is_said_before(spec: ImageSpec, tmp_path: Path, monkey
 
 
 def test_disk_that_fails_while_writing(spec: ImageSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(self: Piece) -> dict[int, str]:
+    def fail(self: Piece, started: Any = None) -> Filled:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Piece, "fill", fail)
@@ -221,7 +224,7 @@ def test_pages_are_handed_back(spec: ImageSpec, tmp_path: Path, monkeypatch: pyt
 @pytest.fixture
 def many(tmp_path: Path, paint: Paint, monkeypatch: pytest.MonkeyPatch) -> LabeledImages:
     """Sixty files, of which one is empty, in pieces of eight, for which other processes are worth it."""
-    monkeypatch.setattr(pixel_store, "IN_PROCESS", 0)
+    monkeypatch.setattr(store_file, "IN_PROCESS", 0)
     monkeypatch.setattr(decode_pool, "PIECE_ROWS", 8)
     for number in range(60):
         paint(tmp_path / "data" / "ab"[number % 2] / f"{number:02}.png", f"rgb({number * 4}, 0, 9)")
@@ -240,13 +243,13 @@ def test_workers_give_what_one_process_gives(many: LabeledImages, spec: ImageSpe
 def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The worker processes that are started during a test."""
     processes: list[Any] = []
-    start = decode_pool._start
 
-    def watch() -> Any:
-        processes.append(start())
-        return processes[-1]
+    class Watched(DecodeProcess):
+        def __init__(self) -> None:
+            super().__init__()
+            processes.append(self)
 
-    monkeypatch.setattr(decode_pool, "_start", watch)
+    monkeypatch.setattr(decode_pool, "DecodeProcess", Watched)
     return processes
 
 
@@ -285,17 +288,76 @@ def test_interrupt_while_building_leaves_nothing(
     assert list((tmp_path / "run").iterdir()) == []
 
 
-def test_killed_worker_is_a_clear_error(
+def test_processes_that_are_killed_from_outside_cost_no_image(
     many: LabeledImages, spec: ImageSpec, tmp_path: Path, started: list[Any]
 ) -> None:
     def work() -> Iterator[Piece]:
-        for piece in work_of(many, spec, tmp_path / "x"):
-            for process in started:
-                process.kill()
+        for number, piece in enumerate(work_of(many, spec, tmp_path / "x")):
+            if number == 3:
+                for process in list(started):
+                    process.kill()
             yield piece
 
-    with pytest.raises(DataError, match=r"has ended \(status -9\), most likely for want of memory"):
-        list(fill_by(work(), 2))
+    done = Filled()
+    for found in fill_by(work(), 2):
+        done.take(found)
+    assert done.errors == {5: "empty file"}
+    assert len(started) > 2
+    assert (np.fromfile(tmp_path / "x", np.uint8).reshape(60, -1).max(axis=1) > 0).sum() == 59
+    assert all(process.returncode is not None for process in started)
+
+
+def test_a_crash_and_a_hang_cost_an_image_each(
+    spec: ImageSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_file, "IN_PROCESS", 0)
+    monkeypatch.setattr(decode_pool, "PIECE_ROWS", 10)
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    monkeypatch.setitem(sys.modules, "trap_reader", module := importlib.import_module("trap_reader"))
+    names = tuple(f"{number}.png" for number in range(20))
+    labels = np.arange(20) % 2
+    images = LabeledImages(
+        module.Trap(3, 14, os.getpid()),
+        np.arange(20),
+        labels,
+        ("a", "b"),
+        names,
+        names,
+        pixels=PixelRule(max_seconds=1.5),
+    )
+    with PixelStore.build(images, spec, tmp_path, workers=2) as store:
+        assert store.errors == {
+            3: "3.png: ends the process that decodes it (SIGSEGV)",
+            14: "14.png: took longer than 1.5 s to read and decode",
+        }
+        seen = store.read(np.arange(20))[:, 0, 0, 0].tolist()
+    assert seen == [0 if row in (3, 14) else 100 + row for row in range(20)]
+
+
+def test_processes_that_can_not_start_are_a_clear_error(
+    many: LabeledImages, spec: ImageSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(DataError, match=r"3 processes that were reading images have ended"):
+        list(fill_by(work_of(many, spec, tmp_path / "x"), 1))
+
+
+def test_odd_formats_are_decoded_in_a_process_of_their_own(
+    tmp_path: Path, spec: ImageSpec, started: list[Any], capfd: Any
+) -> None:
+    values = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    for number, name in enumerate(("a/0.tif", "a/1.png", "b/2.tif")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(values).save(tmp_path / name, **({} if number == 1 else {"compression": "tiff_lzw"}))
+    damaged = bytearray((tmp_path / "b" / "2.tif").read_bytes())
+    damaged[200:260] = b"\xff" * 60
+    (tmp_path / "b" / "2.tif").write_bytes(damaged)
+    with PixelStore.build(load_images(tmp_path), spec, None) as store:
+        assert list(store.errors) == [2]
+        found = store.read(np.arange(2))
+    assert np.array_equal(found[0], found[1])
+    assert len(started) == 1
+    assert capfd.readouterr().err == ""
 
 
 def test_worker_that_can_not_write(many: LabeledImages, spec: ImageSpec, tmp_path: Path) -> None:
@@ -307,6 +369,7 @@ def test_script_without_a_guard_can_use_workers(tmp_path: Path) -> None:
     program = """
 import numpy as np
 from deft.data.load import load_images
+from deft.data.pixel_rule import PixelRule
 from deft.training.pixel_store import PixelStore
 from deft.data.image_spec import ImageSpec
 images = load_images(np.full((1200, 8, 8), 7, np.uint8), labels=["a", "b"] * 600)
@@ -325,12 +388,14 @@ assert "torch" not in sys.modules, "the workers would start slowly"
 def test_worker_answers_and_ends_with_its_input(spec: ImageSpec, tmp_path: Path) -> None:
     path = tmp_path / "pixels"
     path.write_bytes(bytes(2 * 8 * 8 * 3))
-    good = Piece(ArrayReader(np.full((2, 8, 8), 5, np.uint8)), spec, 8, str(path), 0)
+    good = Piece(ArrayReader(np.full((2, 8, 8), 5, np.uint8)), spec, 8, str(path), np.arange(2))
+    begun: list[int] = []
     lost = replace(good, path=str(tmp_path / "nowhere"))
     questions, answers = io.BytesIO(pickle.dumps(good) + pickle.dumps(lost) + pickle.dumps("no piece")), io.BytesIO()
-    serve(questions, answers)
+    serve(questions, answers, begun.append)
     answers.seek(0)
-    assert pickle.load(answers) == {}
+    assert pickle.load(answers).errors == {}
+    assert begun == [0, 1]
     assert isinstance(pickle.load(answers), FileNotFoundError)
     assert isinstance(pickle.load(answers), RuntimeError)
     assert path.read_bytes() == bytes([5]) * (2 * 8 * 8 * 3)
@@ -343,7 +408,7 @@ def test_a_part_of_a_reader_is_small_to_send(many: LabeledImages) -> None:
 def test_sidecar_is_readable(spec: ImageSpec, tmp_path: Path) -> None:
     PixelStore.build(arrays(4)[0], spec, tmp_path).close()
     (about,) = tmp_path.glob("*.json")
-    assert json.loads(about.read_text()) == {"side": 16, "errors": {}}
+    assert json.loads(about.read_text()) == {"side": 16, "errors": {}, "notes": {}, "ranges": {}}
 
 
 def test_jpegs_in_memory_as_bytes(spec: ImageSpec) -> None:

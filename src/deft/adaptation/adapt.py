@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,8 @@ def adapt(
     reading = Reading(batch_size, seed, plan.optimization.precision)
     with open_samples(opened, kept.images, plan.method, plan.validation, space, reading) as samples:
         trained, training_record = _train(opened, kept, plan, samples, space)
-    training_record["info"] = watch.info(kept.images, str(opened.device))
+    learned_from = replace(kept.images, pixels=samples.pixels)
+    training_record["info"] = watch.info(learned_from, str(opened.device))
     return AdaptedModel(opened.predictor(trained, seed), kept.images.classes, training_record)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,14 @@ import torch
 
 from deft.adaptation.model_card import model_card
 from deft.adaptation.predictors import Predictor, load_predictor
+from deft.data.image_notes import CUT_OFF, count_notes
 from deft.data.images import LabeledImages
+from deft.data.pixel_rule import PixelRule
 from deft.errors import DataError
 from deft.files import replace_file
 from deft.metrics import accuracy
 from deft.progress import Progress, Silent
-from deft.training.inputs import FrozenPart, Reading, open_inputs
+from deft.training.inputs import FrozenPart, Inputs, Reading, open_inputs
 from deft.training.workspace import Workspace
 
 CARD, TRAINING_RECORD = "README.md", "training.json"
@@ -90,7 +92,7 @@ class AdaptedModel:
 
         Returns:
             One row per image, in order: `sample_id`, `file_name`, `predicted_label`, `predicted_label_id`,
-            `predicted_prob`, `topk_labels`, `topk_probs`, `read_error`.
+            `predicted_prob`, `topk_labels`, `topk_probs`, `read_error`, `image_note`.
 
         Raises:
             DataError: No image can be read.
@@ -101,6 +103,7 @@ class AdaptedModel:
         probs = np.full((len(images), count), np.nan)
         # Whatever label an image has, or none: only its pixels are looked at.
         bare = images.relabel(np.zeros(len(images), np.int64), images.classes or ("unlabelled",))
+        bare = replace(bare, pixels=self._rule(images))
         pixels = FrozenPart(self.predictor.spec, self.predictor.device)
         space = Workspace(workers=workers, progress=told)
         with open_inputs(pixels, bare, space, Reading(), least_classes=1) as inputs, torch.no_grad():
@@ -109,7 +112,12 @@ class AdaptedModel:
                 likely = self.predictor.scores(batch.inputs).float().softmax(dim=1).topk(count, dim=1)
                 index = batch.index.cpu().numpy()
                 best[index], probs[index] = likely.indices.cpu().numpy(), likely.values.cpu().numpy()
-        return self._table(images, best, probs, inputs.read_errors)
+        if cut := count_notes(inputs.image_notes.values()).get(CUT_OFF):
+            told.note(
+                f"{cut} images have more than 8 bits, which this model hasn't learned from: their values above 255 are "
+                "white here, as in transformers' pipelines. Convert them to 8 bits first."
+            )
+        return self._table(images, best, probs, inputs)
 
     def evaluate(
         self, images: LabeledImages, *, workers: int | None = None, progress: Progress | None = None
@@ -186,8 +194,19 @@ class AdaptedModel:
         training_record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         return cls(predictor, classes, training_record)
 
+    def _rule(self, images: LabeledImages) -> PixelRule:
+        """How pixels are read: as when it learned; where it runs in pipelines, what it hasn't seen as they read it."""
+        known = PixelRule.from_settings((self.training_record.get("info") or {}).get("pixels")).ranges
+        if not self.predictor.runs_in_pipelines:
+            return images.pixels.with_ranges(known)
+        return replace(images.pixels, ranges=known, unknown="clip")
+
     def _table(
-        self, images: LabeledImages, best: np.ndarray, probs: np.ndarray, errors: Mapping[int, str]
+        self,
+        images: LabeledImages,
+        best: np.ndarray,
+        probs: np.ndarray,
+        inputs: Inputs,
     ) -> pd.DataFrame:
         readable = best[:, 0] >= 0
         names = [[self.classes[k] for k in row] if row[0] >= 0 else [] for row in best.tolist()]
@@ -200,6 +219,7 @@ class AdaptedModel:
                 "predicted_prob": probs[:, 0],
                 "topk_labels": names,
                 "topk_probs": [row if ok else [] for row, ok in zip(probs.tolist(), readable, strict=True)],
-                "read_error": [errors.get(row) for row in range(len(images))],
+                "read_error": [inputs.read_errors.get(row) for row in range(len(images))],
+                "image_note": [inputs.image_notes.get(row) for row in range(len(images))],
             }
         )

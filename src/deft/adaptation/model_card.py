@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from deft.data.pixel_rule import PixelRule
+
 SHOWN_CLASSES = 100
 FIXES = {
     "drop": "images whose label was found wrong were left out",
@@ -50,6 +52,7 @@ def model_card(training_record: Mapping[str, Any], classes: Sequence[str], *, in
         PIPELINE if in_pipelines else OWN,
         _data(training_record),
         _training(training_record),
+        _pixels(training_record, in_pipelines=in_pipelines),
         _scores(training_record.get("validation") or {}),
         _classes(classes),
         _versions(training_record),
@@ -98,6 +101,27 @@ def _training(training_record: Mapping[str, Any]) -> str:
     several = int(training_record.get("networks", 1))
     note = f"\n{several} networks were trained beside each other; this is the first of them.\n" if several > 1 else ""
     return "\n".join(["## Training\n", *rows, note, f"Citation: {training_record.get('citation', '')}\n"])
+
+
+def _pixels(training_record: Mapping[str, Any], *, in_pipelines: bool) -> str:
+    """How pictures are read, and which a pipeline sees otherwise than this model learned them."""
+    rule = PixelRule.from_settings((training_record.get("info") or {}).get("pixels"))
+    ranges = [f"{kind}: {found.low:g} is black, {found.high:g} is white" for kind, found in sorted(rule.ranges.items())]
+    learned = [f"Learned from pictures of more than 8 bits a channel: {'; '.join(ranges)}.\n"] if ranges else []
+    if not in_pipelines:
+        return "\n".join(["## Pixels\n", *learned]) if learned else ""
+    scaled = "scales these as they were learned" if ranges else "does the same, and says so"
+    return "\n".join(
+        [
+            "## Pixels\n",
+            "Files are seen by transformers' pipelines as they were learned: upright, the first frame, with the stored "
+            "colours where they are transparent. But for two kinds, which should be converted to 8-bit RGB first:\n",
+            f"- more than 8 bits a channel: a pipeline takes every value above 255 as white. `deft predict` {scaled}.",
+            "- drawings in the transparency alone, such as black ink on nothing: a pipeline sees one colour; deft lays "
+            "them on white, or bright ones on black.\n",
+            *learned,
+        ]
+    )
 
 
 def _scores(validation: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from deft.adaptation.backbones import Backbone
 from deft.adaptation.validation import Validation, split_off
 from deft.data.images import LabeledImages
+from deft.data.pixel_rule import PixelRule
 from deft.errors import DataError
 from deft.methods.base import Method
 from deft.training.batches import Batches
@@ -29,11 +30,13 @@ class Samples:
         train: Samples to learn from.
         validation: Samples to watch with.
         description: The validation as JSON, for the identity of a run.
+        pixels: The rule by which the pictures that it learns from were read.
     """
 
     train: Batches
     validation: Batches | None
     description: object
+    pixels: PixelRule
 
 
 @contextlib.contextmanager
@@ -67,10 +70,12 @@ def open_samples(
     with contextlib.ExitStack() as stack:
         opened = stack.enter_context(open_inputs(backbone.frozen, images, space, learning, duplicates=shares))
         every = opened.batches
+        rule = opened.images.pixels
         train: np.ndarray = every.rows
         held: Batches | None = None
         description: list[object] = [] if watching is None else [watching.keep]
         if others is not None:
+            others = replace(others, pixels=others.pixels.with_ranges(rule.ranges))
             description += [others.fingerprint, others.label_fingerprint]
             plain = replace(reading, views=1)
             beside = space if space.folder is None else replace(space, folder=space.folder / "validation")
@@ -82,7 +87,7 @@ def open_samples(
             description.append(of)
             held = _part(every, kept_back)
         _name_missing(images, train, space)
-        yield Samples(_part(every, train), held, description)
+        yield Samples(_part(every, train), held, description, rule)
 
 
 def _part(every: Batches, rows: np.ndarray) -> Batches:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from deft.cli.detector_options import tuning_named
+from deft.cli.limits import MaxPixels, MaxSeconds, kept_with_limits
 from deft.cli.options import (
     DATA,
     OUTPUT,
@@ -118,6 +119,8 @@ def adapt(
     split: Split = None,
     validation: ValidationOption = None,
     workers: Workers = None,
+    max_pixels: MaxPixels = None,
+    max_seconds: MaxSeconds = None,
     tuning: TuningOption = "full",
     head: HeadOption = "random",
     epochs: Epochs = None,
@@ -134,13 +137,12 @@ def adapt(
     quiet: Quiet = False,
 ) -> None:
     """Train an image classifier on RUN's believed labels, or on any labelled images; write it into MODEL."""
-    check_outside(out, data)
-    check_model(out, resume=resume)
+    _check_places(out, data, resume=resume)
     watched = _validation(validation, keep)
-    source = _source(command, data, fix, moved)
-    progress = choose_progress(quiet=quiet)
     own, rates = _parsed(method, pairs(settings), lr)
-    images = _images(source, Path(data), fix, moved, progress)
+    progress = choose_progress(quiet=quiet)
+    kept = _images(_source(command, data, fix, moved), Path(data), fix, moved, progress)
+    images = kept_with_limits(kept, max_pixels, max_seconds)
     from deft.adaptation.adapt import adapt as train
 
     chosen = tuning_named(tuning)
@@ -163,6 +165,12 @@ def adapt(
     trained.save(out)
     shutil.rmtree(out / WORK)
     _report(trained, out, output_format)
+
+
+def _check_places(out: Path, data: str, *, resume: bool) -> None:
+    """Refuse what is wrong with the folders, at once."""
+    check_outside(out, data)
+    check_model(out, resume=resume)
 
 
 def _validation(given: str | None, keep: Keep) -> float | Source | None:

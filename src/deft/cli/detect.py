@@ -26,6 +26,7 @@ from deft.cli.detector_options import (
     choose_detector,
     options_given,
 )
+from deft.cli.limits import MaxPixels, MaxSeconds, with_limits
 from deft.cli.options import (
     DATA,
     OUTPUT,
@@ -168,6 +169,8 @@ def detect(
     moved: Moved = None,
     limit: Limit = None,
     workers: Workers = None,
+    max_pixels: MaxPixels = None,
+    max_seconds: MaxSeconds = None,
     tuning: TuningOption = None,
     length: Length = None,
     context: Context = None,
@@ -201,7 +204,7 @@ def detect(
         chosen = None if detector is not None else choose_detector(method, given, sets)
         job = _Job(source, model, chosen, detector, None, limit, seed)
         _advise(job, method, given, progress)
-    images = job.images(progress)
+    images = with_limits(job.images(progress), max_pixels, max_seconds)
     found = job.find(images, device, workspace_of(out, resume, workers, progress), out)
     found = _write(job, found, images, out, progress)
     _report(found, out, output_format)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deft.cli.limits import MaxPixels, MaxSeconds, with_limits
 from deft.cli.options import (
     Classes,
     Data,
@@ -42,6 +43,8 @@ def evaluate(
     split: Split = None,
     output_format: Format = "table",
     workers: Workers = None,
+    max_pixels: MaxPixels = None,
+    max_seconds: MaxSeconds = None,
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
@@ -57,7 +60,7 @@ def evaluate(
     from deft.files import replace_file
 
     progress = choose_progress(quiet=quiet)
-    images = source.open(progress)
+    images = with_limits(source.open(progress), max_pixels, max_seconds)
     outcome = AdaptedModel.load(model, device=device).evaluate(images, workers=workers, progress=progress)
     if out is not None:
         with replace_file(out) as temporary:

@@ -83,6 +83,9 @@ def print_summary(console: Console, found: Detection, scores: DetectionScores | 
     )
     rate = summary["estimated_noise_rate"]
     console.print(plain(f"Estimated share of wrong labels: {percent(rate)} ({percent(low)} to {percent(high)})"))
+    if summary["image_notes"]:
+        odd = ", ".join(f"{kind} {number}" for kind, number in summary["image_notes"].items())
+        console.print(plain(f"Odd pictures (column image_note): {odd}"))
     for reason in list(found.read_errors.values())[:3]:  # each names its file
         console.print(plain(f"Not judged: {reason}"))
     for line in duplicates(summary["duplicates"]):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from deft.cli.limits import MaxPixels, MaxSeconds, with_limits
 from deft.cli.options import Device, Model, Quiet, Workers
 from deft.cli.run_folder import check_outside, check_trained
 from deft.errors import SettingsError
@@ -35,6 +36,8 @@ def predict(
         Literal["table", "csv"], typer.Option("--format", help="The first images as a table, or all as CSV.")
     ] = "table",
     workers: Workers = None,
+    max_pixels: MaxPixels = None,
+    max_seconds: MaxSeconds = None,
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
@@ -50,7 +53,7 @@ def predict(
     from deft.data.load import find_images
 
     progress = choose_progress(quiet=quiet)
-    images = find_images(data, progress=progress)
+    images = with_limits(find_images(data, progress=progress), max_pixels, max_seconds)
     table = AdaptedModel.load(model, device=device).predict(images, top=top, workers=workers, progress=progress)
     if out is not None:
         write_predictions(table, out)

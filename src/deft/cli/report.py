@@ -53,4 +53,5 @@ def write_report(
     from deft.report.build import build_report
 
     name = Path(source).name or source
-    build_report(images, found, limit=limit, name=name, progress=progress).write(target)
+    seen = images if found.images is None else found.images  # these know black and white of deep pictures
+    build_report(seen, found, limit=limit, name=name, progress=progress).write(target)

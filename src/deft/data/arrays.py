@@ -13,13 +13,16 @@ from deft.data.decode import upright
 from deft.data.readers import ArrayReader, ImageError, Pixels
 from deft.errors import DataError
 
+DEEP = (np.dtype(np.uint16), np.dtype(np.int32), np.dtype(np.float32))
+"""Types of grey images of more than 8 bits, in memory."""
+
 
 def from_arrays(source: Any, labels: Sequence[Any]) -> SourceRows:
     """Take images from memory.
 
     Args:
-        source: A uint8 array (N, H, W) or (N, H, W, C) with 1, 3 or 4 channels, or a sequence of Pillow
-            images or of such arrays of single images.
+        source: A uint8 array (N, H, W) or (N, H, W, C) with 1, 3 or 4 channels; a uint16, int32 or float32 array
+            (N, H, W) of grey values; or a sequence of Pillow images or of such arrays of single images.
         labels: One label per image: class names or integers.
 
     Raises:
@@ -64,8 +67,12 @@ def _checked(array: np.ndarray[Any, Any], what: str, *, whole: bool) -> Pixels:
     spatial = 3 if whole else 2
     if array.ndim not in (spatial, spatial + 1) or (array.ndim > spatial and array.shape[-1] not in (1, 3, 4)):
         raise DataError(f"{what} has shape {array.shape}, expected {expected}.")
-    if array.dtype != np.uint8:
-        raise DataError(f"{what} has type {array.dtype}, expected uint8 with values from 0 to 255.")
+    grey = array.ndim == spatial
+    if array.dtype != np.uint8 and not (grey and array.dtype in DEEP):
+        raise DataError(
+            f"{what} has type {array.dtype}, expected uint8 with values from 0 to 255"
+            + (", or uint16, int32 or float32." if grey else ".")
+        )
     if 0 in array.shape[-2:] or (array.size == 0 and array.shape[0] > 0):
         raise DataError(f"{what} has no pixels: its shape is {array.shape}.")
     return array

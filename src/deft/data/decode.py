@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import io
-import re
-import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from deft.data.colours import Box, is_simple, reduced, tone_of
+from deft.data.depth import Deep, Unmeasured, depth_of, measure, not_finite
 from deft.data.image_spec import ImageSpec
-from deft.data.readers import ImageError, Pixels, one_line
-
-LARGEST_IMAGE = 178_956_970
-"""Pixels; a larger image is taken for a decompression bomb and never decoded (Pillow's own limit)."""
+from deft.data.open_image import load, open_image, reading
+from deft.data.pixel_rule import PixelRule, ValueRange, range_of_values
+from deft.data.readers import ImageError, Pixels
 
 _FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 _EXIF_ORIENTATION = 0x0112
@@ -28,140 +27,153 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_MAGIC = {b"\xff\xd8\xff": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"II*\0": "TIFF", b"MM\0*": "TIFF"}
+_USUAL = PixelRule()
 
 
-def decode(data: bytes | Pixels, spec: ImageSpec, side: int) -> Pixels:
-    """Return the image upright, on white where it is transparent, as uint8 (side, side, 3).
+@dataclass(frozen=True)
+class Decoded:
+    """An image that was decoded.
+
+    Args:
+        pixels: uint8 (side, side, 3).
+        size: Width and height of the original.
+        not_finite: Pixels of the original that are NaN or infinite, and are black here.
+        depth: Kind of the picture and what its numbers mean, where it has more than 8 bits a channel.
+        cut_off: Whether its numbers above 255 were taken as white.
+    """
+
+    pixels: Pixels
+    size: tuple[int, int]
+    not_finite: int = 0
+    depth: tuple[str, ValueRange] | None = None
+    cut_off: bool = False
+
+
+def decode(data: bytes | Pixels, spec: ImageSpec, side: int, rule: PixelRule = _USUAL) -> Pixels:
+    """Return the image upright, as uint8 (side, side, 3).
 
     Args:
         data: An encoded image, or its pixels.
         spec: How it becomes a square, and the filter of the resize.
         side: Side of the square; `spec.size` is not looked at.
+        rule: Black, white and the largest size; a range that it doesn't know is that of this image.
 
     Raises:
         ImageError: With the reason.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow on odd EXIF and palettes: no news to anyone
-            image = _open(data)
-            image.draft(image.mode, _enough(image.size, spec, side))
-            image.load()
-            square = _square(image, spec, side)
-            turn = _UPRIGHT.get(_orientation(image))
-            return np.array(square if turn is None else square.transpose(turn), dtype=np.uint8)
-    except ImageError:
-        raise
-    except Exception as error:  # decoders raise nearly anything: OSError, SyntaxError, struct.error, ...
-        raise ImageError(_reason(error)) from error
+        return examine(data, spec, side, rule).pixels
+    except Unmeasured as found:
+        known = _measured(rule, found)
+    return examine(data, spec, side, known).pixels  # not within the handler, which keeps the first picture alive
 
 
-def whole(data: bytes | Pixels, side: int) -> Pixels:
-    """Return an image with nothing cut off, upright, on white where it is transparent, as uint8 (h, w, 3).
+def examine(data: bytes | Pixels, spec: ImageSpec, side: int, rule: PixelRule = _USUAL) -> Decoded:
+    """Return the image as `decode` does, with what there is to say of it.
+
+    Args:
+        data: As of `decode`.
+        spec: As of `decode`.
+        side: As of `decode`.
+        rule: Black, white and the largest size.
+
+    Raises:
+        ImageError: With the reason.
+        Unmeasured: Its black and white depend on other images.
+    """
+    with reading():
+        image = open_image(data, rule)
+        deep = depth_of(image, data if isinstance(data, bytes) else None)
+        size = image.size
+        _draft(image, _enough(size, spec, side))
+        load(image)
+        black_white = _range(image, deep, rule)
+        square = _square(image, deep, black_white, spec, side)
+        turn = _UPRIGHT.get(_orientation(image))
+        pixels = np.array(square if turn is None else square.transpose(turn), dtype=np.uint8)
+        depth = None if deep is None or black_white is None else (deep.kind, black_white)
+        cut_off = depth is not None and rule.unknown == "clip" and depth[0] not in rule.ranges
+        return Decoded(pixels, size, not_finite(image), depth, cut_off)
+
+
+def whole(data: bytes | Pixels, side: int | None, rule: PixelRule = _USUAL) -> Pixels:
+    """Return an image with nothing cut off, upright, as uint8 (h, w, 3).
 
     Args:
         data: An encoded image, or its pixels.
-        side: The longer of h and w, at the most; a smaller image keeps its size.
+        side: The longer of h and w, at the most; a smaller image keeps its size, and with None every image does.
+        rule: As of `decode`.
 
     Raises:
         ImageError: With the reason.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image = _open(data)
-            image.draft(image.mode, (2 * side, 2 * side))
-            image.load()
-            scale = min(1.0, side / max(image.size))
-            small = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-            colours = _to_rgb(image)
-            colours = colours if small == colours.size else colours.resize(small, Image.Resampling.BICUBIC)
-            turn = _UPRIGHT.get(_orientation(image))
-            return np.array(colours if turn is None else colours.transpose(turn), dtype=np.uint8)
-    except ImageError:
-        raise
-    except Exception as error:
-        raise ImageError(_reason(error)) from error
+    with reading():
+        image = open_image(data, rule)
+        deep = depth_of(image, data if isinstance(data, bytes) else None)
+        if side is not None:
+            _draft(image, (2 * side, 2 * side))
+        load(image)
+        try:
+            black_white = _range(image, deep, rule)
+        except Unmeasured as found:
+            black_white = _measured(rule, found).ranges[found.kind]
+        return _whole(image, deep, black_white, side)
 
 
-def shorter_side(data: bytes | Pixels) -> int:
+def shorter_side(data: bytes | Pixels, rule: PixelRule = _USUAL) -> int:
     """Return the length of an image's shorter side from its header alone; 0 where there is none."""
-    size = sides(data)
+    size = sides(data, rule)
     return 0 if size is None else min(size)
 
 
-def sides(data: bytes | Pixels) -> tuple[int, int] | None:
+def sides(data: bytes | Pixels, rule: PixelRule = _USUAL) -> tuple[int, int] | None:
     """Return an image's width and height from its header alone; None where there is none."""
     if isinstance(data, np.ndarray):
         return int(data.shape[1]), int(data.shape[0])
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _open(data).size
-    except Exception:  # decode says why, when its turn comes
+        with reading():
+            return open_image(data, rule).size
+    except ImageError:  # decode says why, when its turn comes
         return None
 
 
-def upright(image: Image.Image) -> Pixels:
-    """Return a Pillow image at its own size as uint8 (H, W, 3), upright and on white.
+def upright(image: Image.Image) -> npt.NDArray[Any]:
+    """Return a Pillow image at its own size and upright: uint8 (H, W, 3), or its numbers (H, W) if they are wider.
 
     Raises:
         ImageError: With the reason.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image.load()
-            turn = _UPRIGHT.get(_orientation(image))
-            colours = _to_rgb(image)
-            return np.array(colours if turn is None else colours.transpose(turn), dtype=np.uint8)
-    except Exception as error:
-        raise ImageError(_reason(error)) from error
+    with reading():
+        load(image)
+        deep = depth_of(image, None)
+        turn = _UPRIGHT.get(_orientation(image))
+        if deep is None or deep.colour:
+            return _whole(image, None, None, None)
+        return np.array(image if turn is None else image.transpose(turn))
 
 
-def _open(data: bytes | Pixels) -> Image.Image:
-    if isinstance(data, np.ndarray):
-        return Image.fromarray(data[..., 0] if data.ndim == 3 and data.shape[2] == 1 else data)
-    if not data:
-        raise ImageError("empty file")
-    try:
-        image = Image.open(io.BytesIO(data))
-    except Image.DecompressionBombError as error:
-        raise ImageError(f"too large: {one_line(error)}") from error
-    except UnidentifiedImageError as error:
-        raise ImageError(_unidentified(data)) from error
-    width, height = image.size
-    if width * height > LARGEST_IMAGE:
-        raise ImageError(f"too large: {width} x {height} pixels, at most {LARGEST_IMAGE} in all are decoded")
-    if width < 1 or height < 1:
-        raise ImageError(f"damaged: a size of {width} x {height}")
-    return image
+def _measured(rule: PixelRule, found: Unmeasured) -> PixelRule:
+    return rule.with_ranges({found.kind: range_of_values(found.kind, [found.measured])})
 
 
-def _unidentified(data: bytes) -> str:
-    for magic, kind in _MAGIC.items():
-        if data.startswith(magic):
-            return f"truncated: a {kind} file of {len(data)} bytes without a whole header"
-    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):
-        return "a HEIC image, which Pillow can't read: convert it to JPEG"
-    if not any(data[:4096]):
-        return "not an image (all zeros)"
-    start = data[:24].decode("utf-8", "ignore").splitlines()[0].strip()
-    if start.isprintable() and len(start) > 3:
-        return f"not an image (starts with '{start}')"
-    return f"not an image (starts with the bytes {data[:8].hex(' ')})"
+def _range(image: Image.Image, deep: Deep | None, rule: PixelRule) -> ValueRange | None:
+    """Return black and white of a loaded picture; None where 8 bits say so themselves."""
+    if deep is None or (deep.colour and rule.unknown == "clip" and deep.kind not in rule.ranges):
+        return None
+    known = rule.range_of(deep.kind, deep.stated)
+    if known is not None and image.mode != "F":
+        return known
+    measured = measure(image, deep)
+    if measured is None:
+        raise ImageError("none of its pixels is a finite number")
+    if known is None:
+        raise Unmeasured(deep.kind, measured)
+    return known
 
 
-def _reason(error: Exception) -> str:
-    text = one_line(error)
-    if isinstance(error, Image.DecompressionBombError):
-        return f"too large: {text}"
-    if isinstance(error, EOFError) or re.search("truncated|broken data", text.lower()):
-        return f"truncated: {text}"
-    if isinstance(error, MemoryError):
-        return "not enough memory to decode it"
-    return f"damaged: {text}"
+def _draft(image: Image.Image, enough: tuple[int, int]) -> None:
+    """Have a JPEG decoded no larger than need be."""
+    image.draft(image.mode, enough)
 
 
 def _enough(size: tuple[int, int], spec: ImageSpec, side: int) -> tuple[int, int]:
@@ -172,46 +184,38 @@ def _enough(size: tuple[int, int], spec: ImageSpec, side: int) -> tuple[int, int
     return tuple(max(1, min(length, length * 2 * side // shorter)) for length in size)  # type: ignore[return-value]
 
 
-def _square(image: Image.Image, spec: ImageSpec, side: int) -> Image.Image:
+def _square(
+    image: Image.Image, deep: Deep | None, black_white: ValueRange | None, spec: ImageSpec, side: int
+) -> Image.Image:
     chosen = _FILTERS[spec.interpolation]
     width, height = image.size
+    box: Box = (0, 0, width, height)
     if spec.fit == "crop":  # cropped first: a strip of 1 x 100 000 never becomes one of 224 x 22 400 000
         edge = min(width, height)
         left, top = (width - edge) // 2, (height - edge) // 2
         box = (left, top, left + edge, top + edge)
-        if image.mode == "RGB" and "transparency" not in image.info:
-            return image.resize((side, side), chosen, box=box)
-        return _to_rgb(image.crop(box)).resize((side, side), chosen)
-    colours = _to_rgb(image)
+        if is_simple(image, deep):
+            return image.resize((side, side), chosen, box=box).convert("RGB")
+    colours = image
+    if not is_simple(image, deep):
+        colours = reduced(image, box, tone_of(image, deep, black_white), (side, side))
+    width, height = colours.size
     if width < side < height:  # the long side first, for the same reason
         colours = colours.resize((width, side), chosen)
     elif height < side < width:
         colours = colours.resize((side, height), chosen)
-    return colours.resize((side, side), chosen)
+    return colours.resize((side, side), chosen).convert("RGB")
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_to_bytes(np.asarray(image))).convert("RGB")
-    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
-        layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, layer).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _to_bytes(values: npt.NDArray[Any]) -> Pixels:
-    """Scale grey values of more than 8 bits: by the range of their type where it is known."""
-    numbers: npt.NDArray[np.float64] = np.nan_to_num(values.astype(np.float64))
-    low, high = float(numbers.min()), float(numbers.max())
-    if values.dtype.kind == "f" and low >= 0 and high <= 1:
-        numbers = numbers * 255
-    elif values.dtype.itemsize == 2 or (low >= 0 and 255 < high <= 65535):
-        numbers = numbers / 257
-    elif low < 0 or high > 255:
-        numbers = (numbers - low) * (255 / max(high - low, 1e-12))
-    scaled: Pixels = np.clip(np.rint(numbers), 0, 255).astype(np.uint8)
-    return scaled
+def _whole(image: Image.Image, deep: Deep | None, black_white: ValueRange | None, side: int | None) -> Pixels:
+    scale = 1.0 if side is None else min(1.0, side / max(image.size))
+    small = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    colours = image
+    if not is_simple(image, deep):
+        colours = reduced(image, (0, 0, *image.size), tone_of(image, deep, black_white), small)
+    colours = colours if small == colours.size else colours.resize(small, Image.Resampling.BICUBIC)
+    turn = _UPRIGHT.get(_orientation(image))
+    return np.array((colours if turn is None else colours.transpose(turn)).convert("RGB"), dtype=np.uint8)
 
 
 def _orientation(image: Image.Image) -> int:

@@ -42,6 +42,7 @@ IMAGE_ENDINGS = frozenset(
         ".avif",
         ".heic",
         ".heif",
+        ".jxl",
         ".tga",
         ".ico",
     ]

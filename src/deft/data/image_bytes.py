@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 from PIL import Image
 
 from deft.data.contents import content_name
@@ -22,6 +23,10 @@ _KINDS = (
     (b"\0\0\0\x0cjP", ".jp2"),
     (b"\xffO\xffQ", ".j2k"),
 )
+
+
+WIDE = (np.dtype(np.int32), np.dtype(np.float32))
+"""Types of pixels that PNG doesn't know."""
 
 
 def content_id(images: LabeledImages, row: int) -> str | None:
@@ -45,6 +50,8 @@ def content_id(images: LabeledImages, row: int) -> str | None:
 def image_file(images: LabeledImages, row: int) -> bytes:
     """Return an image as the content of a file: encoded images as they are, bare pixels as PNG.
 
+    Pixels that are wider than PNG knows become TIFF.
+
     Args:
         images: Where the image is.
         row: Which one.
@@ -53,7 +60,7 @@ def image_file(images: LabeledImages, row: int) -> bytes:
         ImageError: It can't be read.
     """
     content = images.reader.read(int(images.rows[row]))
-    return content if isinstance(content, bytes) else _png(content)
+    return content if isinstance(content, bytes) else _file(content)
 
 
 def image_ending(images: LabeledImages, row: int) -> str:
@@ -68,16 +75,18 @@ def image_ending(images: LabeledImages, row: int) -> str:
     """
     content = images.reader.read(int(images.rows[row]))
     if not isinstance(content, bytes):
-        return ".png"
+        return ".tif" if content.dtype in WIDE else ".png"
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return ".webp"
     if content[4:8] == b"ftyp":
         return ".avif" if content[8:12] in (b"avif", b"avis") else ".heic"
+    if content.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL ")):
+        return ".jxl"
     return next((ending for magic, ending in _KINDS if content.startswith(magic)), ".img")
 
 
-def _png(pixels: Pixels) -> bytes:
+def _file(pixels: Pixels) -> bytes:
     target = io.BytesIO()
     flat = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
-    Image.fromarray(flat).save(target, "PNG")
+    Image.fromarray(flat).save(target, "TIFF" if pixels.dtype in WIDE else "PNG")
     return target.getvalue()

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deft.data.contents import read_contents, unique_names
+from deft.data.pixel_rule import PixelRule
 from deft.data.readers import ImageReader, IntArray
 from deft.errors import DataError
 
@@ -37,6 +38,7 @@ class LabeledImages:
         trusted: Whose label a person has confirmed, bool (N,): detectors take it as true; nobody's if not given.
         content: Name of each image's content where it is known already (`content_id`), (N,).
         own_id: Unique names for the images where they have names already (`sample_id`), (N,).
+        pixels: How the pictures become red, green and blue, and which are too large.
 
     Raises:
         DataError: The rows don't correspond, a label is none of the classes, or an id or a class is there twice.
@@ -58,6 +60,7 @@ class LabeledImages:
     trusted: Mask = field(default_factory=lambda: np.zeros(0, np.bool_))
     content: tuple[str, ...] | None = None
     own_id: tuple[str, ...] | None = None
+    pixels: PixelRule = field(default_factory=PixelRule)
 
     def __post_init__(self) -> None:
         put = object.__setattr__

@@ -18,7 +18,7 @@ QUALITY = 72  # of WebP and JPEG; below it, skies and skin show blocks
 
 
 def thumbnail(images: LabeledImages, row: int, *, side: int, format: Literal["WEBP", "JPEG", "PNG"] = "WEBP") -> bytes:
-    """Return an image as a small file: whole, upright, on white where it is transparent.
+    """Return an image as a small file: whole, upright, with the colours that a detector sees.
 
     Args:
         images: Where the image is.
@@ -38,7 +38,7 @@ def thumbnail(images: LabeledImages, row: int, *, side: int, format: Literal["WE
     """
     number = int(images.rows[row])
     try:
-        pixels = whole(images.reader.read(number), side)
+        pixels = whole(images.reader.read(number), side, images.pixels)
     except ImageError as error:
         raise DataError(f"{images.file_name[row]}: {error}") from error
     return _encode(pixels, format)
@@ -52,7 +52,7 @@ def image_size(images: LabeledImages, row: int) -> tuple[int, int] | None:
         row: Which one.
     """
     try:
-        return sides(images.reader.read(int(images.rows[row])))
+        return sides(images.reader.read(int(images.rows[row])), images.pixels)
     except ImageError:
         return None
 

@@ -175,12 +175,13 @@ class DeFT(Detector):
             trained = self._train(images, inputs, space).observed(inputs, space.progress)
             verdicts = trained.judge(inputs, len(images), space.progress)
         found = new_detection(
-            images,
+            inputs.images,
             verdicts,
             read_errors=inputs.read_errors,
             duplicate_group=inputs.groups,
+            image_notes=inputs.image_notes,
             settings=self.settings(),
-            info=run_info(watch, images, self.encoder, self.reading),
+            info=run_info(watch, inputs.images, self.encoder, self.reading),
         )
         return trained, found
 
@@ -207,4 +208,5 @@ class DeFT(Detector):
             recipe=self.recipe,
             reading=self.reading,
             weights=weights,
+            pixels=inputs.images.pixels,
         )

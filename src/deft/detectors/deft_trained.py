@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from deft.data.images import LabeledImages
+from deft.data.pixel_rule import PixelRule
 from deft.detectors.base import Detector, run_info
 from deft.detectors.deft_training import CITATION, DualPromptTraining, Recipe
 from deft.detectors.deft_verdicts import judge, observe_transition
@@ -51,6 +52,7 @@ class TrainedDeFT(Detector):
         reading: How inputs are read.
         weights: The learned weights of prompts and tuning.
         transition: How true classes turned into the labels that it has learned from, where its verdicts go by that.
+        pixels: Black and white of the deep pictures that it has learned from; those that it judges are read alike.
 
     Example:
         >>> detector = TrainedDeFT.from_pretrained("run/detector")  # doctest: +SKIP
@@ -67,9 +69,10 @@ class TrainedDeFT(Detector):
     reading: Reading
     weights: Mapping[str, Tensor]
     transition: NoiseTransition | None = None
+    pixels: PixelRule = field(default_factory=PixelRule)
 
     def settings(self) -> dict[str, object]:
-        learned = ("encoder", "classes", "weights", "transition")
+        learned = ("encoder", "classes", "weights", "transition", "pixels")
         return {
             "detector": self.name,
             "model": self.encoder.name,
@@ -90,18 +93,21 @@ class TrainedDeFT(Detector):
         Raises:
             DataError: Images have a class that the detector doesn't know.
         """
-        return super().detect(images.in_classes(self.classes), workspace=workspace)
+        known = images.in_classes(self.classes)
+        known = replace(known, pixels=known.pixels.with_ranges(self.pixels.ranges))
+        return super().detect(known, workspace=workspace)
 
     def _detect(self, images: LabeledImages, space: Workspace, watch: Stopwatch) -> Detection:
         with open_inputs(frozen_part(self.encoder, self.tuning), images, space, self.reading) as inputs:
             verdicts = self.judge(inputs, len(images), space.progress)
         return new_detection(
-            images,
+            inputs.images,
             verdicts,
             read_errors=inputs.read_errors,
             duplicate_group=inputs.groups,
+            image_notes=inputs.image_notes,
             settings=self.settings(),
-            info=run_info(watch, images, self.encoder, self.reading),
+            info=run_info(watch, inputs.images, self.encoder, self.reading),
         )
 
     def judge(self, inputs: Inputs, rows: int, progress: Progress) -> Verdicts:
@@ -157,6 +163,7 @@ class TrainedDeFT(Detector):
             "model_type": "deft-detector",
             **self.settings(),
             "classes": list(self.classes),
+            "pixels": self.pixels.settings(),
             "encoder_fingerprint": encoder_fingerprint(self.encoder),
         }
         with replace_file(folder / WEIGHTS) as temporary:
@@ -205,6 +212,7 @@ class TrainedDeFT(Detector):
                 reading=from_settings(Reading, config["reading"]),
                 weights=weights,
                 transition=_take_transition(weights, recipe, len(classes)),
+                pixels=PixelRule.from_settings(config.get("pixels")),
             )
         except SettingsError as error:
             raise ModelError(f"The detector in {folder} can't be used. {error}") from error

@@ -67,10 +67,11 @@ class LabelMatch(Detector):
                 logits = self.encoder.logit_scale * batch.inputs @ texts.T  # a frozen model: batches hold its features
                 collector.add(batch, margin(logits, batch.labels), logits)
         return new_detection(
-            images,
+            inputs.images,
             collector.verdicts(),
             read_errors=inputs.read_errors,
             duplicate_group=inputs.groups,
+            image_notes=inputs.image_notes,
             settings=self.settings(),
-            info=run_info(watch, images, self.encoder, self.reading),
+            info=run_info(watch, inputs.images, self.encoder, self.reading),
         )

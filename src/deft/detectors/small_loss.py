@@ -153,12 +153,13 @@ class SmallLoss(Detector):
             )
             verdicts, used = self._score(method, inputs, len(images))
         return new_detection(
-            images,
+            inputs.images,
             verdicts,
             read_errors=inputs.read_errors,
             duplicate_group=inputs.groups,
+            image_notes=inputs.image_notes,
             settings=self.settings(),
-            info={**run_info(watch, images, self.encoder, self.reading), "noise_rate_used": used},
+            info={**run_info(watch, inputs.images, self.encoder, self.reading), "noise_rate_used": used},
         )
 
     def _head(self, images: LabeledImages) -> nn.Linear:

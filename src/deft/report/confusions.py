@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -89,7 +89,7 @@ def pair_table(summary: Mapping[str, Any]) -> Table:
     Args:
         summary: What `Detection.summary` gives.
     """
-    images = {row["Class Name"]: row["Images"] for row in summary["per_class"]}
+    images = {row["Class Name"]: row["Judged"] for row in summary["per_class"]}
     rows = tuple(
         (
             shown(pair["given"]),
@@ -113,11 +113,12 @@ def class_table(summary: Mapping[str, Any]) -> Table:
         (
             shown(row["Class Name"]),
             count(row["Images"]),
+            count(row["Judged"]),
             count(row["Label Issues"]),
             count(row["Inverse Label Issues"]),
-            percent(row["Label Noise"]),
-            percent(row["Inverse Label Noise"]),
-            f"{row['Label Quality Score']:.3f}",
+            _known(row["Label Noise"], percent),
+            _known(row["Inverse Label Noise"], percent),
+            _known(row["Label Quality Score"], "{:.3f}".format),
         )
         for row in per_class[:CLASS_ROWS]
     )
@@ -125,6 +126,7 @@ def class_table(summary: Mapping[str, Any]) -> Table:
     columns = (
         "Class Name",
         "Images",
+        "Judged",
         "Label Issues",
         "Inverse Label Issues",
         "Label Noise",
@@ -133,3 +135,8 @@ def class_table(summary: Mapping[str, Any]) -> Table:
     )
     note = f"{plural(left, 'class', 'classes')} with fewer issues not shown; summary.json has all." if left else ""
     return Table(columns, rows, words=1, note=note)
+
+
+def _known(value: float | None, written: Callable[[float], str]) -> str:
+    """Return a number as a person reads it; a dash where there is none."""
+    return "–" if value is None else written(value)

@@ -106,6 +106,15 @@ def sizes(images: LabeledImages) -> tuple[Fact, ...]:
     )
 
 
+def odd_pictures(summary: Mapping[str, Any]) -> tuple[Fact, ...]:
+    """Pictures that could be read, but are blank, blurred, tiny, ...
+
+    Args:
+        summary: What `Detection.summary` gives.
+    """
+    return tuple(Fact(kind, plural(number, "image", "images")) for kind, number in summary["image_notes"].items())
+
+
 def errors(found: Detection) -> Table:
     """Images that couldn't be judged, and why.
 

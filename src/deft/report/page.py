@@ -235,7 +235,7 @@ class Page:
         scores: How the scores lie.
         curves: ROC and precision-recall, where the true labels are known.
         names: What is odd about the class names.
-        sizes: Of the images.
+        sizes: Of the images, and how many are blank, blurred, tiny, ...
         errors: Images that couldn't be judged.
         how: How the labels were judged.
         settings: All settings.

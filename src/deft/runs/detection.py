@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from deft.data.dataset_writer import push_table
+from deft.data.image_notes import count_notes
 from deft.data.images import LabeledImages
 from deft.runs.notebook import SHOWN, notebook_table
 from deft.runs.storage import floats, group_numbers, most_probable, nullable, read_columns, write_files
@@ -57,6 +58,7 @@ class Detection:
         settings: All that determined the verdicts.
         info: How the run went: versions, wall seconds, peak memory, fingerprints.
         clean_labels: The truth where it is known, (N,).
+        image_notes: Row to what is odd about a picture, as "blank" or "blurred".
         images: What was judged, where it is at hand: notebooks show thumbnails of it. It is not saved.
         content: Name of each image's content (`LabeledImages.content_id`), (N,), where it is known: by it a run tells
             its images from others that were put in their place.
@@ -76,6 +78,7 @@ class Detection:
     settings: Mapping[str, Any]
     info: Mapping[str, Any] = field(default_factory=dict)
     clean_labels: np.ndarray | None = None
+    image_notes: Mapping[int, str] = field(default_factory=dict)
     images: LabeledImages | None = field(default=None, compare=False)
     content: tuple[str, ...] | None = None
 
@@ -150,6 +153,7 @@ class Detection:
                 [float(p) for p in row] if ok else [] for row, ok in zip(verdicts.topk_probs, self.judged, strict=True)
             ],
             "read_error": [self.read_errors.get(row) for row in range(len(self))],
+            "image_note": [self.image_notes.get(row) for row in range(len(self))],
         }
         if verdicts.noise_threshold is not None:
             columns["noise_threshold"] = verdicts.noise_threshold.astype(np.float64)
@@ -183,6 +187,7 @@ class Detection:
         found["duplicates"] = summarize_duplicates(
             self.verdicts.duplicate_group, self.given, self.classes, self.file_name, self.split
         )
+        found["image_notes"] = count_notes(self.image_notes.values())
         return {"format": FORMAT, **found, "settings": dict(self.settings), **self.info}
 
     def save(self, folder: str | Path) -> None:
@@ -257,6 +262,7 @@ def new_detection(
     settings: Mapping[str, Any],
     info: Mapping[str, Any],
     duplicate_group: np.ndarray | None = None,
+    image_notes: Mapping[int, str] | None = None,
 ) -> Detection:
     """A detection of these images; a label that a person has confirmed is clean, whatever the detector says."""
     sure = images.trusted & np.isfinite(verdicts.p_clean)
@@ -277,6 +283,7 @@ def new_detection(
         settings=settings,
         info=info,
         clean_labels=images.clean_labels,
+        image_notes=image_notes or {},
         images=images,
         content=images.content,
     )
@@ -307,6 +314,7 @@ def _from_columns(columns: Mapping[str, list[Any]], notes: Mapping[str, Any]) ->
         read_errors={row: reason for row, reason in enumerate(columns["read_error"]) if reason is not None},
         settings=notes["settings"],
         info=notes["info"],
+        image_notes={row: note for row, note in enumerate(columns.get("image_note", [])) if note is not None},
         clean_labels=None if truth is None else np.array([index.get(name, -1) for name in truth], np.int64),
         content=tuple(columns["content_id"]) if "content_id" in columns else None,
     )

@@ -11,6 +11,7 @@ from typing import Any
 from deft.data.identify import identify
 from deft.data.images import LabeledImages
 from deft.data.load import check_source, load_images
+from deft.data.pixel_rule import PixelRule
 from deft.errors import DataError
 from deft.files import replace_file
 from deft.progress import Progress
@@ -138,6 +139,7 @@ def open_run(
         images = identify(images, Path(folder), write=False, progress=progress)
     where = source.data if data is None else data
     images = judged_images(found, images, where, first_labels(read_log(folder)))
+    images = replace(images, pixels=PixelRule.from_settings(found.info.get("pixels")))
     return replace(found, images=images), images
 
 

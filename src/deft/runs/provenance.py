@@ -20,7 +20,7 @@ class Stopwatch:
     started: float = field(default_factory=time.perf_counter)
 
     def info(self, images: LabeledImages, device: str) -> dict[str, Any]:
-        """Versions, device, wall seconds, peak memory in MB and fingerprints of data and labels."""
+        """Versions, device, wall seconds, peak memory in MB and fingerprints of data and labels, rule of the pixels."""
         return {
             "versions": {"python": sys.version.split()[0], **_versions()},
             "device": device,
@@ -28,6 +28,7 @@ class Stopwatch:
             "peak_memory_mb": _peak_memory_mb(),
             "data_fingerprint": images.fingerprint,
             "label_fingerprint": images.label_fingerprint,
+            "pixels": images.pixels.settings(),
         }
 
 

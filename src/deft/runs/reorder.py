@@ -26,6 +26,7 @@ def in_order(found: Detection, rows: np.ndarray) -> Detection:
         given=found.given[rows],
         verdicts=replace(found.verdicts, **{name: values[rows] for name, values in said.items() if values is not None}),
         read_errors={new: found.read_errors[row] for new, row in enumerate(old) if row in found.read_errors},
+        image_notes={new: found.image_notes[row] for new, row in enumerate(old) if row in found.image_notes},
         clean_labels=None if found.clean_labels is None else found.clean_labels[rows],
         images=None if found.images is None else found.images.keep(rows),
         content=None if found.content is None else tuple(found.content[row] for row in old),

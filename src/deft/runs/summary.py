@@ -91,23 +91,28 @@ def summarize_duplicates(
 def _per_class(
     given: np.ndarray, predicted: np.ndarray, issue: np.ndarray, p_clean: np.ndarray, classes: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Return cleanlab's `health_summary` columns: of the images labelled so, and of those that should have been."""
+    """Return cleanlab's `health_summary` columns: of the images labelled so, and of those that should have been.
+
+    What can't be told of a class, since none of its images could be judged, is None.
+    """
     judged = np.isfinite(p_clean)
     rows = []
     for index, name in enumerate(classes):
-        labelled = (given == index) & judged
+        labelled = given == index
+        seen = int((labelled & judged).sum())
         wrong = int((issue & labelled).sum())
         missed = int((issue & (predicted == index) & (given != index)).sum())
-        belong = int(labelled.sum()) - wrong + missed
+        belong = seen - wrong + missed
         rows.append(
             {
                 "Class Name": name,
                 "Images": int(labelled.sum()),
+                "Judged": seen,
                 "Label Issues": wrong,
                 "Inverse Label Issues": missed,
-                "Label Noise": wrong / max(int(labelled.sum()), 1),
-                "Inverse Label Noise": missed / max(belong, 1),
-                "Label Quality Score": 1 - wrong / max(int(labelled.sum()), 1),
+                "Label Noise": wrong / seen if seen else None,
+                "Inverse Label Noise": missed / belong if belong else None,
+                "Label Quality Score": 1 - wrong / seen if seen else None,
             }
         )
     return rows

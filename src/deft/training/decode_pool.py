@@ -2,70 +2,150 @@
 
 from __future__ import annotations
 
-import os
-import pickle
 import queue
-import subprocess
-import sys
+import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from deft.data.decode import decode
+from deft.data.decode import examine
+from deft.data.depth import Unmeasured
+from deft.data.image_notes import image_note
 from deft.data.image_spec import ImageSpec
 from deft.data.images import LabeledImages
-from deft.data.readers import ImageError, ImageReader
+from deft.data.open_image import is_everyday
+from deft.data.pixel_rule import PixelRule, ValueRange
+from deft.data.readers import ImageError, ImageReader, IntArray, Pixels
 from deft.errors import DataError
+from deft.training.decode_process import DecodeProcess, Lost
 
 PIECE_ROWS = 256
 PIECE_BYTES = 8 << 20
 """Images that are decoded at once, and the bytes of their squares: what bounds the memory of each process."""
 
+LOST_AT_START = 3
+"""Processes that may end before their first image, one after the other."""
+
+LOST_AT_MOST = 100
+"""Processes that may end in all, where most images end one."""
+
+TICK = 0.5  # seconds between two looks at the processes
+
 Errors = dict[int, str]
+
+
+@dataclass
+class Filled:
+    """What became of some rows; pixels of rows that have an error, or are unmeasured or left, are zero.
+
+    Args:
+        errors: Why a row can't be decoded.
+        notes: What is odd about it.
+        depths: Kind and range of pictures of more than 8 bits.
+        unmeasured: Kind and values of pictures whose range depends on others.
+        left: Rows that have to be decoded in another process.
+    """
+
+    errors: Errors = field(default_factory=dict)
+    notes: dict[int, str] = field(default_factory=dict)
+    depths: dict[str, ValueRange] = field(default_factory=dict)
+    unmeasured: dict[int, tuple[str, ValueRange]] = field(default_factory=dict)
+    left: list[int] = field(default_factory=list)
+
+    def take(self, other: Filled) -> None:
+        """Add what became of other rows."""
+        self.errors |= other.errors
+        self.notes |= other.notes
+        self.depths |= other.depths
+        self.unmeasured |= other.unmeasured
+        self.left += other.left
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Neighbouring images and the place of their pixels.
+    """Some images and the places of their pixels.
 
     Args:
         reader: Gives exactly these images.
         spec: How each becomes a square.
         side: Side of the square.
         path: The file of pixels, which has its full length already.
-        start: Row of the first of them in that file.
+        rows: Their rows in that file, ascending, (B,).
+        rule: Black, white, and the largest size.
+        everyday: Whether to leave out images of formats whose decoders may crash or hang.
     """
 
     reader: ImageReader
     spec: ImageSpec
     side: int
     path: str
-    start: int
+    rows: IntArray
+    rule: PixelRule = field(default_factory=PixelRule)
+    everyday: bool = False
 
-    def fill(self) -> Errors:
-        """Decode and write; return the reasons for the rows that can't be, whose pixels are zero."""
-        count = len(self.reader)
-        pixels = np.zeros((count, self.side, self.side, 3), dtype=np.uint8)
-        errors: Errors = {}
-        for row in range(count):
-            try:
-                pixels[row] = decode(self.reader.read(row), self.spec, self.side)
-            except ImageError as error:
-                errors[self.start + row] = str(error)
+    def fill(self, started: Callable[[int], None] = lambda number: None) -> Filled:
+        """Decode and write.
+
+        Args:
+            started: Told the number of each image in the piece before it is read.
+        """
+        done = Filled()
         with open(self.path, "r+b") as file:
-            file.seek(self.start * pixels[:1].nbytes)
-            file.write(pixels.data)
-        return errors
+            for number, row in enumerate(self.rows.tolist()):
+                started(number)
+                pixels = self._one(number, row, done)
+                if pixels is not None:
+                    file.seek(row * pixels.nbytes)
+                    file.write(pixels.data)
+        return done
+
+    def _one(self, number: int, row: int, done: Filled) -> Pixels | None:
+        """Decode an image, and say what became of it."""
+        try:
+            data = self.reader.read(number)
+            if self.everyday and not is_everyday(data):
+                done.left.append(row)
+                return None
+            found = examine(data, self.spec, self.side, self.rule)
+        except ImageError as error:
+            done.errors[row] = str(error)
+            return None
+        except Unmeasured as deep:
+            done.unmeasured[row] = (deep.kind, deep.measured)
+            return None
+        if found.depth is not None:
+            done.depths[found.depth[0]] = found.depth[1]
+        note = image_note(found.pixels, found.size, found.not_finite, cut_off=found.cut_off)
+        if note is not None:
+            done.notes[row] = note
+        return found.pixels
+
+    def part(self, numbers: slice) -> Piece:
+        """Return a piece of only some of the images."""
+        chosen = np.arange(len(self.rows))[numbers]
+        return replace(self, reader=self.reader.part(chosen), rows=self.rows[chosen])
 
 
-def pieces(images: LabeledImages, spec: ImageSpec, side: int, path: str) -> Iterator[Piece]:
-    """Cut the images into pieces, in order."""
+def pieces(
+    images: LabeledImages,
+    spec: ImageSpec,
+    side: int,
+    path: str,
+    *,
+    rows: IntArray | None = None,
+    rule: PixelRule | None = None,
+    everyday: bool = False,
+) -> Iterator[Piece]:
+    """Cut the images, or those of some rows, into pieces, in order."""
     step = piece_rows(side)
-    for start in range(0, len(images), step):
-        yield Piece(images.reader.part(images.rows[start : start + step]), spec, side, path, start)
+    chosen = np.arange(len(images)) if rows is None else rows
+    for start in range(0, len(chosen), step):
+        part = chosen[start : start + step]
+        reader = images.reader.part(images.rows[part])
+        yield Piece(reader, spec, side, path, part, rule or images.pixels, everyday)
 
 
 def piece_rows(side: int) -> int:
@@ -73,70 +153,132 @@ def piece_rows(side: int) -> int:
     return max(1, min(PIECE_ROWS, PIECE_BYTES // (side * side * 3)))
 
 
-def fill_here(work: Iterable[Piece]) -> Generator[Errors, None, None]:
+def fill_here(work: Iterable[Piece]) -> Generator[Filled, None, None]:
     """Fill the pieces one by one in this process."""
     for piece in work:
         yield piece.fill()
 
 
-def fill_by(work: Iterable[Piece], count: int) -> Generator[Errors, None, None]:
+def fill_by(work: Iterable[Piece], count: int) -> Generator[Filled, None, None]:
     """Fill the pieces in `count` other processes; they end with this generator, however it ends.
 
-    They are started as programs of their own rather than by multiprocessing, which would run the caller's
-    script again in each: a script without a `__main__` guard, a notebook and standard input all work.
+    An image on which a process ends, or that takes longer than the rule allows, becomes an error of its row.
 
     Raises:
-        DataError: A process was ended from outside, or the disk is full.
+        DataError: Processes end one after the other without decoding anything, or the disk is full.
     """
-    processes = [_start() for _ in range(count)]
-    idle: queue.SimpleQueue[subprocess.Popen[bytes]] = queue.SimpleQueue()
-    for process in processes:
-        idle.put(process)
+    team = _Team(count)
     threads = ThreadPoolExecutor(count)
     try:
-        waiting: deque[Future[Errors]] = deque()
+        waiting: deque[Future[Filled]] = deque()
         for piece in work:
-            waiting.append(threads.submit(_ask, idle, piece))
+            waiting.append(threads.submit(team.fill, piece))
             if len(waiting) > 2 * count:  # no more in memory than keeps everyone busy
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     finally:
-        for process in processes:
-            process.kill()
+        team.end()
         threads.shutdown(wait=True, cancel_futures=True)
-        for process in processes:
-            process.communicate()
+        team.close()
 
 
-def _start() -> subprocess.Popen[bytes]:
-    program = f"import sys; sys.path[:] = {sys.path!r}; from deft.training.decode_worker import main; main()"
-    return subprocess.Popen(
-        [sys.executable, "-c", program],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # C libraries inside decoders write there
-        env={**os.environ, "PYTHONWARNINGS": "ignore"},
-    )
+class _Team:
+    """Processes that decode, and a watch that ends those that hang."""
 
+    def __init__(self, count: int) -> None:
+        self._idle: queue.SimpleQueue[DecodeProcess] = queue.SimpleQueue()
+        self._running: list[DecodeProcess] = []
+        self._lock = threading.Lock()
+        self._decoded = self._lost = self._lost_at_start = 0
+        self._ended = threading.Event()
+        for _ in range(count):
+            self._start()
+        self._watch = threading.Thread(target=self._look, daemon=True)
+        self._watch.start()
 
-def _ask(idle: queue.SimpleQueue[subprocess.Popen[bytes]], piece: Piece) -> Errors:
-    process = idle.get()
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        pickle.dump(piece, process.stdin, protocol=pickle.HIGHEST_PROTOCOL)
-        process.stdin.flush()
-        answer = pickle.load(process.stdout)
-    except (OSError, EOFError, pickle.UnpicklingError) as error:
-        raise DataError(
-            f"A process that was reading images has ended (status {process.wait()}), most likely for want of "
-            "memory; try again with fewer workers."
-        ) from error
-    finally:
-        idle.put(process)
-    if isinstance(answer, OSError):
-        raise DataError(f"The pixels can't be written to {piece.path}: {answer}.") from answer
-    if isinstance(answer, Exception):
-        raise answer
-    return dict(answer)
+    def fill(self, piece: Piece) -> Filled:
+        """Have a piece filled, whatever becomes of the processes."""
+        done = Filled()
+        again: set[int] = set()
+        waiting = [piece]
+        while waiting and not self._ended.is_set():
+            one = waiting.pop()
+            found = self._ask(one)
+            if isinstance(found, Filled):
+                done.take(found)
+                continue
+            if found.number < 0:
+                waiting.append(one)
+                continue
+            row = int(one.rows[found.number])
+            if found.timed_out or row in again:
+                done.errors[row] = found.reason
+            else:  # it may have been ended from outside, for want of memory: once more, alone
+                again.add(row)
+                waiting.append(one.part(slice(found.number, found.number + 1)))
+            # Pixels of those before it were written, but what there is to say of them is lost.
+            rest = (slice(0, found.number), slice(found.number + 1, None))
+            waiting += [part for part in map(one.part, rest) if len(part.rows)]
+        return done
+
+    def end(self) -> None:
+        """End all processes, whatever they are doing."""
+        self._ended.set()
+        with self._lock:
+            for process in self._running:
+                process.kill()
+        self._watch.join()
+
+    def close(self) -> None:
+        """Let go of the processes, once nobody waits for them."""
+        for process in self._running:
+            process.close()
+
+    def _ask(self, piece: Piece) -> Filled | Lost:
+        process = self._idle.get()
+        answer = process.ask(piece, piece.rule.max_seconds)
+        if isinstance(answer, Lost):
+            self._replace(process, answer)
+            return answer
+        self._idle.put(process)
+        if isinstance(answer, OSError):
+            raise DataError(f"The pixels can't be written to {piece.path}: {answer}.") from answer
+        if isinstance(answer, Exception):
+            raise answer
+        assert isinstance(answer, Filled)
+        with self._lock:
+            self._decoded += len(piece.rows)
+            self._lost_at_start = 0
+        return answer
+
+    def _replace(self, process: DecodeProcess, lost: Lost) -> None:
+        with self._lock:
+            if self._ended.is_set():
+                self._idle.put(process)
+                return
+            self._lost += 1
+            self._lost_at_start = self._lost_at_start + 1 if lost.number < 0 else 0
+            self._running.remove(process)
+        process.close()
+        self._start()
+        if self._lost_at_start >= LOST_AT_START or self._lost > max(LOST_AT_MOST, self._decoded):
+            raise DataError(
+                f"{self._lost} processes that were reading images have ended, the last one because an image "
+                f"{lost.reason}; try again with fewer workers."
+            )
+
+    def _start(self) -> None:
+        process = DecodeProcess()
+        with self._lock:
+            self._running.append(process)
+            if self._ended.is_set():
+                process.kill()
+        self._idle.put(process)
+
+    def _look(self) -> None:
+        while not self._ended.wait(TICK):
+            with self._lock:
+                running = list(self._running)
+            for process in running:
+                process.look()

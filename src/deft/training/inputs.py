@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import get_args
 
 import numpy as np
@@ -86,12 +86,16 @@ class Inputs:
         read_errors: Row to reason, of the images that can't be used.
         trusted: Whether a person has confirmed the label, bool (N,).
         groups: Number of the group of duplicates of each image, int64 (N,), −1 for none; all −1 if none were sought.
+        images: The images, with the rule by which their pixels were read.
+        image_notes: Row to what is odd about a picture that can be used.
     """
 
     batches: Batches
     read_errors: Mapping[int, str]
     trusted: np.ndarray
     groups: np.ndarray
+    images: LabeledImages
+    image_notes: Mapping[int, str] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -149,7 +153,7 @@ def open_inputs(
                 progress=workspace.progress,
             )
             batches.loader = opened.enter_context(kept)
-        yield Inputs(batches, store.errors, images.trusted, groups)
+        yield Inputs(batches, store.errors, images.trusted, groups, replace(images, pixels=store.rule), store.notes)
 
 
 def _groups(store: PixelStore, rows: np.ndarray, labels: np.ndarray, progress: Progress) -> np.ndarray:

@@ -1,0 +1,204 @@
+"""The file of a pixel store and its sidecar, built piece by piece, in two passes where pictures depend on others."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deft.data.decode import shorter_side
+from deft.data.image_spec import ImageSpec
+from deft.data.images import LabeledImages
+from deft.data.pixel_rule import PixelRule, ValueRange, range_of_values
+from deft.data.readers import ImageError
+from deft.errors import DataError
+from deft.files import replace_file
+from deft.progress import Progress
+from deft.training.decode_pool import Errors, Filled, fill_by, fill_here, piece_rows, pieces
+
+SMALLEST_SIDE = 8
+"""No image is stored smaller than this, whatever its own size."""
+
+IN_PROCESS = 1000
+"""Fewer images than this are decoded without starting other processes, but for formats whose decoders may crash."""
+
+
+@dataclass(frozen=True)
+class StoreFacts:
+    """What the sidecar says of a file of pixels.
+
+    Args:
+        side: Of the squares.
+        errors: Why a row can't be read.
+        notes: What is odd about a row that can.
+        ranges: Black and white of the pictures of more than 8 bits, by kind.
+    """
+
+    side: int
+    errors: Errors = field(default_factory=dict)
+    notes: Mapping[int, str] = field(default_factory=dict)
+    ranges: Mapping[str, ValueRange] = field(default_factory=dict)
+
+
+def finished_file(path: Path, count: int) -> StoreFacts | None:
+    """Return what is known of a file that was completed; None for none, or for a leftover.
+
+    Args:
+        path: Of the pixels.
+        count: Number of images.
+    """
+    try:
+        about: dict[str, Any] = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        side = int(about["side"])
+        errors, notes = ({int(row): str(text) for row, text in about[part].items()} for part in ("errors", "notes"))
+        ranges = {str(kind): ValueRange(float(one["low"]), float(one["high"])) for kind, one in about["ranges"].items()}
+        whole = path.stat().st_size == count * side * side * 3
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return StoreFacts(side, errors, notes, ranges) if whole else None
+
+
+def build_file(
+    images: LabeledImages, spec: ImageSpec, path: Path, workers: int | None, progress: Progress
+) -> StoreFacts:
+    """Decode the images into a file; other files of its kind beside it go first.
+
+    Args:
+        images: What to decode.
+        spec: The square that is wanted.
+        path: Where the pixels go.
+        workers: Processes to decode in; None for one per processor.
+        progress: Told how far it is.
+
+    Raises:
+        DataError: No image can be read, or the disk is too small.
+    """
+    for old in path.parent.glob("pixels-*"):
+        old.unlink()
+    side = _side(images, spec, progress)
+    size = len(images) * side * side * 3
+    _check_space(path.parent, size)
+    part = path.with_suffix(".part")
+    with open(part, "wb") as file:
+        file.truncate(size)
+    try:
+        facts = _Filling(images, spec, side, part, workers, progress).run()
+        _refuse_nothing(images, facts.errors)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    os.replace(part, path)
+    with replace_file(path.with_suffix(".json")) as about:
+        about.write_text(json.dumps(asdict(facts)), "utf-8")
+    return facts
+
+
+class _Filling:
+    """Fills a file: a pass over all images, and one over those that depend on others."""
+
+    def __init__(
+        self,
+        images: LabeledImages,
+        spec: ImageSpec,
+        side: int,
+        path: Path,
+        workers: int | None,
+        progress: Progress,
+    ) -> None:
+        self._images, self._spec, self._side, self._path = images, spec, side, path
+        self._progress = progress
+        count = min(_processors() if workers is None else workers, -(-len(images) // piece_rows(side)))
+        self._count = count if len(images) >= IN_PROCESS else 1
+        self._may_start = workers != 0
+
+    def run(self) -> StoreFacts:
+        """Fill the file; what there is to say of it."""
+        rule = self._images.pixels
+        done = self._fill(np.arange(len(self._images)), rule, "Reading images")
+        deep = dict(done.unmeasured)
+        if deep:
+            measured = defaultdict(list)
+            for kind, values in deep.values():
+                measured[kind].append(values)
+            found = {kind: range_of_values(kind, values) for kind, values in measured.items()}
+            done.take(self._fill(np.array(sorted(deep)), rule.with_ranges(found), "Reading deep images"))
+        return StoreFacts(self._side, done.errors, done.notes, done.depths)
+
+    def _fill(self, rows: np.ndarray, rule: PixelRule, task: str) -> Filled:
+        """Decode some rows, here or in processes, those that may crash in a process in any case."""
+        done = self._pass(rows, rule, task, self._count)
+        if done.left:
+            left, done.left = np.array(sorted(done.left)), []
+            done.take(self._pass(left, rule, task, 1, apart=True))
+        return done
+
+    def _pass(self, rows: np.ndarray, rule: PixelRule, task: str, count: int, *, apart: bool = False) -> Filled:
+        here = count <= 1 and not apart
+        work = pieces(
+            self._images,
+            self._spec,
+            self._side,
+            os.fspath(self._path),
+            rows=rows,
+            rule=rule,
+            everyday=here and self._may_start,
+        )
+        filled = fill_here(work) if here else fill_by(work, max(count, 1))
+        done = Filled()
+        try:
+            for found in self._progress.track(filled, task, total=-(-len(rows) // piece_rows(self._side))):
+                done.take(found)
+        finally:
+            filled.close()
+        return done
+
+
+def _side(images: LabeledImages, spec: ImageSpec, progress: Progress) -> int:
+    """Return the side to store: the encoder's, or that of the largest image if all are smaller."""
+    largest = SMALLEST_SIDE
+    step = piece_rows(spec.size)
+    starts = range(0, len(images), step)
+    for start in progress.track(starts, "Looking at sizes", total=len(starts)):
+        reader = images.reader.part(images.rows[start : start + step])
+        for row in range(len(reader)):
+            try:
+                largest = max(largest, shorter_side(reader.read(row), images.pixels))
+            except ImageError:
+                continue
+            if largest >= spec.size:
+                return spec.size
+    return largest
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return min(16, len(os.sched_getaffinity(0)))
+    return min(16, os.cpu_count() or 1)
+
+
+def _check_space(folder: Path, size: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if size + (64 << 20) > free:
+        raise DataError(
+            f"The decoded images need {size / 1e9:.2f} GB in {folder}, where {free / 1e9:.2f} GB are free; "
+            "choose another folder, or fewer images with --limit."
+        )
+
+
+def _refuse_nothing(images: LabeledImages, errors: Errors) -> None:
+    if len(errors) == len(images):
+        first = "; ".join(list(told(images, errors).values())[:3])
+        raise DataError(f"None of the {len(images)} images can be read: {first}.")
+
+
+def told(images: LabeledImages, errors: Errors) -> Errors:
+    """Return the reasons with the file's name before each, and those that were known before."""
+    reasons = {**errors, **images.read_errors}
+    return {row: f"{images.file_name[row]}: {reasons[row]}" for row in sorted(reasons)}
