@@ -42,7 +42,10 @@ class Page:
 
 PAGES = (
     Page(
-        "images", "Images", "Labelled images, from wherever they are.", ("load_images", "find_images", "LabeledImages")
+        "images",
+        "Images",
+        "Labelled images, from wherever they are.",
+        ("load_images", "find_images", "LabeledImages", "PixelRule", "ValueRange"),
     ),
     Page(
         "models",

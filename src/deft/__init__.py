@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from deft.data.images import LabeledImages as LabeledImages
     from deft.data.load import find_images as find_images
     from deft.data.load import load_images as load_images
+    from deft.data.pixel_rule import PixelRule as PixelRule
+    from deft.data.pixel_rule import ValueRange as ValueRange
     from deft.detectors.base import Detector as Detector
     from deft.detectors.deft import DeFT as DeFT
     from deft.detectors.deft_trained import TrainedDeFT as TrainedDeFT
@@ -109,6 +111,7 @@ _HOMES = {
     "ModelError": "deft.errors",
     "NoiseTransition": "deft.transition",
     "Optimization": "deft.training.optimization",
+    "PixelRule": "deft.data.pixel_rule",
     "ProMix": "deft.methods.promix",
     "Progress": "deft.progress",
     "PromptSettings": "deft.prompts.learned",
@@ -127,6 +130,7 @@ _HOMES = {
     "UNICON": "deft.methods.unicon",
     "VPT": "deft.tuning",
     "Validation": "deft.adaptation.validation",
+    "ValueRange": "deft.data.pixel_rule",
     "WeightedCE": "deft.methods.weighted",
     "Workspace": "deft.training.workspace",
     "adapt": "deft.adaptation.adapt",
@@ -178,6 +182,7 @@ __all__ = [
     "ModelError",
     "NoiseTransition",
     "Optimization",
+    "PixelRule",
     "ProMix",
     "Progress",
     "PromptSettings",
@@ -192,6 +197,7 @@ __all__ = [
     "TruncatedGCE",
     "Tuning",
     "Validation",
+    "ValueRange",
     "WeightedCE",
     "Workspace",
     "__version__",

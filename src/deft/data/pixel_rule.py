@@ -30,7 +30,16 @@ PEDESTAL = 0.75  # a darkest value above so much of the brightest means that not
 
 @dataclass(frozen=True)
 class ValueRange:
-    """What a picture's numbers mean: `low` is black, `high` is white."""
+    """What a picture's numbers mean.
+
+    Args:
+        low: The number that is black.
+        high: The number that is white.
+
+    Example:
+        >>> ValueRange(0, 4095).high
+        4095
+    """
 
     low: float
     high: float
@@ -71,7 +80,11 @@ class PixelRule:
         return stated
 
     def with_ranges(self, ranges: Mapping[str, ValueRange]) -> PixelRule:
-        """Return the same rule with more ranges; those given here win."""
+        """Return the same rule with more ranges.
+
+        Args:
+            ranges: Black and white by kind of picture; they win over those of the rule.
+        """
         return replace(self, ranges={**self.ranges, **ranges})
 
     def settings(self) -> dict[str, Any]:
@@ -84,7 +97,11 @@ class PixelRule:
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any] | None) -> PixelRule:
-        """Return the rule that `settings` described; the usual one where there are none."""
+        """Return the rule that `settings` described.
+
+        Args:
+            settings: As `settings` gives them; None stands for the usual rule.
+        """
         if not settings:
             return cls()
         ranges = {str(kind): ValueRange(float(low), float(high)) for kind, (low, high) in settings["ranges"].items()}

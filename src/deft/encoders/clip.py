@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from deft.data.image_spec import ImageSpec
 from deft.encoders.base import DualEncoder
 from deft.encoders.block import as_blocks, class_token
+from deft.encoders.checkpoint import read_checkpoint
 from deft.encoders.text import CausalTextTower
 
 
@@ -86,3 +87,15 @@ class ClipEncoder(DualEncoder):
     def project(self, pooled: Tensor) -> Tensor:
         projected: Tensor = self._visual["projection"](pooled)
         return projected
+
+
+def load_clip(name: str) -> ClipEncoder:
+    """Return a CLIP model from a hub id or a folder.
+
+    Args:
+        name: Its id or folder.
+
+    Raises:
+        ModelError: It can't be found, reached or read.
+    """
+    return ClipEncoder(*read_checkpoint(name), name)

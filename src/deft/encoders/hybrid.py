@@ -216,7 +216,7 @@ class HybridEncoder(DualEncoder):
         return projected
 
 
-def load_hybrid(folder: Path) -> HybridEncoder:
+def load_hybrid(folder: str | Path) -> HybridEncoder:
     """Load a hybrid from its folder, frozen, in float32 and evaluation mode.
 
     Args:
@@ -225,6 +225,7 @@ def load_hybrid(folder: Path) -> HybridEncoder:
     Raises:
         ModelError: A file is missing or does not fit the others.
     """
+    folder = Path(folder)
     for file in ("config.json", "model.safetensors", "tokenizer.json"):
         if not (folder / file).is_file():
             raise ModelError(f"The folder {folder} lacks {file}, so no model can be loaded from it.")

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
 import torch
 
-from deft.data.image_spec import ImageSpec
 from deft.encoders.base import DualEncoder
-from deft.encoders.hub import model_type, preprocessor_settings, quiet, unreachable
+from deft.encoders.hub import model_type
 from deft.errors import ModelError, SettingsError
 
 TINY = Path(__file__).parent / "tiny"
-KNOWN_TYPES = ("clip", "siglip", "siglip2", "deft-hybrid")
+
+ENCODERS: Mapping[str, str] = MappingProxyType(
+    {
+        "clip": "deft.encoders.clip:load_clip",
+        "siglip": "deft.encoders.siglip:load_siglip",
+        "siglip2": "deft.encoders.siglip:load_siglip",
+        "deft-hybrid": "deft.encoders.hybrid:load_hybrid",
+    }
+)
+"""The `model_type` of a `config.json` to `module:function`; the function takes a hub id or a folder."""
 
 
 def load_encoder(name: str | Path, *, device: str = "auto") -> DualEncoder:
@@ -37,17 +47,13 @@ def load_encoder(name: str | Path, *, device: str = "auto") -> DualEncoder:
         torch.Size([1, 256])
     """
     place = choose_device(device)
-    folder = TINY if str(name) == "tiny" else Path(name)
-    kind = model_type(str(name), folder)
-    if kind == "deft-hybrid":
-        from deft.encoders.hybrid import load_hybrid
-
-        encoder: DualEncoder = load_hybrid(folder)
-        encoder.name = str(name)
-    elif kind in ("clip", "siglip", "siglip2"):
-        encoder = _load_hugging_face(str(name), kind)
-    else:
-        raise ModelError(f"{str(name)!r} is a model of type {kind!r}. Known types: {', '.join(KNOWN_TYPES)}.")
+    where = str(TINY) if str(name) == "tiny" else str(name)
+    kind = model_type(str(name), Path(where))
+    if kind not in ENCODERS:
+        raise ModelError(f"{str(name)!r} is a model of type {kind!r}. Known types: {', '.join(ENCODERS)}.")
+    module, function = ENCODERS[kind].split(":")
+    encoder: DualEncoder = getattr(import_module(module), function)(where)
+    encoder.name = str(name)
     return encoder.float().eval().requires_grad_(False).to(place)
 
 
@@ -67,44 +73,3 @@ def choose_device(device: str) -> torch.device:
         reason = str(error).splitlines()[0]
         raise SettingsError(f"There is no device {device!r} here: {reason}") from error
     return place
-
-
-def _load_hugging_face(name: str, kind: str) -> DualEncoder:
-    from transformers import AutoModel, AutoTokenizer
-
-    from deft.encoders.clip import ClipEncoder
-    from deft.encoders.siglip import SiglipEncoder
-
-    try:
-        with quiet():
-            model = AutoModel.from_pretrained(name, dtype=torch.float32)
-            tokenizer = AutoTokenizer.from_pretrained(name)
-            spec = _read_spec(name, model.config)
-    except ModelError:
-        raise
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        if not Path(name).is_dir():
-            raise unreachable(name) from error
-        reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"The model in {name!r} can't be read: {reason}") from error
-    final = ClipEncoder if kind == "clip" else SiglipEncoder
-    return final(model, tokenizer, spec, name)
-
-
-def _read_spec(name: str, config: Any) -> ImageSpec:
-    """The pixels a checkpoint wants, from its preprocessor's own file."""
-    found = preprocessor_settings(name)
-    clip = config.model_type == "clip"
-    half = (0.5, 0.5, 0.5)
-    mean = found.get("image_mean") or ((0.48145466, 0.4578275, 0.40821073) if clip else half)
-    std = found.get("image_std") or ((0.26862954, 0.26130258, 0.27577711) if clip else half)
-    size = getattr(config.vision_config, "image_size", None)
-    if size is None:  # SigLIP 2 of variable resolution: its position grid is square
-        size = round(config.vision_config.num_patches**0.5) * config.vision_config.patch_size
-    return ImageSpec(
-        size=int(size),
-        mean=(float(mean[0]), float(mean[1]), float(mean[2])),
-        std=(float(std[0]), float(std[1]), float(std[2])),
-        fit="crop" if found.get("do_center_crop", clip) else "squash",
-        interpolation="bilinear" if found.get("resample", 3) == 2 else "bicubic",
-    )

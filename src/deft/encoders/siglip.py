@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from deft.data.image_spec import ImageSpec
 from deft.encoders.base import DualEncoder
 from deft.encoders.block import as_blocks
+from deft.encoders.checkpoint import read_checkpoint
 from deft.encoders.siglip_text import BidirectionalTextTower
 
 
@@ -89,3 +90,15 @@ def _patches(pixels: Tensor, side: int) -> tuple[Tensor, Tensor]:
     batch, _, high, wide = grid.shape[:4]
     rows = grid.permute(0, 2, 3, 4, 5, 1).reshape(batch, high * wide, -1)
     return rows, torch.tensor([[high, wide]] * batch, device=pixels.device)
+
+
+def load_siglip(name: str) -> SiglipEncoder:
+    """Return a SigLIP or SigLIP 2 model from a hub id or a folder.
+
+    Args:
+        name: Its id or folder.
+
+    Raises:
+        ModelError: It can't be found, reached or read.
+    """
+    return SiglipEncoder(*read_checkpoint(name), name)
