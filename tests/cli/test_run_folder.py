@@ -27,7 +27,7 @@ def test_a_run_needs_a_folder_that_is_free(tmp_path: Path) -> None:
     check_run(run, resume=False)
     run.mkdir()
     check_run(run, resume=False)
-    (run / "pixels.u8").touch()
+    (run / f"pixels-{'0f' * 12}.u8").touch()
     with pytest.raises(DataError, match="--resume"):
         check_run(run, resume=False)
     check_run(run, resume=True)
@@ -36,3 +36,11 @@ def test_a_run_needs_a_folder_that_is_free(tmp_path: Path) -> None:
         check_run(run, resume=False)
     with pytest.raises(DataError, match="is a file"):
         check_run(run / "labels.parquet", resume=True)
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "labels.parquet", "pixels-holiday.png", "run.json", ".hidden"])
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_folder_that_holds_somebody_s_files_is_refused(tmp_path: Path, name: str, resume: bool) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(DataError, match="holds no run of deft's"):
+        check_run(tmp_path, resume=resume)

@@ -419,3 +419,11 @@ def test_jpegs_in_memory_as_bytes(spec: ImageSpec) -> None:
     with PixelStore.build(images, spec, None) as store:
         assert store.errors == {1: "y: empty file", 2: "z: lost"}
         assert store.read(np.array([0]))[0, 8, 8, 0] > 250
+
+
+def test_only_files_of_our_own_are_cleared_away(spec: ImageSpec, tmp_path: Path) -> None:
+    (tmp_path / "pixels-holiday.png").write_bytes(b"mine")
+    (tmp_path / f"pixels-{'0f' * 12}.u8").write_bytes(b"of another data set")
+    PixelStore.build(arrays(4)[0], spec, tmp_path).close()
+    assert (tmp_path / "pixels-holiday.png").read_bytes() == b"mine"
+    assert not (tmp_path / f"pixels-{'0f' * 12}.u8").exists()

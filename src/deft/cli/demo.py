@@ -31,10 +31,10 @@ def demo(
     from deft.data.digits import digits
     from deft.encoders.load import load_encoder
     from deft.metrics import score_detection
-    from deft.runs.folder import DEMO, Source
+    from deft.runs.folder import DEMO, Source, is_run
     from deft.training.workspace import Workspace
 
-    check_run(out, resume=any(out.glob("pixels-*")) or (out / "labels.parquet").is_file())
+    check_run(out, resume=is_run(out))
     progress = choose_progress(quiet=quiet)
     images, truth = digits(NOISE, SEED)
     encoder = load_encoder("tiny", device="cpu")

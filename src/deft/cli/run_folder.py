@@ -73,19 +73,26 @@ def check_run(run: Path, *, resume: bool) -> None:
     """Refuse a folder for a run that holds something else, or another run.
 
     Raises:
-        DataError: It is a file, or it isn't empty and `resume` isn't asked for.
+        DataError: It is a file, it holds something that is no run, or it holds a run and `resume` isn't asked for.
     """
+    from deft.runs.folder import is_run
+
     if run.exists() and not run.is_dir():
         raise DataError(f"{run} is a file; -o needs a folder for the run.")
-    if resume or not run.exists() or not any(run.iterdir()):
+    if not run.exists() or not any(run.iterdir()):
+        return
+    if not is_run(run):
+        raise DataError(
+            f"{run} is not empty, and holds no run of deft's, so nothing is written there. Choose another folder "
+            "with -o."
+        )
+    if resume:
         return
     if (run / "labels.parquet").exists():
         raise DataError(
             f"{run} holds a finished run (see its labels.csv). Choose another folder with -o, or delete this one."
         )
-    raise DataError(
-        f"{run} is not empty. Add --resume if it is a run that was stopped, or choose another folder with -o."
-    )
+    raise DataError(f"{run} holds a run that was stopped. Add --resume, or choose another folder with -o.")
 
 
 def check_model(out: Path, *, resume: bool) -> None:

@@ -21,6 +21,9 @@ from deft.runs.matching import judged_images
 
 RUN = "run.json"
 FORMAT = 1
+PIXELS = f"pixels-{'[0-9a-f]' * 24}.*"
+"""Pattern of the files that hold decoded images; whatever else is called pixels is the user's own."""
+
 DEMO = "demo:digits"
 """The data of `deft demo`, which comes with scikit-learn and has no path."""
 
@@ -107,6 +110,22 @@ class Source:
             clean_column=self.clean_column,
             progress=progress,
         )
+
+
+def is_run(folder: str | Path) -> bool:
+    """Return whether a folder holds a run of deft's, finished or stopped: nobody else's may be written into.
+
+    Args:
+        folder: Need not be there.
+    """
+    folder = Path(folder)
+    if any(folder.glob(PIXELS)):
+        return True
+    try:
+        stored = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(stored, dict) and isinstance(stored.get("source"), dict)
 
 
 def open_run(

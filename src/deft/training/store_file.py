@@ -21,6 +21,7 @@ from deft.data.readers import ImageError
 from deft.errors import DataError
 from deft.files import replace_file
 from deft.progress import Progress
+from deft.runs.folder import PIXELS
 from deft.training.decode_pool import Errors, Filled, fill_by, fill_here, piece_rows, pieces
 
 SMALLEST_SIDE = 8
@@ -80,7 +81,7 @@ def build_file(
     Raises:
         DataError: No image can be read, or the disk is too small.
     """
-    for old in path.parent.glob("pixels-*"):
+    for old in path.parent.glob(PIXELS):
         old.unlink()
     side = _side(images, spec, progress)
     size = len(images) * side * side * 3
