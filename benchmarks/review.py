@@ -33,7 +33,8 @@ from deft.review.pictures import Pictures
 from deft.review.serve import listen
 from deft.review.server import create_app
 from deft.runs.decisions import Decisions
-from deft.runs.detection import Verdicts, new_detection
+from deft.runs.detection import Verdicts
+from deft.runs.judged import new_detection
 
 ROWS, CLASSES, TOP = 50_000, 100, 5
 DECIDED, TIMES = 20_000, 30

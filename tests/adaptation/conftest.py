@@ -10,7 +10,8 @@ import pytest
 
 from deft.data.images import LabeledImages
 from deft.data.load import load_images
-from deft.runs.detection import Detection, Verdicts, new_detection
+from deft.runs.detection import Detection, Verdicts
+from deft.runs.judged import new_detection
 
 CLASSES = ("cat", "dog")
 WRONG = (1, 6, 11)

@@ -67,7 +67,7 @@ def test_from_photos_to_a_model_to_answers(photos: Path, resnet: Path, tmp_path:
     assert "Data: photos\n" in card
     assert str(tmp_path) not in card
     answers = pipeline("image-classification", str(model), device="cpu")(str(photos / "cat" / "0.png"))
-    assert {one["label"] for one in answers} == {"cat", "golden retriever"}
+    assert {one["label"] for one in answers} == {"cat", "golden_retriever"}
 
     told = deft("predict", model, photos, "-o", tmp_path / "answers.csv", "--device", "cpu", "-q", "--top", "2")
     assert told.exit_code == 0, told.output

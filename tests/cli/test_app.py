@@ -21,13 +21,13 @@ OPTIONS = {
         "--epochs", "--fail-on-issues", "--for-real-noise", "--for-weak-model", "--format", "--image-col",
         "--label-col", "--labels", "--length", "--limit", "--lr",
         "--method", "--model", "--noise-rate", "--out", "--precision", "--quiet", "--resume", "--seed", "--set",
-        "--split", "--tuning", "--verdict", "--warmup", "--workers", "--with-reviews",
+        "--split", "--tuning", "--verdict", "--warmup", "--workers", "--with-reviews", "--words",
     },
     "report": {"--data", "--limit", "--out", "--quiet"},
     "adapt": {
         "--backbone", "--batch-size", "--classes", "--data", "--device", "--epochs", "--fix", "--format", "--head",
         "--image-col", "--keep", "--label-col", "--labels", "--lr", "--method", "--noise-rate", "--out", "--precision",
-        "--quiet", "--resume", "--seed", "--set", "--split", "--tuning", "--validation", "--workers",
+        "--quiet", "--resume", "--seed", "--set", "--split", "--tuning", "--validation", "--words", "--workers",
     },
     "predict": {"--device", "--format", "--out", "--quiet", "--top", "--workers"},
     "evaluate": {

@@ -44,7 +44,7 @@ def test_from_a_folder_to_files(photos: Path, clip_folder: Path, tmp_path: Path)
     assert "cat/5.png: cat/5.png" not in result.stdout
     table = pd.read_csv(tmp_path / "run" / "labels.csv")
     assert len(table) == 16
-    assert table["given_label"].unique().tolist() == ["cat", "golden retriever"]
+    assert table["given_label"].unique().tolist() == ["cat", "golden_retriever"]
     assert table["read_error"].notna().sum() == 1
     assert sorted(path.name for path in photos.rglob("*")) == before
     assert (tmp_path / "run" / "detector" / "detector.json").is_file()

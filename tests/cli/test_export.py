@@ -15,8 +15,9 @@ from typer.testing import CliRunner, Result
 from deft.cli.app import app
 from deft.data.load import load_images
 from deft.runs.decisions import Decision, Decisions, now
-from deft.runs.detection import Detection, Verdicts, new_detection
+from deft.runs.detection import Detection, Verdicts
 from deft.runs.folder import Source, open_run
+from deft.runs.judged import new_detection
 from deft.runs.reviewed import apply_decisions, hand_on
 
 runner = CliRunner()

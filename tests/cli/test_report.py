@@ -35,7 +35,7 @@ def run(clip_folder: Path, tmp_path: Path) -> Path:
 
 def test_detect_leaves_a_report_and_report_writes_the_same_again(run: Path) -> None:
     first = (run / "report.html").read_text("utf-8")
-    assert "golden retriever" in first
+    assert "golden_retriever" in first
     (run / "report.html").unlink()
     result = deft("report", run)
     assert result.exit_code == 0, result.output

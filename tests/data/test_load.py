@@ -58,7 +58,7 @@ def test_nested_files_belong_to_their_class_folder(animals: Path, paint: Paint) 
     assert images.class_counts().tolist() == [4, 3]
 
 
-def test_splits_are_seen_only_if_all_folders_are_splits(tmp_path: Path, paint: Paint) -> None:
+def test_splits_are_splits_whatever_lies_beside_them(tmp_path: Path, paint: Paint, heard: Any) -> None:
     for part in ("train", "test"):
         for name in ("cat", "dog"):
             paint(tmp_path / part / name / "a.png")
@@ -67,8 +67,11 @@ def test_splits_are_seen_only_if_all_folders_are_splits(tmp_path: Path, paint: P
     assert images.split == ("test", "test", "train", "train")
     assert load_images(tmp_path, split="train").file_name == ("train/cat/a.png", "train/dog/a.png")
     assert "its splits are: test, train" in refusal(tmp_path, split="val")
-    paint(tmp_path / "express" / "a.png")
-    assert load_images(tmp_path).classes == ("express", "test", "train")
+    paint(tmp_path / "chest_xray" / "train" / "cat" / "a.png")
+    beside = load_images(tmp_path, progress=heard)
+    assert beside.classes == ("cat", "dog")
+    assert beside.skipped == {"images beside the splits": 1}
+    assert "'chest_xray' lies beside the splits: its 1 images are left out" in heard
 
 
 def test_split_of_data_without_splits(animals: Path) -> None:
@@ -76,10 +79,10 @@ def test_split_of_data_without_splits(animals: Path) -> None:
 
 
 def test_empty_folder(tmp_path: Path) -> None:
-    assert "it is empty or has no class folders" in refusal(tmp_path)
+    assert "which holds nothing: expected one folder per class" in refusal(tmp_path)
     (tmp_path / "cat").mkdir()
     (tmp_path / "dog").mkdir()
-    assert "its folders (cat, dog) have none" in refusal(tmp_path)
+    assert "which holds folders (cat, dog): expected" in refusal(tmp_path)
 
 
 def test_images_without_class_folders(tmp_path: Path, paint: Paint) -> None:
@@ -111,20 +114,62 @@ def test_files_that_are_no_images_are_counted(animals: Path, paint: Paint, heard
     paint(animals / "loose.png")
     (animals / ".git").mkdir()
     assert len(load_images(animals, progress=heard)) == 6
-    assert "skipped 5 files that are no images of a class (hidden 2," in heard
-    for words in (".txt 1", "without an ending 1", "image outside of the class folders 1"):
-        assert words in heard
+    kinds = {"hidden": 2, ".txt": 1, "without an ending": 1, "hidden folders": 1}
+    kinds["image outside of the class folders"] = 1
+    assert load_images(animals).skipped == kinds
+    for kind, count in kinds.items():
+        assert f"{kind} {count}" in heard
 
 
-def test_two_class_folders_that_differ_only_in_case_or_underscore(tmp_path: Path, paint: Paint) -> None:
+def test_class_folders_that_differ_only_in_case_or_underscore(tmp_path: Path, paint: Paint, heard: Any) -> None:
     for name in ("Golden_Retriever", "golden retriever", "cat"):
         paint(tmp_path / name / "a.png")
     paint(tmp_path / "golden retriever" / "b.png")
-    said = refusal(tmp_path)
-    assert "'Golden_Retriever' (1 images) and 'golden retriever' (2 images)" in said
-    assert "--classes" in said
-    merged = load_images(tmp_path, classes=["cat", "golden retriever"])
-    assert merged.class_counts().tolist() == [1, 3]
+    images = load_images(tmp_path, progress=heard)
+    assert images.classes == ("Golden_Retriever", "cat", "golden retriever")
+    assert images.class_counts().tolist() == [1, 1, 2]
+    assert "'Golden_Retriever' and 'golden retriever' as 'golden retriever'. Give it words" in heard
+    assert any("'Golden_Retriever'" in note for note in images.notes)
+    told = load_images(tmp_path, classes=["cat", "golden retriever"], progress=heard)
+    assert told.classes == ("cat", "golden retriever")
+    assert told.class_counts().tolist() == [1, 3]
+    assert "Read as one class, 'golden retriever'" in heard
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("1", "01", "001", "010"),
+        ("-1", "1"),
+        ("A", "a"),
+        ("cardigan", "Cardigan"),
+        ("cafe\u0301", "caf\u00e9"),
+        ("0.5L bottle", "1.0 litre can", "2.0_TDI", "frog"),
+        ("001.Black_footed_Albatross", "002.Laysan_Albatross"),
+        ("nan", "None", "cat|dog", "cat", "dog"),
+        ("n02012849", "n03126707"),
+        (" cat", "cat"),
+    ],
+)
+def test_folder_names_are_class_names(tmp_path: Path, paint: Paint, names: tuple[str, ...]) -> None:
+    for count, name in enumerate(names, start=1):
+        for number in range(count):
+            paint(tmp_path / name / f"{number}.png")
+    images = load_images(tmp_path)
+    counts = dict(zip(images.classes, images.class_counts().tolist(), strict=True))
+    assert counts == {name: count for count, name in enumerate(names, start=1)}
+    assert images.read_errors == {}
+
+
+def test_words_of_ids_are_read_and_the_ids_stay(tmp_path: Path, paint: Paint, heard: Any) -> None:
+    for name in ("n02012849", "n03126707", "n01644900"):
+        paint(tmp_path / name / "a.png")
+    given = {"n02012849": "crane", "n03126707": "crane", "n01644900": "tailed frog", "n00000000": "not here"}
+    images = load_images(tmp_path, words=given, progress=heard)
+    assert images.classes == ("n01644900", "n02012849", "n03126707")
+    assert images.words == ("tailed frog", "crane", "crane")
+    assert "'n02012849' and 'n03126707' as 'crane'" in heard
+    assert images.label_fingerprint != load_images(tmp_path).label_fingerprint
 
 
 def test_broken_link_is_a_row_with_an_error(animals: Path) -> None:
@@ -147,7 +192,7 @@ def test_non_utf8_file_and_class_names_survive(animals: Path) -> None:
     with open(folder + b"/\xff.png", "wb") as file:
         file.write(data)
     images = load_images(animals)
-    assert images.classes == ("café", "cat", "dog")
+    assert images.classes == ("caf\\xe9", "cat", "dog")
     assert images.file_name[0] == "caf\\xe9/\\xff.png"
     images.file_name[0].encode("utf-8")
     row = images.file_name.index("caf\\xe9/\\xff.png")
@@ -187,7 +232,8 @@ def test_folder_with_metadata(animals: Path, ending: str) -> None:
         pq.write_table(pa.Table.from_pylist(rows), path)
     images = load_images(animals)
     assert images.file_name == ("cat/0.png", "dog/2.png")
-    assert images.classes == ("a dog", "cat")
+    assert images.classes == ("a_dog", "cat")
+    assert images.words == ("a dog", "cat")
     assert images.labels.tolist() == [1, 0]
     assert images.read_errors == {}
 
@@ -232,7 +278,7 @@ def test_non_utf8_path_in_a_table(animals: Path) -> None:
 
 def test_missing_column_lists_the_columns_there_are(animals: Path) -> None:
     path = table(animals, "file_name,species\ncat/0.png,cat\ndog/0.png,dog\n")
-    assert "its columns are: file_name, species. Name one with --label-col." in refusal(path)
+    assert "its columns are: file_name, species. Name one with --label-col;" in refusal(path)
     said = refusal(path, label_column="breed")
     assert said.endswith("has no column 'breed' for --label-col; its columns are: file_name, species.")
     assert load_images(path, label_column="species").classes == ("cat", "dog")
@@ -290,7 +336,7 @@ def test_damaged_tables(animals: Path) -> None:
     assert "can't be read as a Parquet file" in refusal(table(animals, "nonsense", "a.parquet"))
     assert "two columns of one name" in refusal(table(animals, "a,a\n1,2\n"))
     assert "has no images" in refusal(table(animals, "path,label\n"))
-    assert "its columns are: (none)" in refusal(table(animals, ""))
+    assert "is empty" in refusal(table(animals, ""))
 
 
 def test_integer_labels_without_names_warn(animals: Path, heard: Any) -> None:
@@ -307,7 +353,8 @@ def test_wordnet_ids_warn(tmp_path: Path, paint: Paint, heard: Any) -> None:
     assert "The classes are WordNet ids" in heard
     names = table(tmp_path, "n02123045\ttabby\nn02085620\tChihuahua\n", "names.txt")
     images = load_images(tmp_path, classes=names)
-    assert images.classes == ("tabby", "Chihuahua")
+    assert images.classes == ("n02123045", "n02085620")
+    assert images.words == ("tabby", "Chihuahua")
     assert images.labels.tolist() == [1, 0]
 
 
@@ -393,7 +440,8 @@ def test_class_names_that_hugging_face_wrote_into_parquet(tmp_path: Path) -> Non
     assert images.labels.tolist() == [1, 0, -1, 2]
     assert images.read_errors == {2: NO_LABEL}
     other = load_images(path, classes={"ant": "ant", "zebra": "zebra", "7": "seven"})
-    assert [other.classes[label] for label in other.labels[[0, 1, 3]]] == ["ant", "zebra", "seven"]
+    assert [other.classes[label] for label in other.labels[[0, 1, 3]]] == ["ant", "zebra", "7"]
+    assert other.words == ("ant", "zebra", "seven")
 
 
 # ---- Hugging Face data sets ----
@@ -411,7 +459,8 @@ def dataset(count: int = 4, **columns: Any) -> Any:
 
 def test_dataset_in_memory() -> None:
     images = load_images(dataset())
-    assert images.classes == ("tabby cat", "dog")
+    assert images.classes == ("tabby_cat", "dog")
+    assert images.words == ("tabby cat", "dog")
     assert images.labels.tolist() == [0, 1, 1, -1]
     assert images.sample_id[1] == "dataset#1"
     data = images.reader.read(1)
@@ -459,7 +508,7 @@ def test_dataset_with_text_labels_and_without_images() -> None:
 
 
 def test_streamed_dataset_is_refused() -> None:
-    assert "expected a datasets.Dataset" in refusal(dataset().to_iterable_dataset())
+    assert "is streamed (IterableDataset)" in refusal(dataset().to_iterable_dataset())
 
 
 def test_hub_id_without_network_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

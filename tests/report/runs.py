@@ -9,7 +9,8 @@ import numpy as np
 
 from deft.data.images import LabeledImages
 from deft.data.readers import ArrayReader
-from deft.runs.detection import Detection, Verdicts, new_detection
+from deft.runs.detection import Detection, Verdicts
+from deft.runs.judged import new_detection
 
 Made = tuple[LabeledImages, Detection]
 

@@ -22,8 +22,9 @@ from deft.review.pictures import Pictures
 from deft.review.serve import listen
 from deft.review.server import create_app
 from deft.runs.decisions import Decisions
-from deft.runs.detection import Detection, Verdicts, new_detection
+from deft.runs.detection import Detection, Verdicts
 from deft.runs.folder import DEMO, Source, open_run
+from deft.runs.judged import new_detection
 from deft.runs.reviewed import load_before
 
 if TYPE_CHECKING:

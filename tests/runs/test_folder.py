@@ -12,8 +12,9 @@ from PIL import Image
 from deft.data.images import LabeledImages
 from deft.data.load import load_images
 from deft.errors import DataError
-from deft.runs.detection import Detection, Verdicts, new_detection
+from deft.runs.detection import Detection, Verdicts
 from deft.runs.folder import DEMO, Source, open_run
+from deft.runs.judged import new_detection
 
 
 @pytest.fixture

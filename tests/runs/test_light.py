@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from deft.data.load import load_images
-from deft.runs.detection import Verdicts, new_detection
+from deft.runs.detection import Verdicts
 from deft.runs.folder import DEMO, Source, open_run
+from deft.runs.judged import new_detection
 
 HEAVY = ("torch", "sklearn", "scipy", "transformers", "accelerate", "peft", "datasets", "matplotlib")
 

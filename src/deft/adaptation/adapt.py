@@ -95,7 +95,7 @@ def adapt(
         batch_size=batch_size,
         seed=seed,
     )
-    opened = open_backbone(loaded, learns, kept.images.classes, head)
+    opened = open_backbone(loaded, learns, kept.images.words, head)
     for remark in opened.remarks:
         space.progress.note(remark)
     reading = Reading(batch_size, seed, plan.optimization.precision)

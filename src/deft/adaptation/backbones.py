@@ -71,7 +71,7 @@ class HubBackbone(Backbone):
     Args:
         model: Its original weights.
         tuning: What of it is trained.
-        classes: Names of the classes.
+        classes: Words of the classes.
     """
 
     def __init__(self, model: VisionModel, tuning: Tuning, classes: Sequence[str]) -> None:
@@ -98,7 +98,7 @@ class DualBackbone(Backbone):
     Args:
         encoder: Its original weights.
         tuning: What of it is trained.
-        classes: Names of the classes.
+        classes: Words of the classes.
         head: Kind of the head.
     """
 
@@ -118,7 +118,7 @@ class DualBackbone(Backbone):
     def predictor(self, trained: Classifier, seed: int) -> Predictor:
         fresh = self.network(seed, "pixels")
         fresh.load_state_dict(trained.state_dict())
-        return OwnPredictor(fresh, self._encoder, self._tuning, self._head, seed)
+        return OwnPredictor(fresh, self._encoder, self._tuning, self._head, seed, self._classes)
 
 
 def load_backbone(name: str | Path, head: Head, *, device: str = "auto") -> VisionModel | DualEncoder:
@@ -150,7 +150,7 @@ def open_backbone(model: VisionModel | DualEncoder, tuning: Tuning, classes: Seq
     Args:
         model: From `load_vision_model` or `load_encoder`.
         tuning: What of it is trained.
-        classes: Names of the classes.
+        classes: Words of the classes.
         head: Kind of the head.
 
     Raises:

@@ -108,12 +108,21 @@ class OwnPredictor(Predictor):
         tuning: What of it was trained.
         head: Kind of the head.
         seed: Drew the head and the tuning's weights.
+        words: What the model reads for each class.
     """
 
-    def __init__(self, classifier: Classifier, encoder: DualEncoder, tuning: Tuning, head: Head, seed: int) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        encoder: DualEncoder,
+        tuning: Tuning,
+        head: Head,
+        seed: int,
+        words: Sequence[str],
+    ) -> None:
         self._classifier = classifier.eval().requires_grad_(False)
         self._encoder = encoder
-        self._settings = {"tuning": tuning.settings(), "head": head, "seed": seed}
+        self._settings = {"tuning": tuning.settings(), "head": head, "seed": seed, "words": list(words)}
 
     @property
     def spec(self) -> ImageSpec:
@@ -157,7 +166,7 @@ def dual_classifier(
     Args:
         encoder: The original weights.
         tuning: What of the image tower is trained.
-        classes: Names of the classes.
+        classes: Words of the classes.
         head: "random" is a linear head; "text" one that starts as features of sentences about the classes;
             "prompts" compares with learned prompts (the textual classifier).
         entry: What a batch holds.
@@ -208,6 +217,7 @@ def _own(folder: Path, config: Mapping[str, Any], device: str) -> tuple[Predicto
     try:
         weights = load_file(folder / WEIGHTS)
         classes = tuple(config["id2label"].values())
+        words = tuple(config.get("words", classes))
         tuning, head, seed = tuning_from_settings(config["tuning"]), config["head"], int(config["seed"])
         name, expected = config["backbone"], config["encoder_fingerprint"]
     except (OSError, SafetensorError, KeyError, TypeError) as error:
@@ -215,9 +225,9 @@ def _own(folder: Path, config: Mapping[str, Any], device: str) -> tuple[Predicto
     encoder = load_encoder(name, device=device)
     if encoder_fingerprint(encoder) != expected:
         raise ModelError(f"The model in {str(folder)!r} was trained on {name!r}, whose weights are others now.")
-    classifier = dual_classifier(encoder, tuning, classes, head, entry="pixels", seed=seed)
+    classifier = dual_classifier(encoder, tuning, words, head, entry="pixels", seed=seed)
     try:
         classifier.load_state_dict(weights)
     except RuntimeError as error:
         raise ModelError(f"The weights in {str(folder)!r} don't fit its {CONFIG}: {error}") from error
-    return OwnPredictor(classifier, encoder, tuning, head, seed), classes
+    return OwnPredictor(classifier, encoder, tuning, head, seed, words), classes

@@ -35,6 +35,7 @@ from deft.cli.options import (
     Set,
     Split,
     TuningName,
+    Words,
     Workers,
     option,
     pairs,
@@ -65,7 +66,7 @@ EPOCHS = 10
 OPTIMIZATION = "optimization."
 """Begins the keys of `--set` that are settings of the optimization, not of the method."""
 
-OF_DATA = frozenset(["labels", "image_col", "label_col", "classes", "split"])
+OF_DATA = frozenset(["labels", "image_col", "label_col", "classes", "words", "split"])
 """Parameters that say how images are read, which a run knows."""
 
 RunOrData = Annotated[
@@ -116,6 +117,7 @@ def adapt(
     image_col: ImageCol = None,
     label_col: LabelCol = None,
     classes: Classes = None,
+    words: Words = None,
     split: Split = None,
     validation: ValidationOption = None,
     workers: Workers = None,
@@ -208,7 +210,7 @@ def _source(command: typer.Context, data: str, fix: TrainingFix, moved: str | No
     if fix != "drop" or moved is not None:
         typed = "--data" if moved is not None else "--fix"
         raise SettingsError(f"{typed} is for a folder that deft detect left; {data} holds no {RUN}.")
-    return source_of(data, *(command.params[name] for name in ("labels", "classes", "split", "image_col", "label_col")))
+    return source_of(data, **{name: command.params[name] for name in OF_DATA})
 
 
 def _images(source: Source | None, run: Path, fix: TrainingFix, moved: str | None, progress: Progress) -> TrainingSet:

@@ -49,6 +49,7 @@ from deft.cli.options import (
     Seed,
     Set,
     Split,
+    Words,
     Workers,
     option,
     pairs,
@@ -164,6 +165,7 @@ def detect(
     label_col: LabelCol = None,
     clean_col: CleanCol = None,
     classes: Classes = None,
+    words: Words = None,
     split: Split = None,
     with_reviews: WithReviews = False,
     moved: Moved = None,
@@ -200,7 +202,7 @@ def detect(
     if with_reviews:
         job = _again(command, Path(data), moved, kept=detector)
     else:
-        source = source_of(data, labels, classes, split, image_col, label_col, clean_col)
+        source = source_of(data, labels, classes, split, image_col, label_col, clean_col, words)
         chosen = None if detector is not None else choose_detector(method, given, sets)
         job = _Job(source, model, chosen, detector, None, limit, seed)
         _advise(job, method, given, progress)

@@ -105,6 +105,9 @@ LabelCol = Annotated[str | None, option(DATA, "--label-col", metavar="NAME", hel
 CleanCol = Annotated[
     str | None, option(DATA, "--clean-col", metavar="NAME", help="Column with true labels, for scoring only.")
 ]
+Words = Annotated[
+    Path | None, option(DATA, "--words", metavar="FILE", help="Words for the model, name<TAB>words a line; names stay.")
+]
 Classes = Annotated[
     Path | None, option(DATA, "--classes", metavar="FILE", help="Class names, one a line, for integer labels.")
 ]
@@ -263,6 +266,7 @@ def source_of(
     image_col: str | None = None,
     label_col: str | None = None,
     clean_col: str | None = None,
+    words: Path | None = None,
 ) -> Source:
     """Return where images come from, as a command was told; its `open` finds them.
 
@@ -271,8 +275,8 @@ def source_of(
     """
     from deft.runs.folder import Source
 
-    table, names = (None if path is None else str(path) for path in (labels, classes))
-    source = Source(data, table, names, split, image_col, label_col, clean_col)
+    table, names, read = (None if path is None else str(path) for path in (labels, classes, words))
+    source = Source(data, table, names, split, image_col, label_col, clean_col, read)
     source.check_there()
     return source
 

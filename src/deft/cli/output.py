@@ -86,6 +86,8 @@ def print_summary(console: Console, found: Detection, scores: DetectionScores | 
     if summary["image_notes"]:
         odd = ", ".join(f"{kind} {number}" for kind, number in summary["image_notes"].items())
         console.print(plain(f"Odd pictures (column image_note): {odd}"))
+    for note in found.info.get("reading", {}).get("notes", ()):
+        console.print(plain(f"Data: {note}"))
     for reason in list(found.read_errors.values())[:3]:  # each names its file
         console.print(plain(f"Not judged: {reason}"))
     for line in duplicates(summary["duplicates"]):

@@ -22,7 +22,8 @@ def from_arrays(source: Any, labels: Sequence[Any]) -> SourceRows:
 
     Args:
         source: A uint8 array (N, H, W) or (N, H, W, C) with 1, 3 or 4 channels; a uint16, int32 or float32 array
-            (N, H, W) of grey values; or a sequence of Pillow images or of such arrays of single images.
+            (N, H, W) of grey values; or a sequence of Pillow images, of such arrays of single images, or of encoded
+            images as bytes.
         labels: One label per image: class names or integers.
 
     Raises:
@@ -50,7 +51,13 @@ def from_arrays(source: Any, labels: Sequence[Any]) -> SourceRows:
     )
 
 
-def _one(item: Any, row: int) -> Pixels | ImageError:
+def _one(item: Any, row: int) -> Pixels | bytes | ImageError:
+    if isinstance(item, dict) and "bytes" in item:  # as Hugging Face writes them
+        item = item["bytes"]
+    if item is None:
+        return ImageError("no image in this row")
+    if isinstance(item, bytes):
+        return item
     if isinstance(item, Image.Image):
         try:
             return upright(item)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 
 from deft.data.images import LabeledImages
-from deft.data.names import ClassNames, encode, tidy, wordless
-from deft.data.readers import ImageReader, IntArray
+from deft.data.labels import Label, LabelColumn, read_labels, read_names
+from deft.data.names import ClassNames, Encoded, encode
+from deft.data.readers import ImageReader
+from deft.data.words import Words, give_words, read_alike, wordless
 from deft.errors import DataError
 from deft.progress import Progress
 
@@ -29,6 +32,10 @@ class SourceRows:
         errors: Rows that are known to be unreadable, and why.
         names: Class names that the source itself settles.
         sample_id: Unique names of the rows, where `file_name` doesn't serve.
+        labels_are: "cells" of a table; "folders", whose names are names whatever they look like; or "values", which
+            nobody reads but through their names (`ClassLabel`, labels in memory).
+        notes: What a person should know, a sentence each.
+        skipped: Number of files that were passed over, by kind.
     """
 
     source: str
@@ -40,9 +47,18 @@ class SourceRows:
     errors: dict[int, str] = field(default_factory=dict)
     names: ClassNames | None = None
     sample_id: Sequence[str] | None = None
+    labels_are: Literal["cells", "folders", "values"] = "values"
+    notes: list[str] = field(default_factory=list)
+    skipped: dict[str, int] = field(default_factory=dict)
 
 
-def assemble(found: SourceRows, classes: ClassNames | None, split: str | None, progress: Progress) -> LabeledImages:
+def assemble(
+    found: SourceRows,
+    classes: ClassNames | None,
+    split: str | None,
+    progress: Progress,
+    words: Words | None = None,
+) -> LabeledImages:
     """Number the labels, name the rows, and say aloud what a person may want to know.
 
     Raises:
@@ -50,25 +66,33 @@ def assemble(found: SourceRows, classes: ClassNames | None, split: str | None, p
     """
     if not len(found.file_name):
         raise DataError(f"{found.source} has no images.")
-    labels, names, clean = _numbers(found, classes)
+    count = len(found.labels)
+    column, encoded = _numbers(found, classes)
+    names = encoded.names
+    read, lacking = (encoded.words or (), None) if words is None else give_words(names, words)
     images = LabeledImages(
         reader=found.reader,
         rows=np.arange(len(found.file_name)),
-        labels=labels,
+        labels=encoded.numbers[:count],
         classes=names,
         file_name=tuple(found.file_name),
         own_id=unique(found.file_name if found.sample_id is None else found.sample_id),
         split=None if found.split is None else tuple(found.split),
-        clean_labels=clean,
-        read_errors=found.errors,
+        clean_labels=None if found.clean is None else encoded.numbers[count:],
+        read_errors={**{row: why for row, why in column.problems.items() if row < count}, **found.errors},
+        words=read,
+        skipped=found.skipped,
     )
+    images = replace(images, label_cells=_cells(images, found))
     if split is not None:
         images = _only(images, split, found.source)
     if len(names) < 2:
         only = f"one class ('{names[0]}')" if names else "no labels"
         raise DataError(f"{found.source} has {only}; finding wrong labels takes at least two classes.")
-    _notes(images, found, progress)
-    return images
+    notes = [*found.notes, *column.notes, *encoded.notes, *([lacking] if lacking else []), *_notes(images, found)]
+    for note in notes:
+        progress.note(note)
+    return replace(images, notes=tuple(notes))
 
 
 def unique(names: Sequence[str]) -> tuple[str, ...]:
@@ -88,22 +112,33 @@ def unique(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(result)
 
 
-def _numbers(found: SourceRows, classes: ClassNames | None) -> tuple[IntArray, tuple[str, ...], IntArray | None]:
-    count = len(found.labels)
-    labels = tidy([*found.labels, *(found.clean or [])])
-    if found.names is not None:
-        labels = _in_words(labels, found.names, by_name=classes is not None)
-    numbers, names = encode(labels, found.names if classes is None else classes)
-    return numbers[:count], names, None if found.clean is None else numbers[count:]
+def _numbers(found: SourceRows, classes: ClassNames | None) -> tuple[LabelColumn, Encoded]:
+    """The labels given and then the true ones, as cells and as numbers."""
+    cells = [*found.labels, *(found.clean or [])]
+    if found.labels_are == "folders":
+        column = read_names(cells)
+    else:
+        known = {*(classes.names if classes else ()), *(found.names.names if found.names else ())}
+        column = read_labels(cells, known)
+    if found.names is not None and classes is not None:
+        column = replace(column, values=_by_name(column.values, found.names.names))
+    return column, encode(column.values, found.names if classes is None else classes)
 
 
-def _in_words(labels: list[str | int | None], names: ClassNames, *, by_name: bool) -> list[str | int | None]:
-    """Drop the -1 that Hugging Face writes for no label; spell numbers out where the user has other names."""
-    known = [None if isinstance(label, int) and label < 0 else label for label in labels]
-    if not by_name:
-        return known
-    count = len(names.names)
-    return tidy([names.names[label] if isinstance(label, int) and label < count else label for label in known])
+def _by_name(labels: Sequence[Label], names: Sequence[str]) -> list[Label]:
+    """Labels with numbers spelt out in the source's own names, where the user has others; -1 is no label there."""
+    return [
+        (None if label < 0 else names[label] if label < len(names) else label) if isinstance(label, int) else label
+        for label in labels
+    ]
+
+
+def _cells(images: LabeledImages, found: SourceRows) -> tuple[Any, ...] | None:
+    """What stands in the data for each label, if anywhere that isn't the class's name."""
+    if found.labels_are == "values" or found.names is not None:
+        return None
+    rows = zip(found.labels, images.given_names(), strict=True)
+    return None if all(isinstance(cell, str) and cell == name for cell, name in rows) else tuple(found.labels)
 
 
 def _only(images: LabeledImages, split: str, source: str) -> LabeledImages:
@@ -116,27 +151,26 @@ def _only(images: LabeledImages, split: str, source: str) -> LabeledImages:
     return images.keep(mask)
 
 
-def _notes(images: LabeledImages, found: SourceRows, progress: Progress) -> None:
-    warning = wordless(images.classes)
-    if warning is not None:
-        progress.note(warning)
+def _notes(images: LabeledImages, found: SourceRows) -> Iterator[str]:
+    for warning in (wordless(images.words), read_alike(images.classes, images.words)):
+        if warning is not None:
+            yield warning
     counts = images.class_counts()
     single = [name for name, count in zip(images.classes, counts.tolist(), strict=True) if count == 1]
     if single:
-        progress.note(f"Classes with one image only: {_some(single)}.")
+        yield f"Classes with one image only: {_some(single)}."
     absent = [name for name, count in zip(images.classes, counts.tolist(), strict=True) if count == 0]
     if absent:
-        progress.note(f"Classes without an image: {_some(absent)}.")
-    _note_repeats(images, found, progress)
+        yield f"Classes without an image: {_some(absent)}."
+    yield from _repeats(images, found)
     if images.read_errors:
-        reasons: dict[str, int] = {}
-        for reason in images.read_errors.values():
-            reasons[reason] = reasons.get(reason, 0) + 1
-        listed = ", ".join(f"{reason} {count}" for reason, count in reasons.items())
-        progress.note(f"{len(images.read_errors)} of {len(images)} rows can't be used: {listed}.")
+        reasons = Counter(images.read_errors.values())
+        listed = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(8))
+        more = ", ..." if len(reasons) > 8 else ""
+        yield f"{len(images.read_errors)} of {len(images)} rows can't be used: {listed}{more}."
 
 
-def _note_repeats(images: LabeledImages, found: SourceRows, progress: Progress) -> None:
+def _repeats(images: LabeledImages, found: SourceRows) -> Iterator[str]:
     if found.sample_id is not None:
         return
     seen: dict[str, set[int]] = {}
@@ -146,7 +180,7 @@ def _note_repeats(images: LabeledImages, found: SourceRows, progress: Progress) 
     if again:
         torn = sorted(name for name, labels in seen.items() if len(labels - {-1}) > 1)
         said = f"; with different labels: {_some(torn)}" if torn else ""
-        progress.note(f"{again} rows name a file that an earlier row names too; all are kept{said}.")
+        yield f"{again} rows name a file that an earlier row names too; all are kept{said}."
 
 
 def _some(names: Sequence[str]) -> str:

@@ -1,165 +1,221 @@
-"""Folders of images: one folder per class, with or without splits, or a table beside the images."""
+"""Layouts of folders and archives: what lies where, and how that is read. One table of layouts, one function each."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from deft.data.assemble import SourceRows
-from deft.data.readers import FileReader, file_problem, show_path
-from deft.data.tables import Columns, from_table
+from deft.data.class_folders import LOOSE, ClassFolders, recognise
+from deft.data.columns import Columns
+from deft.data.endings import TABLE_ENDINGS
+from deft.data.joined import join
+from deft.data.readers import show_path
+from deft.data.shards import from_shard_tree
+from deft.data.splits import is_split
+from deft.data.tables import from_shards
+from deft.data.tree import FolderTree, Tree
+from deft.data.tree_tables import from_tree_table
 from deft.errors import DataError
 from deft.progress import Progress
 
 METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 """Tables that a folder of images may carry, as in Hugging Face's imagefolder."""
 
-SPLITS = frozenset(("train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval"))
-"""Folder names that are splits, if all folders of the first level are such."""
-
-IMAGE_ENDINGS = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".gif",
-        ".bmp",
-        ".dib",
-        ".tif",
-        ".tiff",
-        ".webp",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-        ".pnm",
-        ".jp2",
-        ".j2k",
-        ".avif",
-        ".heic",
-        ".heif",
-        ".jxl",
-        ".tga",
-        ".ico",
-    ]
-)
-"""Endings of the files that are taken for images."""
+EXPORTS = ("samples.json", "labels.json")
+"""Tables of FiftyOne's exports; the first has more in it."""
 
 
-@dataclass
-class _Listing:
-    paths: list[str] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    labels: list[str] = field(default_factory=list)
-    splits: list[str] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
-    empty: list[str] = field(default_factory=list)
-
-
-def from_folder(root: Path, columns: Columns, progress: Progress) -> SourceRows:
-    """Read a folder.
+@dataclass(frozen=True)
+class Layout:
+    """A way in which labelled images lie in a folder.
 
     Args:
-        root: A folder with a metadata table, or with one folder per class, or with one folder per split
-            that has one folder per class.
-        columns: What the user says about the metadata table's columns.
-        progress: Told what was skipped.
+        name: What it is called.
+        read: Returns the rows; None where the tree isn't of this layout.
+    """
+
+    name: str
+    read: Callable[[Tree, Columns, Progress], SourceRows | None]
+
+
+def from_tree(tree: Tree, columns: Columns, progress: Progress) -> SourceRows:
+    """Read a folder or an archive by the first of `LAYOUTS` that fits.
+
+    Args:
+        tree: What lies where.
+        columns: What the user says about the columns of tables in it.
+        progress: Told of guesses.
 
     Raises:
-        DataError: It is empty or has no class folders.
+        DataError: None fits, with what was seen.
     """
+    for layout in LAYOUTS:
+        found = layout.read(tree, columns, progress)
+        if found is not None:
+            found.source = tree.where
+            found.notes = [*tree.notes, *found.notes]
+            found.skipped = dict(Counter(found.skipped) + Counter(tree.skipped))
+            return found
+    raise DataError(_nothing(tree))
+
+
+def _metadata(tree: Tree, columns: Columns, progress: Progress) -> SourceRows | None:
     for name in METADATA:
-        if (root / name).is_file():
-            return from_table(root / name, columns, progress, [root])
+        if name in tree.others:
+            return from_tree_table(tree, name, columns, progress)
+    return None
+
+
+def _metadata_of_splits(tree: Tree, columns: Columns, progress: Progress) -> SourceRows | None:
+    """`train/metadata.csv` and `test/metadata.csv`, each with paths relative to itself."""
+    there = set(tree.others)
+    tops = [folder for folder in tree.folders if "/" not in folder and is_split(folder)]
+    tables = {top: [name for name in METADATA if f"{top}/{name}" in there] for top in tops}
+    parts = []
+    for top in (top for top in tops if tables[top]):
+        part = from_tree_table(tree, f"{top}/{tables[top][0]}", columns, progress)
+        part.file_name = [f"{show_path(top)}/{name}" for name in part.file_name]
+        if part.sample_id is not None:
+            part.sample_id = [f"{show_path(top)}/{name}" for name in part.sample_id]
+        part.split = [show_path(top)] * len(part.labels)
+        parts.append(part)
+    if not parts:
+        return None
+    found = join(parts, tree.where)
+    bare = [top for top in tops if not tables[top] and any(name.startswith(f"{top}/") for name in tree.images)]
+    found.notes += [f"Split '{show_path(top)}' has no metadata table, unlike others; it is left out." for top in bare]
+    return found
+
+
+def _fiftyone(tree: Tree, columns: Columns, progress: Progress) -> SourceRows | None:
+    for name in EXPORTS:
+        if name in tree.others and ("metadata.json" in tree.others or "data" in tree.folders):
+            return from_tree_table(tree, name, columns, progress)
+    return None
+
+
+def _parquet_shards(tree: Tree, columns: Columns, progress: Progress) -> SourceRows | None:
+    """Parquet files without images beside them, as a data set of the Hub is stored."""
+    shards = [name for name in tree.others if name.lower().endswith(".parquet")]
+    if not shards or tree.images or not isinstance(tree, FolderTree):
+        return None
+    return from_shards([tree.root / name for name in shards], tree.where, columns, progress)
+
+
+def _class_folders(tree: Tree, columns: Columns, progress: Progress) -> SourceRows | None:
+    found = recognise(tree.images, tree.folders)
+    if not any(label is not None for label in found.labels):
+        return None
     if columns.image or columns.label or columns.clean:
-        raise DataError(f"{root} has no table, so there are no columns to name; give one with --labels.")
-    listing = _Listing()
-    top = _folders(root)
-    in_splits = bool(top) and all(name.casefold() in SPLITS for name in top)
-    in_splits = in_splits and any(_folders(root / name) for name in top)
-    for name in top if in_splits else [""]:
-        _list_classes(root, name, listing)
-    if not listing.paths:
-        raise DataError(_nothing(root, listing))
-    _tell(root, listing, progress)
-    problems = ((row, file_problem(path)) for row, path in enumerate(listing.paths))
+        raise DataError(f"{tree.where} has no table, so there are no columns to name; give one with --labels.")
+    rows = _rows(tree, found)
+    for split in sorted({split for split, label in zip(found.splits, found.labels, strict=False) if label is None}):
+        _labels_beside(tree, split, rows, progress)
+    return rows
+
+
+def _rows(tree: Tree, found: ClassFolders) -> SourceRows:
+    problems = ((row, tree.problem(name)) for row, name in enumerate(found.names))
+    skipped = found.skipped + Counter(_kind(name) for name in tree.others)
+    notes = list(found.notes)
+    if skipped + tree.skipped:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in (skipped + tree.skipped).most_common(8))
+        notes.append(f"{tree.where}: passed over what is no image of a class ({kinds}).")
+    if found.empty:
+        notes.append(f"Class folders without images, left out: {', '.join(found.empty[:10])}.")
     return SourceRows(
-        source=show_path(str(root)),
-        reader=FileReader(tuple(listing.paths)),
-        file_name=listing.names,
-        labels=listing.labels,
-        split=listing.splits if in_splits else None,
+        source=tree.where,
+        reader=tree.reader(found.names),
+        file_name=[show_path(name) for name in found.names],
+        labels=found.labels,
+        split=found.splits or None,
         errors={row: problem for row, problem in problems if problem is not None},
+        labels_are="folders",
+        notes=notes,
+        skipped=dict(skipped),
     )
 
 
-def _list_classes(root: Path, split: str, listing: _Listing) -> None:
-    folder = root / split
-    for entry in sorted(os.listdir(folder)):
-        if entry.startswith(".") or not os.path.isdir(folder / entry):
-            if not os.path.isdir(folder / entry):
-                listing.skipped[_kind(entry, loose=True)] += 1
-            continue
-        before = len(listing.paths)
-        for path in _files(os.path.join(folder, entry), listing):
-            listing.paths.append(path)
-            listing.names.append(show_path(os.path.relpath(path, root).replace(os.sep, "/")))
-            listing.labels.append(entry)
-            listing.splits.append(split)
-        if len(listing.paths) == before:
-            listing.empty.append(show_path(os.path.join(split, entry)))
+def _labels_beside(tree: Tree, split: str, rows: SourceRows, progress: Progress) -> None:
+    """Fill in the labels of a split without class folders from the one table beside its images, if that has them."""
+    tables = [name for name in _tables(tree) if name.rpartition("/")[0] == split]
+    mine = {name: row for row, name in enumerate(rows.file_name) if name.startswith(f"{split}/")}
+    if len(tables) != 1:
+        return
+    bases = sorted({name.rpartition("/")[0] for name in mine})
+    try:
+        found = from_tree_table(tree, tables[0], Columns(), progress, bases)
+    except DataError:
+        return  # a table of something else
+    known = set(filter(None, rows.labels))
+    labels = {name: str(label) for name, label in zip(found.file_name, found.labels, strict=True)}
+    places = {
+        row: labels.get(name.rpartition("/")[2], labels.get(name.removeprefix(f"{split}/")))
+        for name, row in mine.items()
+    }
+    if not any(label in known for label in places.values()):
+        return
+    filled = list(rows.labels)
+    for row, label in places.items():
+        filled[row] = label
+    rows.labels = filled
+    rows.notes = [note for note in rows.notes if not note.startswith(f"Split '{split}' has no class folders")]
+    rows.notes.append(f"The labels of split '{split}' are those of {show_path(tables[0])}.")
 
 
-def _files(folder: str, listing: _Listing) -> Iterator[str]:
-    """Yield the images below a class folder, in order; links to folders are followed, but not in circles."""
-    seen: set[str] = set()
-    for here, folders, files in os.walk(folder, followlinks=True):
-        seen.add(os.path.realpath(here))
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith((".", "__MACOSX")) and os.path.realpath(os.path.join(here, name)) not in seen
-        )
-        for name in sorted(files):
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_ENDINGS:
-                yield os.path.join(here, name)
-            else:
-                listing.skipped[_kind(name)] += 1
+def _one_table(tree: Tree, columns: Columns, progress: Progress) -> SourceRows | None:
+    """The only table of a folder, whose images have no class folders: `labels.csv` beside `images/`."""
+    tables = [name for name in _tables(tree) if "/" not in name and not name.lower().endswith((".txt", ".lst"))]
+    if len(tables) != 1:
+        return None
+    bases = sorted({name.rpartition("/")[0] for name in tree.images}, key=lambda name: (name.count("/"), name))
+    return from_tree_table(tree, tables[0], columns, progress, bases[:20])
 
 
-def _kind(name: str, *, loose: bool = False) -> str:
-    if name.startswith(".") or name.casefold() in ("thumbs.db", "desktop.ini"):
-        return "hidden"
-    ending = show_path(os.path.splitext(name)[1].lower())
-    if ending in IMAGE_ENDINGS:
-        return "image outside of the class folders" if loose else ending
-    return ending or "without an ending"
+LAYOUTS: tuple[Layout, ...] = (
+    Layout("a table called metadata", _metadata),
+    Layout("a table called metadata in each split", _metadata_of_splits),
+    Layout("an export of FiftyOne", _fiftyone),
+    Layout("Parquet shards", _parquet_shards),
+    Layout("WebDataset shards", from_shard_tree),
+    Layout("class folders, with or without splits", _class_folders),
+    Layout("images and one table", _one_table),
+)
+"""How folders and archives are read: the first that fits."""
 
 
-def _folders(folder: Path) -> list[str]:
-    return sorted(name for name in os.listdir(folder) if not name.startswith(".") and os.path.isdir(folder / name))
+def _tables(tree: Tree) -> list[str]:
+    return [name for name in tree.others if os.path.splitext(name)[1].lower() in TABLE_ENDINGS]
 
 
-def _nothing(root: Path, listing: _Listing) -> str:
-    where = show_path(str(root))
-    if listing.skipped.get("image outside of the class folders"):
-        return f"{where} has images but no class folders: give their labels as a table with --labels (labels=)."
-    if any(name.casefold().endswith(".parquet") for name in os.listdir(root)):
-        return f"{where} has Parquet files but no class folders: name one of the files."
-    expected = "expected one folder per class, or metadata.csv with a file_name column"
-    if listing.empty:
-        return f"No images in {where}: its folders ({', '.join(listing.empty[:5])}) have none; {expected}."
-    return f"No images in {where}: it is empty or has no class folders; {expected}."
+def _kind(name: str) -> str:
+    return show_path(os.path.splitext(name)[1].lower()) or "without an ending"
 
 
-def _tell(root: Path, listing: _Listing, progress: Progress) -> None:
-    if listing.skipped:
-        kinds = ", ".join(f"{kind} {count}" for kind, count in listing.skipped.most_common(8))
-        total = sum(listing.skipped.values())
-        progress.note(f"{show_path(str(root))}: skipped {total} files that are no images of a class ({kinds}).")
-    if listing.empty:
-        progress.note(f"Class folders without images, left out: {', '.join(listing.empty[:10])}.")
+def _nothing(tree: Tree) -> str:
+    tables = [show_path(name) for name in _tables(tree)]
+    where, seen = tree.where, _seen(tree)
+    if tree.images and len(tables) > 1:
+        return f"{where} has images but no class folders, and {len(tables)} tables: name one with --labels, {seen}."
+    if tree.images and any(is_split(folder) for folder in tree.folders):
+        return f"{where} has splits but no class folders in them: give labels as a table with --labels; {seen}."
+    if tree.images:
+        return f"{where} has images but no class folders: give their labels as a table with --labels (labels=); {seen}."
+    return (
+        f"No images in {where}, {seen}: expected one folder per class, a table such as metadata.csv with a file_name "
+        "column, or Parquet files."
+    )
+
+
+def _seen(tree: Tree) -> str:
+    """What lies in a tree, in a few words."""
+    kinds = Counter(_kind(name) for name in tree.others) + Counter(tree.skipped)
+    if tree.images:
+        kinds[LOOSE.partition(" ")[0] + "s"] = len(tree.images)
+    folders = [show_path(name) for name in tree.folders if "/" not in name]
+    listed = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common(5))
+    where = f"folders ({', '.join(folders[:5])}{', ...' if len(folders) > 5 else ''})" if folders else ""
+    return "which holds " + (" and ".join(filter(None, (where, listed))) or "nothing")

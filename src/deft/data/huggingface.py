@@ -6,9 +6,9 @@ import os
 from typing import Any
 
 from deft.data.assemble import SourceRows
+from deft.data.columns import SPLIT_COLUMN, Columns
 from deft.data.names import in_order
 from deft.data.readers import DatasetReader, one_line
-from deft.data.tables import SPLIT_COLUMN, Columns
 from deft.errors import DataError
 from deft.progress import Progress
 
@@ -60,6 +60,11 @@ def from_dataset(dataset: Any, name: str, columns: Columns, progress: Progress) 
     import datasets
 
     split: list[str] | None = None
+    if isinstance(dataset, datasets.IterableDataset | datasets.IterableDatasetDict):
+        raise DataError(
+            f"{name} is streamed ({type(dataset).__name__}), but rows are looked at more than once: load it without "
+            "streaming=True, or take some with datasets.Dataset.from_list(list(data.take(1000)))."
+        )
     if isinstance(dataset, datasets.DatasetDict):
         split = [part for part, rows in dataset.items() for _ in range(len(rows))]
         dataset = _joined(dataset, name)

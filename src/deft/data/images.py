@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from deft.data.contents import read_contents, unique_names
+from deft.data.names import places
 from deft.data.pixel_rule import PixelRule
 from deft.data.readers import ImageReader, IntArray
+from deft.data.rows import Mask, as_spelt, chosen_rows, feed, integers, mask, pick, pick_known
+from deft.data.words import words_for
 from deft.errors import DataError
-
-Mask = npt.NDArray[np.bool_]
 
 NO_LABEL = "no label"
 """The read error of a row whose label is missing or blank."""
@@ -30,7 +31,7 @@ class LabeledImages:
         reader: Gives the bytes of each image.
         rows: The reader's row of each image, int64 (N,).
         labels: Index into `classes` of the label given to each image, int64 (N,); -1 where there is none.
-        classes: Names of the classes, in words.
+        classes: Names of the classes as the data spells them, in its order (folder, cell, `ClassLabel`).
         file_name: What a person knows each image by: its path, or `table.parquet#row`.
         split: Name of the split that each image came from.
         clean_labels: True labels where they are known, for scoring only, int64 (N,); -1 where unknown.
@@ -39,6 +40,10 @@ class LabeledImages:
         content: Name of each image's content where it is known already (`content_id`), (N,).
         own_id: Unique names for the images where they have names already (`sample_id`), (N,).
         pixels: How the pictures become red, green and blue, and which are too large.
+        words: What a model reads for each class, (K,); made from the names if not given.
+        label_cells: What stands in the data for each label, (N,), where that isn't the class's name but its number.
+        notes: What a person should know of how the data was read, a sentence each.
+        skipped: Number of files that were passed over, by kind.
 
     Raises:
         DataError: The rows don't correspond, a label is none of the classes, or an id or a class is there twice.
@@ -61,16 +66,20 @@ class LabeledImages:
     content: tuple[str, ...] | None = None
     own_id: tuple[str, ...] | None = None
     pixels: PixelRule = field(default_factory=PixelRule)
+    words: tuple[str, ...] = ()
+    label_cells: tuple[Any, ...] | None = None
+    notes: tuple[str, ...] = ()
+    skipped: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         put = object.__setattr__
-        for name in ("classes", "file_name"):
+        for name in ("classes", "file_name", "words", "notes"):
             put(self, name, tuple(getattr(self, name)))
-        for name in ("split", "content", "own_id"):
+        for name in ("split", "content", "own_id", "label_cells"):
             values = getattr(self, name)
             put(self, name, None if values is None else tuple(values))
-        put(self, "rows", _integers(self.rows, "rows", len(self.rows), 0, len(self.reader)))
-        for name in ("file_name", "split", "content", "own_id"):
+        put(self, "rows", integers(self.rows, "rows", len(self.rows), 0, len(self.reader)))
+        for name in ("file_name", "split", "content", "own_id", "label_cells"):
             values = getattr(self, name)
             if values is not None and len(values) != len(self):
                 raise DataError(f"{name} has {len(values)} values for {len(self)} images.")
@@ -78,11 +87,14 @@ class LabeledImages:
             raise DataError("Two images have the same own_id.")
         if len(set(self.classes)) != len(self.classes):
             raise DataError(f"Two classes have the same name: {', '.join(self.classes[:20])}.")
-        put(self, "labels", _integers(self.labels, "labels", len(self), -1, len(self.classes)))
+        put(self, "words", self.words or words_for(self.classes))
+        if len(self.words) != len(self.classes):
+            raise DataError(f"There are words for {len(self.words)} classes, but {len(self.classes)} classes.")
+        put(self, "labels", integers(self.labels, "labels", len(self), -1, len(self.classes)))
         if self.clean_labels is not None:
-            clean = _integers(self.clean_labels, "clean_labels", len(self), -1, len(self.classes))
+            clean = integers(self.clean_labels, "clean_labels", len(self), -1, len(self.classes))
             put(self, "clean_labels", clean)
-        put(self, "trusted", _mask(self.trusted, len(self)))
+        put(self, "trusted", mask(self.trusted, len(self)))
         errors = {int(row): str(reason) for row, reason in sorted(self.read_errors.items())}
         if errors and not (min(errors) >= 0 and max(errors) < len(self)):
             raise DataError(f"read_errors names a row that isn't there ({len(self)} images).")
@@ -105,24 +117,30 @@ class LabeledImages:
         Raises:
             DataError: The mask has another length, or a row isn't there or is named twice.
         """
-        index = self._index(np.asarray(chosen))
+        index = chosen_rows(np.asarray(chosen), len(self))
         old = index.tolist()
         errors = {new: self.read_errors[row] for new, row in enumerate(old) if row in self.read_errors}
         return replace(
             self,
             rows=self.rows[index],
             labels=self.labels[index],
-            file_name=_pick(self.file_name, old),
-            split=None if self.split is None else _pick(self.split, old),
+            file_name=pick(self.file_name, old),
+            split=None if self.split is None else pick(self.split, old),
             clean_labels=None if self.clean_labels is None else self.clean_labels[index],
             read_errors=errors,
             trusted=self.trusted[index],
-            content=_pick_known(self._content, old),
-            own_id=_pick_known(self._ids, old),
+            content=pick_known(self._content, old),
+            own_id=pick_known(self._ids, old),
+            label_cells=pick_known(self.label_cells, old),
         )
 
     def relabel(
-        self, labels: npt.ArrayLike, classes: Sequence[str] | None = None, *, trusted: npt.ArrayLike | None = None
+        self,
+        labels: npt.ArrayLike,
+        classes: Sequence[str] | None = None,
+        *,
+        words: Sequence[str] | None = None,
+        trusted: npt.ArrayLike | None = None,
     ) -> LabeledImages:
         """Return the same images with other labels.
 
@@ -130,6 +148,7 @@ class LabeledImages:
             labels: Indices into `classes`, one per image; -1 for none. A row that was unusable for want
                 of a label becomes usable when it gets one.
             classes: Names, if they change too; true labels are then kept only where the names are the same.
+            words: What a model reads for each of `classes`; None keeps them where the names are the same.
             trusted: Whose label a person has confirmed, (N,); None leaves that as it is.
         """
         given = np.asarray(labels)
@@ -141,7 +160,7 @@ class LabeledImages:
             moved = np.array([*(place.get(name, -1) for name in self.classes), -1], dtype=np.int64)
             clean = moved[clean]
         known = self.trusted if trusted is None else np.asarray(trusted)
-        return replace(
+        new = replace(
             self,
             labels=given,
             classes=names,
@@ -150,7 +169,29 @@ class LabeledImages:
             trusted=known,
             content=self._content,
             own_id=self._ids,
+            words=self._words_of(names) if words is None else tuple(words),
+            label_cells=None,
         )
+        return new if self.label_cells is None else replace(new, label_cells=tuple(self.spelt(new.given_names())))
+
+    def given_names(self) -> list[str | None]:
+        """Return the name of the class that each image is given, None where there is none."""
+        return [self.classes[label] if label >= 0 else None for label in self.labels.tolist()]
+
+    def spelt(self, names: Sequence[str | None]) -> list[Any]:
+        """Return labels as the data writes them.
+
+        Args:
+            names: Class of each image, (N,). Where that is the label given, the cell comes out as it came in;
+                elsewhere a class is written as most of its cells are.
+
+        Example:
+            >>> load_images("ints.csv", classes=["cat", "dog"]).spelt(["dog", "cat"])  # doctest: +SKIP
+            ['1', '0']
+        """
+        if self.label_cells is None:
+            return list(names)
+        return as_spelt(names, self.given_names(), self.label_cells)
 
     @cached_property
     def content_id(self) -> tuple[str, ...]:
@@ -200,13 +241,15 @@ class LabeledImages:
         """The same of `sample_id`: a copy of a file keeps its name when some are taken or labels change."""
         return self.own_id or self.__dict__.get("sample_id")
 
-    def in_classes(self, names: Sequence[str]) -> LabeledImages:
+    def in_classes(self, names: Sequence[str], words: Sequence[str] | None = None) -> LabeledImages:
         """Return the same images with labels that count in other classes, matched by name.
 
-        A class that isn't among the names is left out where no image has it.
+        The same spelling counts first, then the only one that differs but in case, underscores or hyphens. A class
+        that isn't among the names is left out where no image has it.
 
         Args:
             names: The classes to count in, in their order.
+            words: What a model reads for them; None keeps the words of those that are there.
 
         Raises:
             DataError: Images have a class that isn't among the names.
@@ -214,7 +257,7 @@ class LabeledImages:
         Example:
             >>> photos.in_classes(model.classes).labels  # doctest: +SKIP
         """
-        place = {name: number for number, name in enumerate(names)}
+        place = places(self.classes, names)
         counts = self.class_counts().tolist()
         foreign = [(name, n) for name, n in zip(self.classes, counts, strict=True) if n and name not in place]
         if foreign:
@@ -226,7 +269,7 @@ class LabeledImages:
                 f"{some}. Expected: {known}."
             )
         index = np.array([*(place.get(name, -1) for name in self.classes), -1], np.int64)
-        return self.relabel(index[self.labels], names)
+        return self.relabel(index[self.labels], names, words=words)
 
     def class_counts(self) -> IntArray:
         """Return the number of images given each class, int64 (K,)."""
@@ -236,63 +279,22 @@ class LabeledImages:
     def fingerprint(self) -> str:
         """Identity of the images by content and order, whatever their labels and names."""
         digest = blake2b(digest_size=16)
-        _feed(digest, self.content_id)
+        feed(digest, self.content_id)
         return digest.hexdigest()
 
     @cached_property
     def label_fingerprint(self) -> str:
-        """Identity of the labels given, of the class names, and of which labels are trusted."""
+        """Identity of the labels given, of the classes' names and words, and of which labels are trusted."""
         digest = blake2b(digest_size=16)
-        _feed(digest, self.classes)
+        feed(digest, self.classes)
+        if self.words != words_for(self.classes):
+            feed(digest, self.words)
         digest.update(self.labels.astype("<i8").tobytes())
         if self.trusted.any():
             digest.update(np.packbits(self.trusted).tobytes())
         return digest.hexdigest()
 
-    def _index(self, chosen: npt.NDArray[Any]) -> IntArray:
-        if chosen.ndim != 1:
-            raise DataError(f"keep wants one value per image or a list of rows, not shape {chosen.shape}.")
-        if chosen.dtype == np.bool_:
-            if len(chosen) != len(self):
-                raise DataError(f"The mask has {len(chosen)} values for {len(self)} images.")
-            return np.flatnonzero(chosen).astype(np.int64)
-        if not len(chosen):
-            return np.zeros(0, dtype=np.int64)
-        index = _integers(chosen, "rows to keep", len(chosen), 0, len(self))
-        if len(np.unique(index)) != len(index):
-            raise DataError("A row to keep is named twice.")
-        return index
-
-
-def _integers(values: npt.ArrayLike, name: str, count: int, low: int, high: int) -> IntArray:
-    array = np.asarray(values)
-    if array.shape != (count,):
-        raise DataError(f"{name} has shape {array.shape}, expected ({count},).")
-    if array.size and array.dtype.kind not in "iu":
-        raise DataError(f"{name} must be integers, not {array.dtype}.")
-    result = array.astype(np.int64)
-    if result.size and not (result.min() >= low and result.max() < high):
-        raise DataError(f"{name} has values from {result.min()} to {result.max()}, expected {low} to {high - 1}.")
-    return result
-
-
-def _mask(values: npt.NDArray[Any], count: int) -> Mask:
-    if not len(values):
-        return np.zeros(count, np.bool_)
-    if values.shape != (count,) or values.dtype != np.bool_:
-        raise DataError(f"trusted must be {count} truth values, not {values.dtype} of shape {values.shape}.")
-    return values
-
-
-def _pick(values: tuple[str, ...], rows: Iterable[int]) -> tuple[str, ...]:
-    return tuple(values[row] for row in rows)
-
-
-def _pick_known(values: tuple[str, ...] | None, rows: Iterable[int]) -> tuple[str, ...] | None:
-    return None if values is None else _pick(values, rows)
-
-
-def _feed(digest: blake2b, texts: Sequence[str]) -> None:
-    for text in texts:
-        data = text.encode("utf-8", "surrogatepass")
-        digest.update(len(data).to_bytes(4, "little") + data)
+    def _words_of(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Words for other names: those of a class that keeps its name stay."""
+        known = dict(zip(self.classes, self.words, strict=True))
+        return tuple(known.get(name, own) for name, own in zip(names, words_for(names), strict=True))

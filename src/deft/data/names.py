@@ -1,27 +1,27 @@
-"""Class names: from folder names, codes and spellings to words; and labels to class numbers."""
+"""Class names as the data spells them: their order, and which of them a label means."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from deft.data.labels import Label
+from deft.data.name_files import read_names
 from deft.data.readers import IntArray
+from deft.data.words import alike, words_for
 from deft.errors import DataError
 
 Classes = Sequence[str] | Mapping[Any, str] | str | os.PathLike[str]
-"""What a user gives as class names: the names in order of their numbers, id to name, or a file of either."""
+"""What a user gives as classes: names in order of their numbers, number to name, name to words, or a file of them."""
 
-_WORDNET = re.compile(r"n\d{8}")
-_PREFIX = re.compile(r"(?:n\d{8}[-_ ]|\d{1,4}\.)(?=.*[^\W\d_])")
+_NUMBER = re.compile(r"-?\d{1,18}")
 
 
 @dataclass(frozen=True)
@@ -29,221 +29,232 @@ class ClassNames:
     """Names that are settled before the labels are seen.
 
     Args:
-        names: The classes, in words, in order.
-        numbers: Class number by what may stand in the data: an id, or a name as `alike` folds it.
-        by_position: Whether an integer label is a position in `names`.
+        names: The classes, in order.
+        words: What a model reads for each; None where that is made from the names.
+        numbers: Class by integer label; None where integers are places in `names`.
+        start: Which integer the first of `names` has; None where that is to be found out.
     """
 
     names: tuple[str, ...]
-    numbers: Mapping[str, int]
-    by_position: bool
-
-    def find(self, label: str | int) -> int | None:
-        """Return the class number of a label, or None."""
-        if isinstance(label, int) and self.by_position:
-            return label if 0 <= label < len(self.names) else None
-        text = str(label)
-        number = self.numbers.get(text, self.numbers.get(alike(text)))
-        if number is None:
-            number = self.numbers.get(alike(clean_name(text)))
-        if number is None and self.by_position and text.isdecimal() and int(text) < len(self.names):
-            number = int(text)
-        return number
+    words: tuple[str, ...] | None = None
+    numbers: Mapping[int, int] | None = None
+    start: int | None = None
 
 
-def clean_name(text: str) -> str:
-    """Return a class name in words.
+@dataclass(frozen=True)
+class Encoded:
+    """Labels as numbers.
 
-    "golden_retriever" becomes "golden retriever"; the codes in front of "n02085620-Chihuahua" and
-    "001.Black_footed_Albatross" go; hyphens stay as they are ("T-shirt", "go-kart").
+    Args:
+        numbers: Class of each label, (N,); -1 for none.
+        names: The classes as the data spells them.
+        words: What a model reads for each class; None where that is made from the names.
+        notes: What a person should know, a sentence each.
     """
-    if any("\udc80" <= letter <= "\udcff" for letter in text):
-        text = text.encode("utf-8", "surrogateescape").decode("latin-1")
-    text = unicodedata.normalize("NFC", text).strip()
-    text = _PREFIX.sub("", text, count=1)
-    return " ".join(text.replace("_", " ").split())
 
-
-def alike(name: str) -> str:
-    """Return what two spellings of one name share: case, underscores, hyphens and blanks are folded."""
-    return " ".join(re.sub(r"[_\-\s]+", " ", unicodedata.normalize("NFC", name)).casefold().split())
+    numbers: IntArray
+    names: tuple[str, ...]
+    words: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def class_names(classes: Classes | None) -> ClassNames | None:
-    """Read the names that a user gives.
+    """Read the classes that a user gives.
 
     Args:
-        classes: Names in order of their integer labels, or a mapping of what stands in the data to a
-            name; or a text file with one name per line, or with `id<TAB>name` on every line, or JSON.
+        classes: Names in order of their integer labels; or a mapping of integer labels to names; or of what stands
+            in the data (a folder's name, a cell) to the words for it. Or a file of one of these: one name per line,
+            or `id<TAB>name` on every line, or JSON.
 
     Raises:
-        DataError: A name is blank or there twice, or the file can't be read.
+        DataError: A name is blank, or the file can't be read.
     """
     if classes is None:
         return None
-    given: Any = _read_names(Path(classes)) if isinstance(classes, str | os.PathLike) else classes
+    given: Any = read_names(Path(classes)) if isinstance(classes, str | os.PathLike) else classes
     if isinstance(given, Mapping):
-        return _from_mapping({str(key).strip(): str(name) for key, name in given.items()})
-    return in_order([str(name) for name in given])
+        return _from_mapping({str(key).strip(): str(name).strip() for key, name in given.items()})
+    names = [str(name).strip() for name in given]
+    for number, name in enumerate(names):
+        if not name:
+            raise DataError(f"Class name number {number} is blank (the first one is number 0).")
+    return replace(in_order(names), start=None)
 
 
 def in_order(names: Sequence[str]) -> ClassNames:
-    """Settle names whose place is their integer label."""
-    clean = tuple(clean_name(name) for name in names)
-    for number, name in enumerate(clean):
-        if not name:
-            raise DataError(f"Class name number {number} is blank (the first one is number 0).")
-    folded: dict[str, int] = {}
-    for number, name in enumerate(clean):
-        other = folded.setdefault(alike(name), number)
-        if other != number:
-            raise DataError(
-                f"Class names {names[other]!r} (number {other}) and {names[number]!r} (number {number}) differ "
-                "only in case, underscores or blanks; --classes (classes=) with lines of id<TAB>name merges "
-                "them or tells them apart."
-            )
-    return ClassNames(clean, folded, by_position=True)
+    """Settle names whose place, from 0, is their integer label; a name that comes again gets its number behind it."""
+    return ClassNames(_distinct(names, range(len(names))), words_for(names), None, 0)
 
 
-def encode(labels: Sequence[str | int | None], classes: ClassNames | None) -> tuple[IntArray, tuple[str, ...]]:
+def encode(labels: Sequence[Label], classes: ClassNames | None) -> Encoded:
     """Number the labels.
 
     Args:
-        labels: What `tidy` made of the data: text, integers or None.
-        classes: Names that are settled; None to take them from the labels, sorted.
-
-    Returns:
-        Class numbers (N,), -1 for None, and the names.
+        labels: What `read_labels` made of the data.
+        classes: Names that are settled; None to take the labels' own, sorted, numbers by their size.
 
     Raises:
-        DataError: Two names differ only in spelling, or a label isn't among the names given.
+        DataError: A label isn't among the names given, or it can't be told whether integers count from 0 or from 1.
     """
     counts = Counter(label for label in labels if label is not None)
     if classes is None:
-        table, names = _numbered(counts)
-    else:
-        table, names = _looked_up(counts, classes), classes.names
-    numbers = [-1 if label is None else table[label] for label in labels]
-    return np.array(numbers, dtype=np.int64), names
+        names = class_order({str(label) for label in counts})
+        place = {name: number for number, name in enumerate(names)}
+        return Encoded(_numbers(labels, {label: place[str(label)] for label in counts}), names)
+    table, notes = _looked_up(counts, classes)
+    names, spelt = _own_spelling(table, classes, counts)
+    return Encoded(_numbers(labels, table), names, classes.words, (*notes, *spelt))
 
 
-def tidy(labels: Sequence[Any]) -> list[str | int | None]:
-    """Return labels as text without blanks around, or all as integers; None where there is none.
+def class_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names sorted: all numbers by their size, anything else by its letters.
 
-    Raises:
-        DataError: A label is a list, a picture or something else that names no class.
+    Example:
+        >>> class_order(["10", "9", "1"]), class_order(["b10", "b9"])
+        (('1', '9', '10'), ('b10', 'b9'))
     """
-    values = [_tidy_one(label) for label in labels]
-    present = [value for value in values if value is not None]
-    if all(isinstance(value, int) for value in present):
-        return values
-    if all(isinstance(value, int) or re.fullmatch(r"[0-9]{1,9}", value) for value in present):
-        return [None if value is None else int(value) for value in values]
-    return [None if value is None else str(value) for value in values]
+    found = sorted(set(names))
+    if all(_NUMBER.fullmatch(name) and name.isascii() for name in found):
+        return tuple(sorted(found, key=int))
+    return tuple(found)
 
 
-def wordless(names: Sequence[str]) -> str | None:
-    """Return a warning where names are numbers or codes, which say nothing to a model that reads words."""
-    if names and all(name.isdecimal() for name in names):
-        kind = "numbers"
-    elif names and all(_WORDNET.fullmatch(name) for name in names):
-        kind = "WordNet ids"
-    else:
-        return None
-    return (
-        f"The classes are {kind} ({', '.join(names[:3])}, ...): a vision-language model needs words. "
-        "Give them with --classes names.txt (one name per line in order, or id<TAB>name)."
-    )
+def places(names: Sequence[str], known: Sequence[str]) -> dict[str, int]:
+    """Return where names stand among the classes of another data set: the same spelling, else the only like one.
+
+    Args:
+        names: Classes to find; those that aren't there are left out.
+        known: The other classes.
+
+    Example:
+        >>> places(["golden retriever", "A", "emu"], ["A", "a", "golden_retriever"])
+        {'golden retriever': 2, 'A': 0}
+    """
+    exact = {name: number for number, name in enumerate(known)}
+    folded = _folded(known)
+    ours = Counter(alike(name) for name in names)
+    found = {}
+    for name in names:
+        number = exact.get(name, folded.get(alike(name)) if ours[alike(name)] == 1 else None)
+        if number is not None:
+            found[name] = number
+    return found
 
 
-def _tidy_one(label: Any) -> str | int | None:
-    if label is None or (isinstance(label, float | np.floating) and np.isnan(label)):
-        return None
-    if isinstance(label, bytes):
-        label = label.decode("utf-8", "replace")
-    if isinstance(label, str):
-        return label.strip("\ufeff \t\r\n\v\f\xa0") or None
-    if isinstance(label, bool | np.bool_):
-        return str(bool(label))
-    if isinstance(label, int | np.integer):
-        return int(label)
-    if isinstance(label, float | np.floating):
-        return int(label) if float(label).is_integer() else str(float(label))
-    raise DataError(f"A label must be text or an integer, not {type(label).__name__} ({str(label)[:60]}).")
+def _from_mapping(given: Mapping[str, str]) -> ClassNames:
+    for key, name in given.items():
+        if not name.strip("_ "):
+            raise DataError(f"The class name for id {key!r} is blank.")
+    words = tuple(given.values())
+    if given and all(_NUMBER.fullmatch(key) for key in given) and len({int(key) for key in given}) == len(given):
+        ordered = sorted(given.items(), key=lambda pair: int(pair[0]))
+        keys = [int(key) for key, _ in ordered]
+        texts = [name for _, name in ordered]
+        return ClassNames(_distinct(texts, keys), words_for(texts), {key: row for row, key in enumerate(keys)})
+    return ClassNames(tuple(given), words_for(words), {})
 
 
-def _numbered(counts: Mapping[str | int, int]) -> tuple[dict[str | int, int], tuple[str, ...]]:
-    if all(isinstance(label, int) for label in counts):
-        ordered = sorted(counts, key=int)
-        return {label: number for number, label in enumerate(ordered)}, tuple(str(label) for label in ordered)
-    groups: dict[str, list[str]] = {}
-    for label in map(str, counts):
-        groups.setdefault(alike(clean_name(label)), []).append(label)
-    clashes = [group for group in groups.values() if len(group) > 1]
-    if clashes:
-        pairs = "; ".join(" and ".join(f"{one!r} ({counts[one]} images)" for one in group) for group in clashes[:3])
-        raise DataError(
-            f"Class names that differ only in case, underscores or blanks: {pairs}. If they are one class, "
-            "give the names with --classes (classes=), each once: every spelling is then read as that name."
-        )
-    names = {label: clean_name(label) or label for label in map(str, counts)}
-    ordered_names = sorted(names.values())
-    place = {name: number for number, name in enumerate(ordered_names)}
-    return {label: place[names[str(label)]] for label in counts}, tuple(ordered_names)
+def _distinct(names: Sequence[str], numbers: Iterable[int]) -> tuple[str, ...]:
+    """The names, those that come more than once with their number behind them."""
+    times = Counter(names)
+    taken = set(names)
+    found = []
+    for name, number in zip(names, numbers, strict=True):
+        new = name if times[name] == 1 and name else f"{name} ({number})".strip()
+        while times[name] > 1 and new in taken:
+            new += "'"
+        taken.add(new)
+        found.append(new)
+    return tuple(found)
 
 
-def _looked_up(counts: Mapping[str | int, int], classes: ClassNames) -> dict[str | int, int]:
-    found = {label: classes.find(label) for label in counts}
-    missing = [label for label, number in found.items() if number is None]
+def _numbers(labels: Sequence[Label], table: Mapping[str | int, int]) -> IntArray:
+    return np.array([-1 if label is None else table[label] for label in labels], dtype=np.int64)
+
+
+def _looked_up(counts: Mapping[str | int, int], classes: ClassNames) -> tuple[dict[str | int, int], list[str]]:
+    exact = {name: number for number, name in enumerate(classes.names)}
+    folded = _folded(classes.names, classes.words or ())
+    table: dict[str | int, int] = {label: exact[str(label)] for label in counts if str(label) in exact}
+    whole = {label: int(label) for label in counts if _NUMBER.fullmatch(str(label))}
+    notes: list[str] = []
+    if not whole.keys() <= table.keys():  # else numbers are the very names of classes
+        by_number, notes = _by_number(whole, classes)
+        table = {label: number for label, number in table.items() if label not in whole} | by_number
+    for label in counts:
+        if label not in table and alike(str(label)) in folded and not isinstance(label, int):
+            table[label] = folded[alike(str(label))]
+    missing = [label for label in counts if label not in table]
     if missing:
-        some = ", ".join(f"{label!r} ({counts[label]} images)" for label in missing[:5])
-        names = ", ".join(classes.names[:20]) + (", ..." if len(classes.names) > 20 else "")
+        some = ", ".join(f"{_cut(label)} ({counts[label]} images)" for label in missing[:5])
+        names = ", ".join(name[:40] for name in classes.names[:20]) + (", ..." if len(classes.names) > 20 else "")
         raise DataError(
             f"{len(missing)} labels are not among the {len(classes.names)} class names given: {some}. "
             f"The names are {names}."
         )
-    return {label: number for label, number in found.items() if number is not None}
+    return table, notes
 
 
-def _from_mapping(given: Mapping[str, str]) -> ClassNames:
-    names: dict[str, int] = {}
-    numbers: dict[str, int] = {}
-    for key, name in given.items():
-        clean = clean_name(name)
-        if not clean:
-            raise DataError(f"The class name for id {key!r} is blank.")
-        numbers[key] = names.setdefault(clean, len(names))
-    for name, number in names.items():
-        numbers.setdefault(alike(name), number)
-    return ClassNames(tuple(names), numbers, by_position=False)
+def _by_number(whole: Mapping[str | int, int], classes: ClassNames) -> tuple[dict[str | int, int], list[str]]:
+    """Classes of integer labels, and how they were counted."""
+    if classes.numbers is not None:
+        table = {label: classes.numbers[number] for label, number in whole.items() if number in classes.numbers}
+        return table, []
+    notes = []
+    found = {label: number for label, number in whole.items() if number != -1}
+    if len(found) < len(whole):
+        notes.append("Labels of -1 are read as no label.")
+    if not found:
+        return dict.fromkeys(whole, -1), notes
+    start, told = _start(set(found.values()), classes)
+    places = {label: number - start for label, number in found.items() if 0 <= number - start < len(classes.names)}
+    return {**places, **{label: -1 for label in whole if label not in found}}, [*notes, *told]
 
 
-def _read_names(path: Path) -> Sequence[str] | Mapping[str, str]:
-    try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"The class names in {path} can't be read: {error}.") from error
-    if path.suffix == ".json":
-        return _json_names(path, text)
-    lines = text.rstrip().splitlines()
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            raise DataError(f"Line {number} of {path} is blank: every line must name a class.")
-    for separator in ("\t", " "):
-        pairs = [line.strip().split(separator, 1) for line in lines]
-        coded = separator == "\t" or all(_WORDNET.fullmatch(pair[0]) for pair in pairs)
-        if pairs and coded and all(len(pair) == 2 for pair in pairs):
-            return {key.strip(): name.strip() for key, name in pairs}
-    return lines
+def _start(numbers: set[int], classes: ClassNames) -> tuple[int, list[str]]:
+    """Whether integer labels count from 0 or from 1, and the sentence that says so."""
+    if classes.start is not None:
+        return classes.start, []
+    low, high, count = min(numbers), max(numbers), len(classes.names)
+    if low >= 1 and high < count:
+        raise DataError(
+            f"The integer labels are {low} to {high}, but there are {count} class names, so they may count from 0 or "
+            "from 1. Say which number is which class, by lines of number<TAB>name in the file for --classes: the "
+            f"first is 0<TAB>{classes.names[0][:40]} or 1<TAB>{classes.names[0][:40]}."
+        )
+    start = 1 if low >= 1 and high == count else 0
+    if high - start >= count or low < 0:
+        return start, []  # not among the names, which is said with them
+    first = classes.names[0]
+    return start, [f"Integer labels are taken to count from {start}: {start} is '{first[:40]}', the first class name."]
 
 
-def _json_names(path: Path, text: str) -> Sequence[str] | Mapping[str, str]:
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise DataError(f"The class names in {path} can't be read: {error}.") from error
-    if isinstance(value, dict | list) and all(
-        isinstance(name, str) for name in (value.values() if isinstance(value, dict) else value)
-    ):
-        return value
-    raise DataError(f"{path} must be a list of names or a mapping from id to name.")
+def _own_spelling(
+    table: Mapping[str | int, int], classes: ClassNames, counts: Mapping[str | int, int]
+) -> tuple[tuple[str, ...], list[str]]:
+    """The names given, each in the one other spelling that the data has for it; several become the name given."""
+    texts: dict[int, list[str]] = {}
+    for label, number in table.items():
+        if number >= 0 and isinstance(label, str):
+            texts.setdefault(number, []).append(label)
+    names, notes = list(classes.names), []
+    for number, spellings in texts.items():
+        if len(spellings) == 1 and spellings[0] not in names and not _NUMBER.fullmatch(spellings[0]):
+            names[number] = spellings[0]
+        elif len(spellings) > 1:
+            listed = ", ".join(f"{_cut(text)} ({counts[text]} images)" for text in spellings[:5])
+            notes.append(f"Read as one class, '{names[number][:40]}', as the class names given say: {listed}.")
+    return tuple(names), notes
+
+
+def _folded(names: Sequence[str], words: Sequence[str] = ()) -> dict[str, int]:
+    """Class by spelling without case and marks, where that means one class only."""
+    found: dict[str, set[int]] = {}
+    for texts in (names, words):
+        for number, text in enumerate(texts):
+            found.setdefault(alike(text), set()).add(number)
+    return {text: min(numbers) for text, numbers in found.items() if len(numbers) == 1}
+
+
+def _cut(label: str | int) -> str:
+    return repr(label[:60]) if isinstance(label, str) else str(label)

@@ -81,7 +81,7 @@ class FileReader(ImageReader):
         return FileReader(tuple(self.paths[row] for row in rows.tolist()))
 
     def stamps(self, rows: IntArray) -> list[bytes] | None:
-        return [_stamp(self.paths[row]) for row in rows.tolist()]
+        return [file_stamp(self.paths[row]) for row in rows.tolist()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,8 +115,8 @@ class ParquetReader(ImageReader):
         return ParquetReader(self.path, self.column, self.rows[rows])
 
     def stamps(self, rows: IntArray) -> list[bytes] | None:
-        file = _stamp(self.path) + self.column.encode()
-        return [_digest(file + str(row).encode()) for row in self.rows[rows].tolist()]
+        file = file_stamp(self.path) + self.column.encode()
+        return [short_digest(file + str(row).encode()) for row in self.rows[rows].tolist()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +148,7 @@ class DatasetReader(ImageReader):
 
     def stamps(self, rows: IntArray) -> list[bytes] | None:
         whole = f"{self.dataset._fingerprint} {self.column}"
-        return [_digest(f"{whole} {row}".encode()) for row in rows.tolist()]
+        return [short_digest(f"{whole} {row}".encode()) for row in rows.tolist()]
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,7 +221,10 @@ def file_problem(path: str) -> str | None:
 
 def show_path(path: str) -> str:
     r"""Return a path as text that can be printed and stored anywhere (undecodable bytes as \xNN)."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    try:
+        return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half of a pair, as JSON may hold it
+        return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def one_line(error: object) -> str:
@@ -249,14 +252,16 @@ def _bytes_or_error(value: Any) -> bytes | ImageError:
         return error
 
 
-def _stamp(path: str) -> bytes:
+def file_stamp(path: str) -> bytes:
+    """Return bytes that change when a file does: its size and time."""
     try:
         info = os.stat(path)
     except (OSError, ValueError):
-        return _digest(b"missing")
+        return short_digest(b"missing")
     where = os.path.abspath(path).encode("utf-8", "surrogatepass")
-    return _digest(f"{info.st_size}:{info.st_mtime_ns}:".encode() + where)
+    return short_digest(f"{info.st_size}:{info.st_mtime_ns}:".encode() + where)
 
 
-def _digest(data: bytes) -> bytes:
+def short_digest(data: bytes) -> bytes:
+    """Return 16 bytes that stand for these."""
     return blake2b(data, digest_size=16).digest()

@@ -95,7 +95,10 @@ def _path_from(path: str, folder: Path) -> str:
 def _arrow(values: Sequence[Any]) -> Any:
     import pyarrow as pa
 
-    return pa.array(values) if any(value is not None for value in values) else pa.array(values, pa.string())
+    known = {type(value) for value in values if value is not None}
+    if str in known and len(known) > 1:  # a class that only reviewers named, among numbers
+        values = [None if value is None else str(value) for value in values]
+    return pa.array(values) if known else pa.array(values, pa.string())
 
 
 def _write_bytes(path: Path, images: LabeledImages, columns: Cells) -> None:

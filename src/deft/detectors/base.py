@@ -101,6 +101,6 @@ def run_info(watch: Stopwatch, images: LabeledImages, encoder: DualEncoder, read
         encoder: The model that judged.
         reading: How the images were read; its "auto" is resolved to the number format that this machine took.
     """
-    alike = [list(pair) for pair in close_names(encoder, images.classes)]
+    alike = [list(pair) for pair in close_names(encoder, images.classes, images.words)]
     precision = str(resolve_precision(reading.precision, encoder.device)).removeprefix("torch.")
     return {**watch.info(images, str(encoder.device)), "precision": precision, "close_names": alike}

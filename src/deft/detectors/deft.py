@@ -12,7 +12,8 @@ from deft.detectors.deft_training import CITATION, Recipe
 from deft.encoders.base import DualEncoder
 from deft.errors import SettingsError
 from deft.prompts.learned import PromptSettings
-from deft.runs.detection import Detection, new_detection
+from deft.runs.detection import Detection
+from deft.runs.judged import new_detection
 from deft.runs.provenance import Stopwatch
 from deft.runs.reorder import in_order
 from deft.training.inputs import Inputs, Reading, open_inputs
@@ -189,7 +190,7 @@ class DeFT(Detector):
         checkpoint = space.checkpoint(self.settings(), images, self.encoder)
         with self.tuning.attach(self.encoder, seed=self.seed) as attachment:
             method = build_method(
-                self.encoder, self.tuning, inputs, images.classes, self.prompts, attachment, self.recipe, seed=self.seed
+                self.encoder, self.tuning, inputs, images.words, self.prompts, attachment, self.recipe, seed=self.seed
             )
             fit(
                 method,
@@ -204,6 +205,7 @@ class DeFT(Detector):
             encoder=self.encoder,
             tuning=self.tuning,
             classes=images.classes,
+            words=images.words,
             prompts=self.prompts,
             recipe=self.recipe,
             reading=self.reading,

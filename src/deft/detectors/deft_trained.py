@@ -15,6 +15,7 @@ from torch import Tensor
 
 from deft.data.images import LabeledImages
 from deft.data.pixel_rule import PixelRule
+from deft.data.words import words_for
 from deft.detectors.base import Detector, run_info
 from deft.detectors.deft_training import CITATION, DualPromptTraining, Recipe
 from deft.detectors.deft_verdicts import judge, observe_transition
@@ -24,7 +25,8 @@ from deft.errors import ModelError, SettingsError
 from deft.files import replace_file
 from deft.progress import Progress
 from deft.prompts.learned import DualPrompts, PromptSettings
-from deft.runs.detection import Detection, Verdicts, new_detection
+from deft.runs.detection import Detection, Verdicts
+from deft.runs.judged import new_detection
 from deft.runs.provenance import Stopwatch
 from deft.settings import from_settings, to_settings
 from deft.training.checkpoint import encoder_fingerprint
@@ -51,6 +53,7 @@ class TrainedDeFT(Detector):
         recipe: How it learned; says what counts as clean.
         reading: How inputs are read.
         weights: The learned weights of prompts and tuning.
+        words: What its model reads for each class; made from the names if not given.
         transition: How true classes turned into the labels that it has learned from, where its verdicts go by that.
         pixels: Black and white of the deep pictures that it has learned from; those that it judges are read alike.
 
@@ -68,6 +71,7 @@ class TrainedDeFT(Detector):
     recipe: Recipe
     reading: Reading
     weights: Mapping[str, Tensor]
+    words: tuple[str, ...] = ()
     transition: NoiseTransition | None = None
     pixels: PixelRule = field(default_factory=PixelRule)
 
@@ -93,7 +97,7 @@ class TrainedDeFT(Detector):
         Raises:
             DataError: Images have a class that the detector doesn't know.
         """
-        known = images.in_classes(self.classes)
+        known = images.in_classes(self.classes, self._words)
         known = replace(known, pixels=known.pixels.with_ranges(self.pixels.ranges))
         return super().detect(known, workspace=workspace)
 
@@ -143,7 +147,7 @@ class TrainedDeFT(Detector):
                 self.encoder,
                 self.tuning,
                 inputs,
-                self.classes,
+                self._words,
                 self.prompts,
                 attachment,
                 self.recipe,
@@ -164,6 +168,7 @@ class TrainedDeFT(Detector):
             **self.settings(),
             "classes": list(self.classes),
             "pixels": self.pixels.settings(),
+            "words": list(self._words),
             "encoder_fingerprint": encoder_fingerprint(self.encoder),
         }
         with replace_file(folder / WEIGHTS) as temporary:
@@ -211,11 +216,16 @@ class TrainedDeFT(Detector):
                 recipe=recipe,
                 reading=from_settings(Reading, config["reading"]),
                 weights=weights,
+                words=tuple(config.get("words", ())),
                 transition=_take_transition(weights, recipe, len(classes)),
                 pixels=PixelRule.from_settings(config.get("pixels")),
             )
         except SettingsError as error:
             raise ModelError(f"The detector in {folder} can't be used. {error}") from error
+
+    @property
+    def _words(self) -> tuple[str, ...]:
+        return self.words or words_for(self.classes)
 
 
 def _tensors(weights: Mapping[str, Tensor], transition: NoiseTransition | None) -> dict[str, Tensor]:
@@ -254,7 +264,7 @@ def build_method(
         encoder: The model that `attachment` is on.
         tuning: What of it is trained.
         inputs: What it will read.
-        classes: Class names.
+        classes: Words of the classes.
         prompts: Length, position and kind of the contexts.
         attachment: The tuning's weights.
         recipe: How it learns.

@@ -11,7 +11,8 @@ from deft.data.images import LabeledImages
 from deft.detectors.base import Detector, run_info
 from deft.detectors.collector import Collector, margin
 from deft.prompts.templates import PHOTO, check_templates, class_features
-from deft.runs.detection import Detection, new_detection
+from deft.runs.detection import Detection
+from deft.runs.judged import new_detection
 from deft.runs.provenance import Stopwatch
 from deft.training.inputs import Reading, open_inputs
 from deft.training.precision import Precision
@@ -60,7 +61,7 @@ class LabelMatch(Detector):
 
     def _detect(self, images: LabeledImages, space: Workspace, watch: Stopwatch) -> Detection:
         with torch.no_grad():
-            texts = class_features(self.encoder, images.classes, self.templates)
+            texts = class_features(self.encoder, images.words, self.templates)
         collector = Collector(len(images), len(images.classes))
         with open_inputs(frozen_part(self.encoder, Frozen()), images, space, self.reading) as inputs:
             for batch in inputs.batches.ordered():

@@ -16,7 +16,8 @@ from deft.detectors.collector import Collector
 from deft.errors import SettingsError
 from deft.losses import cross_entropy, masked_mean
 from deft.prompts.templates import class_features
-from deft.runs.detection import Detection, Verdicts, new_detection
+from deft.runs.detection import Detection, Verdicts
+from deft.runs.judged import new_detection
 from deft.runs.provenance import Stopwatch
 from deft.selection import estimate_noise_rate, forget_rate, small_loss_mask
 from deft.training.batches import Batches, once
@@ -164,7 +165,7 @@ class SmallLoss(Detector):
 
     def _head(self, images: LabeledImages) -> nn.Linear:
         with torch.no_grad():
-            texts = class_features(self.encoder, images.classes) * self.encoder.logit_scale
+            texts = class_features(self.encoder, images.words) * self.encoder.logit_scale
         head = nn.Linear(texts.shape[1], texts.shape[0], bias=False, device=texts.device)
         head.weight = nn.Parameter(texts.clone())
         return head

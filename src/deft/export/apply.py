@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -74,8 +75,7 @@ def apply_patch(patch: Patch, images: LabeledImages, progress: Progress) -> Appl
             f"None of the patch's {len(patch)} images is in this data, neither by content nor by name, such as "
             f"{patch.changes[0].file}."
         )
-    names = [*images.classes, None]  # the last is for rows without a label
-    return change_labels(patch.changes, matches, [names[label] for label in images.labels.tolist()])
+    return change_labels(patch.changes, matches, images.given_names())
 
 
 def change_labels(changes: Sequence[Change], matches: Sequence[Match], labels: Sequence[str | None]) -> Applied:
@@ -143,6 +143,8 @@ def find_rows(changes: Sequence[Change], images: LabeledImages, progress: Progre
 def write_applied(images: LabeledImages, labels: Labels, target: Path) -> None:
     """Write every row with its label, as a table that `load_images` reads; a label that was taken away is blank.
 
+    A label that the patch didn't change comes out as it came in, byte for byte.
+
     Args:
         images: The data.
         labels: Label of each row.
@@ -152,7 +154,7 @@ def write_applied(images: LabeledImages, labels: Labels, target: Path) -> None:
         SettingsError: Another ending, or a CSV for images that are no files.
         DataError: The name of a file is not UTF-8.
     """
-    columns: dict[str, Sequence[str | None]] = {"label": labels}
+    columns: dict[str, Sequence[Any]] = {"label": images.spelt(labels)}
     if images.split is not None:
         columns["split"] = images.split
     with replace_file(target) as temporary:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deft.data.folders import SPLITS
 from deft.data.images import LabeledImages
 from deft.data.table_writer import write_columns
 from deft.export.formats import Destination
@@ -14,6 +13,9 @@ from deft.export.names import distinct, folder_names, image_name
 from deft.export.plan import Plan, Written, write_left_out
 
 METADATA = "metadata.csv"
+
+SPLITS = frozenset(("train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval"))
+"""Folders that every reader takes for splits."""
 
 
 def write_imagefolder(plan: Plan, to: Destination) -> Written:

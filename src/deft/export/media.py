@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from deft.data.folders import IMAGE_ENDINGS
+from deft.data.endings import IMAGE_ENDINGS
 from deft.data.image_bytes import image_ending
 from deft.data.images import LabeledImages
 from deft.data.readers import FileReader, ImageError

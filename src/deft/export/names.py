@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
-from deft.data.folders import IMAGE_ENDINGS
+from deft.data.endings import IMAGE_ENDINGS
 
 LONGEST = 120  # bytes of a name; the systems' limit is 255
 _RESERVED = frozenset(["con", "prn", "aux", "nul", *(f"{kind}{n}" for kind in ("com", "lpt") for n in range(1, 10))])

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deft.data.images import LabeledImages
-from deft.data.names import clean_name
-from deft.data.readers import FileReader
+from deft.data.readers import FileReader, show_path
 from deft.errors import DataError
 
 
@@ -67,12 +66,12 @@ def _image_folders(images: LabeledImages) -> set[Path]:
     if not isinstance(images.reader, FileReader):
         return set()
     paths = images.reader.paths
-    names = [images.classes[label] if label >= 0 else None for label in images.labels.tolist()]
+    names = images.given_names()
     pairs = {(os.path.dirname(paths[row]), name) for row, name in zip(images.rows.tolist(), names, strict=True)}
     found = set()
     for folder, name in pairs:
         here = Path(folder or ".").resolve()
         found.add(here)
-        if clean_name(here.name) == name:  # a folder of its class: the one above it is the data set
+        if show_path(here.name) == name:  # a folder of its class: the one above it is the data set
             found.add(here.parent)
     return found

@@ -43,7 +43,9 @@ def _write_table(plan: Plan, to: Destination, ending: str) -> Written:
     rows = plan.usable()
     images, labels = plan.part(rows)
     name = f"labels{ending}"
-    write_label_table(to.folder / name, to.target / name, images, {"label": labels, **plan.notes(rows)})
+    notes = plan.notes(rows)
+    notes["label_before"] = images.spelt(notes["label_before"])
+    write_label_table(to.folder / name, to.target / name, images, {"label": images.spelt(labels), **notes})
     return Written((name,), len(rows), write_left_out(plan, to.folder, rows, {}))
 
 

@@ -25,12 +25,15 @@ COMMON = (
 
 
 @torch.no_grad()
-def close_names(encoder: DualEncoder, classes: Sequence[str]) -> list[tuple[str, str, float]]:
+def close_names(
+    encoder: DualEncoder, classes: Sequence[str], words: Sequence[str] | None = None
+) -> list[tuple[str, str, float]]:
     """The pairs of class names whose text features nearly coincide, closest first.
 
     Args:
         encoder: A vision-language model.
         classes: Class names; the first 5000 are compared.
+        words: What the model reads for each; the names themselves if not given.
 
     Returns:
         Two names and the cosine of their features, both less the mean of common words, at least `CLOSE`.
@@ -41,7 +44,7 @@ def close_names(encoder: DualEncoder, classes: Sequence[str]) -> list[tuple[str,
     """
     names = list(classes[:COMPARED])
     middle = class_features(encoder, COMMON).mean(dim=0)
-    features = F.normalize(class_features(encoder, names) - middle, dim=-1)
+    features = F.normalize(class_features(encoder, list(words or classes)[:COMPARED]) - middle, dim=-1)
     pairs: list[tuple[str, str, float]] = []
     for start in range(0, len(names), BLOCK):
         pairs += [

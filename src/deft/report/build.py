@@ -102,6 +102,7 @@ def _page(images: LabeledImages, found: Detection, limit: int, name: str, progre
         scores=plots.histogram(found.p_clean[found.judged].astype(np.float64), found.is_label_issue[found.judged]),
         curves=curves,
         names=check_names(found),
+        reading=facts.reading(found),
         sizes=facts.sizes(images) + facts.odd_pictures(summary),
         errors=facts.errors(found),
         how=facts.how(found),

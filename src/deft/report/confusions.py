@@ -42,7 +42,7 @@ def transition(found: Detection) -> HeatMap:
     np.add.at(counts, (place[true[inside]], place[given[inside]]), 1)
     if len(chosen) == size:
         counts = counts[:, :-1]
-    names = [shown(found.classes[index]) for index in chosen]
+    names = [shown(found.titles[index]) for index in chosen]
     columns = [*names, *(["others"] if len(chosen) < size else [])]
     note = (
         f"The {len(chosen)} of {count(size)} classes that are confused most; labels of the other classes stand in the "

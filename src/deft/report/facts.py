@@ -115,6 +115,19 @@ def odd_pictures(summary: Mapping[str, Any]) -> tuple[Fact, ...]:
     return tuple(Fact(kind, plural(number, "image", "images")) for kind, number in summary["image_notes"].items())
 
 
+def reading(found: Detection) -> tuple[str, ...]:
+    """What is to be known of how the data was read, a sentence each; the files that were passed over come last.
+
+    Args:
+        found: The verdicts.
+    """
+    about = found.info.get("reading", {})
+    skipped = about.get("skipped", {})
+    listed = "; ".join(f"{shown(kind)}: {count(number)}" for kind, number in skipped.items())
+    passed = (f"Files passed over: {listed}.",) if skipped else ()
+    return (*map(shown, about.get("notes", ())), *passed)
+
+
 def errors(found: Detection) -> Table:
     """Images that couldn't be judged, and why.
 

@@ -48,7 +48,7 @@ def _groups(found: Detection, rows: npt.NDArray[np.int64]) -> list[Group]:
     flagged = np.bincount(found.given[found.is_label_issue], minlength=len(found.classes))
     place, groups = 0, []
     for class_id, number in sorted(shown_of.items(), key=lambda item: (-item[1], item[0])):
-        groups.append(Group(class_id, place, shown(found.classes[class_id]), number, int(flagged[class_id])))
+        groups.append(Group(class_id, place, shown(found.titles[class_id]), number, int(flagged[class_id])))
         place += number + 1  # its heading and its cards
     return groups
 
@@ -58,7 +58,7 @@ def _card(found: Detection, row: int, rank: int, place: int, picture: str) -> Ca
     suggested = int(found.predicted[row])
     truth = -1 if found.clean_labels is None else int(found.clean_labels[row])
     bars = tuple(
-        Bar(shown(found.classes[index]), round(100 * float(share), 1), index == given)
+        Bar(shown(found.titles[index]), round(100 * float(share), 1), index == given)
         for index, share in zip(verdicts.topk[row][:BARS].tolist(), verdicts.topk_probs[row][:BARS], strict=True)
         if index >= 0
     )
@@ -69,11 +69,11 @@ def _card(found: Detection, row: int, rank: int, place: int, picture: str) -> Ca
         file_name=shown(found.file_name[row]),
         sample_id=shown(found.sample_id[row]),
         picture=picture,
-        given=shown(found.classes[given]),
-        suggested=shown(found.classes[suggested]) if suggested not in (given, -1) else "",
+        given=shown(found.titles[given]),
+        suggested=shown(found.titles[suggested]) if suggested not in (given, -1) else "",
         score=score(float(found.p_clean[row])),
         bars=bars,
-        truth=shown(found.classes[truth]) if truth >= 0 else "",
+        truth=shown(found.titles[truth]) if truth >= 0 else "",
     )
 
 

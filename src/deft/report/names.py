@@ -41,20 +41,33 @@ def check_names(found: Detection) -> tuple[NameNote, ...]:
     Args:
         found: The verdicts.
     """
-    classes = found.classes
-    codes = [name for name in classes if _is_code(name)]
+    read = list(zip(found.titles, found.words, strict=True))
+    codes = [name for name, words in read if _is_code(words)]
     notes = []
     if codes:
         says = plural(len(codes), "name says", "names say")
-        notes.append(_note(codes[:MOST], f"{says} nothing to a model that reads words; give words with --classes."))
-    words = [name for name in classes if not _is_code(name)]
-    notes += [_note(pair, "the same but for case, plural or punctuation.") for pair in _same(words)[:MOST]]
-    notes += [_note(group[:FEW], f"{_more(group)}differ only in a number.") for group in _numbered(words)[:MOST]]
-    notes += [_note(pair, "spelt almost alike: one class or two?") for pair in _alike(words)[:MOST]]
+        notes.append(_note(codes[:MOST], f"{says} nothing to a model that reads words; give words with --words."))
+    notes += [_note(group[:FEW], "read alike: the model gets the same words.") for group in _twins(read)[:MOST]]
+    called = {words: name for name, words in reversed(read) if not _is_code(words)}
+    words = list(reversed(called))
+    grouped = [
+        *((group, "the same but for case, plural or punctuation.") for group in _same(words)[:MOST]),
+        *((group, f"{_more(group)}differ only in a number.") for group in _numbered(words)[:MOST]),
+        *((pair, "spelt almost alike: one class or two?") for pair in _alike(words)[:MOST]),
+    ]
+    notes += [_note([called[text] for text in group[:FEW]], why) for group, why in grouped]
     told = {frozenset(note.names) for note in notes}
     notes += [note for note in _close(found) if frozenset(note.names) not in told][:MOST]
     notes += list(_mutual(found))[:MOST]
     return tuple(notes)
+
+
+def _twins(read: Sequence[tuple[str, str]]) -> list[tuple[str, ...]]:
+    """Classes whose words are the very same."""
+    groups = defaultdict(list)
+    for name, words in read:
+        groups[words].append(name)
+    return [tuple(group) for words, group in groups.items() if len(group) > 1 and not _is_code(words)]
 
 
 def _note(names: Sequence[str], text: str) -> NameNote:
@@ -116,8 +129,10 @@ def _candidates(plain: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 def _close(found: Detection) -> Iterator[NameNote]:
     """Names that the detector's model reads as nearly the same; codes are told of elsewhere."""
+    words = dict(zip(found.classes, found.words, strict=True))
     for one, other, similarity in found.info.get("close_names", ()):
-        if not (_is_code(one) or _is_code(other)):
+        read = words.get(one, one), words.get(other, other)
+        if read[0] != read[1] and not any(map(_is_code, read)):
             yield _note((one, other), f"mean nearly the same to the model (similarity {similarity:.2f}).")
 
 

@@ -235,6 +235,7 @@ class Page:
         scores: How the scores lie.
         curves: ROC and precision-recall, where the true labels are known.
         names: What is odd about the class names.
+        reading: What is to be known of how the data was read, a sentence each.
         sizes: Of the images, and how many are blank, blurred, tiny, ...
         errors: Images that couldn't be judged.
         how: How the labels were judged.
@@ -253,6 +254,7 @@ class Page:
     scores: Plot
     curves: tuple[Plot, ...]
     names: tuple[NameNote, ...]
+    reading: tuple[str, ...]
     sizes: tuple[Fact, ...]
     errors: Table
     how: tuple[Fact, ...]

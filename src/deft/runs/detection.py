@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import pandas as pd
 from deft.data.dataset_writer import push_table
 from deft.data.image_notes import count_notes
 from deft.data.images import LabeledImages
+from deft.data.words import title, words_for
+from deft.runs.cleanlab_table import cleanlab_issues
 from deft.runs.notebook import SHOWN, notebook_table
 from deft.runs.storage import floats, group_numbers, most_probable, nullable, read_columns, write_files
 from deft.runs.summary import summarize, summarize_duplicates
@@ -59,6 +61,7 @@ class Detection:
         info: How the run went: versions, wall seconds, peak memory, fingerprints.
         clean_labels: The truth where it is known, (N,).
         image_notes: Row to what is odd about a picture, as "blank" or "blurred".
+        words: What the model read for each class; made from the names if not given.
         images: What was judged, where it is at hand: notebooks show thumbnails of it. It is not saved.
         content: Name of each image's content (`LabeledImages.content_id`), (N,), where it is known: by it a run tells
             its images from others that were put in their place.
@@ -79,8 +82,12 @@ class Detection:
     info: Mapping[str, Any] = field(default_factory=dict)
     clean_labels: np.ndarray | None = None
     image_notes: Mapping[int, str] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
     images: LabeledImages | None = field(default=None, compare=False)
     content: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "words", tuple(self.words) or words_for(self.classes))
 
     def __len__(self) -> int:
         return len(self.sample_id)
@@ -117,6 +124,11 @@ class Detection:
         """Which images were judged, (N,)."""
         judged: np.ndarray = np.isfinite(self.verdicts.p_clean)
         return judged
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """What a page calls each class: its name, with its words where they say more, (K,)."""
+        return tuple(map(title, self.classes, self.words))
 
     def reason(self, row: int) -> str | None:
         """Return why an image could not be judged, without the file name that its read error begins with.
@@ -200,6 +212,7 @@ class Detection:
             "format": FORMAT,
             "label_score": "0..1, low means that the given label is likely wrong",
             "classes": list(self.classes),
+            "words": list(self.words),
             "settings": dict(self.settings),
             "info": dict(self.info),
         }
@@ -254,41 +267,6 @@ class Detection:
         return [self.classes[index] if index >= 0 else None for index in ids.tolist()]
 
 
-def new_detection(
-    images: LabeledImages,
-    verdicts: Verdicts,
-    *,
-    read_errors: Mapping[int, str],
-    settings: Mapping[str, Any],
-    info: Mapping[str, Any],
-    duplicate_group: np.ndarray | None = None,
-    image_notes: Mapping[int, str] | None = None,
-) -> Detection:
-    """A detection of these images; a label that a person has confirmed is clean, whatever the detector says."""
-    sure = images.trusted & np.isfinite(verdicts.p_clean)
-    verdicts = replace(
-        verdicts,
-        p_clean=np.where(sure, np.float32(1), verdicts.p_clean),
-        is_clean=verdicts.is_clean | sure,
-        duplicate_group=duplicate_group,
-    )
-    return Detection(
-        sample_id=images.sample_id,
-        file_name=images.file_name,
-        split=images.split,
-        classes=images.classes,
-        given=images.labels,
-        verdicts=verdicts,
-        read_errors=read_errors,
-        settings=settings,
-        info=info,
-        clean_labels=images.clean_labels,
-        image_notes=image_notes or {},
-        images=images,
-        content=images.content,
-    )
-
-
 def _from_columns(columns: Mapping[str, list[Any]], notes: Mapping[str, Any]) -> Detection:
     classes = tuple(notes["classes"])
     index = {name: number for number, name in enumerate(classes)}
@@ -315,18 +293,7 @@ def _from_columns(columns: Mapping[str, list[Any]], notes: Mapping[str, Any]) ->
         settings=notes["settings"],
         info=notes["info"],
         image_notes={row: note for row, note in enumerate(columns.get("image_note", [])) if note is not None},
+        words=tuple(notes.get("words", ())),
         clean_labels=None if truth is None else np.array([index.get(name, -1) for name in truth], np.int64),
         content=tuple(columns["content_id"]) if "content_id" in columns else None,
     )
-
-
-CLEANLAB = ("is_label_issue", "label_score", "label_quality", "given_label", "predicted_label")
-
-
-def cleanlab_issues(table: pd.DataFrame) -> pd.DataFrame:
-    """Columns of `Datalab.get_issues("label")`, and `label_quality`, as `CleanLearning` calls the score.
-
-    Args:
-        table: A detection's table.
-    """
-    return table.assign(label_quality=table["label_score"])[list(CLEANLAB)]

@@ -10,8 +10,9 @@ from typing import Any
 
 from deft.data.identify import identify
 from deft.data.images import LabeledImages
-from deft.data.load import check_source, load_images
+from deft.data.load import load_images
 from deft.data.pixel_rule import PixelRule
+from deft.data.sources import check_source
 from deft.errors import DataError
 from deft.files import replace_file
 from deft.progress import Progress
@@ -40,6 +41,7 @@ class Source:
         image_column: Column with images or paths.
         label_column: Column with the given labels.
         clean_column: Column with true labels.
+        words: File of words for the classes.
     """
 
     data: str
@@ -49,11 +51,12 @@ class Source:
     image_column: str | None = None
     label_column: str | None = None
     clean_column: str | None = None
+    words: str | None = None
 
     def save(self, folder: str | Path) -> None:
         """Write `run.json`; paths are stored whole, so that the run can be opened from anywhere."""
         stored = {
-            name: _whole(value) if name in ("data", "labels", "classes") else value
+            name: _whole(value) if name in ("data", "labels", "classes", "words") else value
             for name, value in asdict(self).items()
         }
         with replace_file(Path(folder) / RUN) as temporary:
@@ -83,7 +86,8 @@ class Source:
         """
         if self.data != DEMO:
             check_source(self.data)
-        for name, path in (("table of labels", self.labels), ("file of class names", self.classes)):
+        beside = {"table of labels": self.labels, "file of class names": self.classes, "file of words": self.words}
+        for name, path in beside.items():
             if path is not None and not Path(path).expanduser().is_file():
                 raise DataError(f"There is no {name} at {path}.")
 
@@ -108,6 +112,7 @@ class Source:
             image_column=self.image_column,
             label_column=self.label_column,
             clean_column=self.clean_column,
+            words=self.words,
             progress=progress,
         )
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from deft.data.contents import UNREAD
 from deft.data.images import LabeledImages
-from deft.data.names import alike, clean_name
 from deft.data.readers import IntArray
 from deft.errors import DataError
 from deft.runs.detection import Detection
@@ -41,7 +40,7 @@ def judged_images(
     kept = replace(images.keep(rows), own_id=found.sample_id)
     if found.content is not None:
         _check_labels(found, kept, where, first or {})
-    kept = kept.relabel(found.given, found.classes)
+    kept = kept.relabel(found.given, found.classes, words=found.words)
     return kept if found.clean_labels is None else replace(kept, clean_labels=found.clean_labels)
 
 
@@ -86,7 +85,7 @@ def _check_labels(found: Detection, images: LabeledImages, where: str, first: Ma
     changed = [
         (sample, before, now)
         for sample, label, now in zip(found.sample_id, given, _names(images.labels, images.classes), strict=True)
-        if _word(before := first.get(sample, label)) != _word(now)
+        if (before := first.get(sample, label)) != now
     ]
     if changed:
         sample, before, now = changed[0]
@@ -99,8 +98,3 @@ def _check_labels(found: Detection, images: LabeledImages, where: str, first: Ma
 def _names(labels: IntArray, classes: Sequence[str]) -> list[str]:
     names = (*classes, "")
     return [names[label] for label in labels.tolist()]
-
-
-def _word(name: str) -> str:
-    """Return what the spellings of a class name share, so that a run of another version isn't refused for one."""
-    return alike(clean_name(name))

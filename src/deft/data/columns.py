@@ -1,0 +1,101 @@
+"""Which columns of a table hold the images, the labels and the splits: as the user says, or guessed and said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deft.errors import DataError
+from deft.progress import Progress
+
+IMAGE_COLUMNS = (
+    "image", "img", "file_name", "filename", "filepath", "file_path", "file", "path", "image_path", "img_path",
+    "image_file", "image_name", "image_id",
+)  # fmt: skip
+"""Names under which a column is taken to hold the images or their paths, in any case."""
+
+LABEL_COLUMNS = ("label", "labels", "class", "category", "target", "given_label", "class_name", "choice")
+"""Names under which a column is taken to hold the labels, in any case."""
+
+SPLIT_COLUMN = "split"
+"""The column that, where there is one, tells which split a row belongs to."""
+
+SHOWN = 20  # columns that a sentence lists
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What the user says about columns; None is to be guessed.
+
+    Args:
+        image: The column with the images or their paths.
+        label: The column with the labels.
+        clean: The column with the true labels, if there is one; never guessed.
+    """
+
+    image: str | None = None
+    label: str | None = None
+    clean: str | None = None
+
+    def settle(
+        self,
+        there: Sequence[str],
+        source: str,
+        progress: Progress,
+        likely: tuple[str | None, str | None] = (None, None),
+    ) -> Columns:
+        """Return the columns of a table that has the columns `there`.
+
+        Args:
+            there: Names of its columns.
+            source: What the table is called.
+            progress: Told of guesses.
+            likely: Columns of images and labels by what is in them, where the table has no header.
+
+        Raises:
+            DataError: One that was named isn't there, or one can't be guessed.
+        """
+        image = _settle(self.image or likely[0], there, IMAGE_COLUMNS, ("image", "--image-col", source))
+        label = _settle(self.label or likely[1], there, LABEL_COLUMNS, ("label", "--label-col", source))
+        if self.clean is not None:
+            _settle(self.clean, there, (), ("true label", "--clean-col", source))
+        guesses = []
+        if self.image is None:
+            guesses.append(f"images from column '{image}' (--image-col)")
+        if self.label is None:
+            guesses.append(f"labels from column '{label}' (--label-col)")
+        if guesses:
+            progress.note(f"{source}: taking {' and '.join(guesses)}.")
+        return Columns(image, label, self.clean)
+
+
+def known_columns(names: Sequence[str]) -> bool:
+    """Say whether a column of these names is one of images and another one of labels."""
+    folded = {name.strip().casefold() for name in names}
+    return bool(folded & set(IMAGE_COLUMNS)) and bool(folded & set(LABEL_COLUMNS))
+
+
+def _settle(named: str | None, there: Sequence[str], known: Sequence[str], words: tuple[str, str, str]) -> str:
+    kind, option, source = words
+    columns = _listed(there)
+    if named is not None:
+        if named in there:
+            return named
+        raise DataError(f"{source} has no column '{named}' for {option}; its columns are: {columns}.")
+    found = [column for column in there if column.strip().casefold() in known]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise DataError(
+            f"{source} has several columns that may hold the {kind}: {', '.join(found)}; its columns are: "
+            f"{columns}. Choose one with {option}."
+        )
+    raise DataError(
+        f"{source} has no column that is known to hold the {kind} ({', '.join(known)}); "
+        f"its columns are: {columns}. Name one with {option}; if its first line is a row, put a header above it."
+    )
+
+
+def _listed(there: Sequence[str]) -> str:
+    names = ", ".join(name[:40] for name in there[:SHOWN]) or "(none)"
+    return names + (f" and {len(there) - SHOWN} more" if len(there) > SHOWN else "")

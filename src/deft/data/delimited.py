@@ -1,0 +1,172 @@
+"""Tables as text: which mark cuts their rows, and whether their first line is a header."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from deft.data.columns import known_columns
+from deft.data.endings import IMAGE_ENDINGS, is_image
+from deft.data.table import Table
+from deft.errors import DataError
+
+MARKS = ",\t;|"
+"""What usually stands between the fields; any other mark that cuts all rows alike is found too."""
+
+SAMPLE = 200  # lines by which the mark is chosen
+_NEVER = set(" \"'./\\_-()[]{}+@#&%")  # marks that stand in names and paths
+_PATH_AND_LABEL = re.compile(rf"(.*(?:{'|'.join(re.escape(e) for e in sorted(IMAGE_ENDINGS))}))\s+(\S.*)", re.I)
+
+Row = tuple[int, list[str]]
+"""The number of a line, and its fields."""
+
+
+def read_delimited(source: str, data: bytes) -> Table:
+    """Read a table whose fields are cut by one mark, or a list of paths and labels with blanks between.
+
+    Args:
+        source: What the table is called.
+        data: Its content: UTF-8 (stray bytes survive) or UTF-16, with or without a header. A first line that names an
+            image is a row, and no header.
+
+    Raises:
+        DataError: It isn't text, no mark cuts its rows alike, or a row has too many fields; with the line's number.
+    """
+    text = _text(source, data)
+    rows = list(_cut(source, text))
+    if not rows:
+        return Table([], {}, [])
+    headed = not any(is_image(field.strip()) for field in rows[0][1])
+    width = len(rows[0][1])
+    columns = _header(source, rows[0][1]) if headed else [f"column {place + 1}" for place in range(width)]
+    body = rows[1:] if headed else rows
+    for number, fields in body:
+        if len(fields) > width:
+            raise DataError(f"Line {number} of {source} has {len(fields)} fields, its first line {width}.")
+    padded: list[list[str | None]] = [[*fields, *[None] * (width - len(fields))] for _, fields in body]
+    values = {name: [row[place] for row in padded] for place, name in enumerate(columns)}
+    return Table(columns, values, [number for number, _ in body], (None, None) if headed else _likely(columns, values))
+
+
+def _text(source: str, data: bytes) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        try:
+            return data.decode("utf-16")
+        except UnicodeDecodeError as error:
+            raise DataError(f"{source} can't be read as a table: it isn't whole UTF-16.") from error
+    if b"\0" in data[:8192]:
+        raise DataError(f"{source} can't be read as a table: it isn't text.")
+    return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+
+
+def _cut(source: str, text: str) -> Iterator[Row]:
+    lines = [line for line in text.splitlines()[:SAMPLE] if line.strip()]
+    if not lines:
+        return iter(())
+    mark = _mark(lines)
+    if mark is not None:
+        return _by_mark(source, text, mark)
+    way = _by_blanks(lines)
+    if way is not None:
+        cut = ((number, way(line)) for number, line in enumerate(text.splitlines(), start=1) if line.strip())
+        return ((number, fields) for number, fields in cut)
+    raise DataError(
+        f"{source} can't be read as a table: no mark ({' '.join(repr(mark)[1:-1] for mark in MARKS)} or another) cuts "
+        f"its lines into the same number of fields, and they are no list of paths and labels. Its first line is "
+        f"{len(lines[0])} characters long."
+    )
+
+
+def _mark(lines: Sequence[str]) -> str | None:
+    """The mark that cuts all lines alike, best one that gives known columns or paths; else one that cuts the header."""
+    likely = _alike(lines, MARKS) or _alike(lines, sorted(_others(lines[0])))
+    if likely:
+        return max(likely, key=lambda found: (_tells(found[1]), found[2]))[0]
+    if all(_PATH_AND_LABEL.fullmatch(line.strip()) for line in lines[1:]) and len(lines) > 1:
+        return None
+    pieces = {mark: _fields(lines[:1], mark)[0] for mark in MARKS}
+    mark = max(MARKS, key=lambda mark: len(pieces[mark]))
+    return mark if len(pieces[mark]) > 1 else None
+
+
+def _alike(lines: Sequence[str], marks: Sequence[str]) -> list[tuple[str, list[list[str]], int]]:
+    found = []
+    for mark in marks:
+        rows = _fields(lines, mark)
+        counts = {len(row) for row in rows}
+        if len(counts) == 1 and min(counts) > 1 and (_tells(rows) or mark in MARKS):
+            found.append((mark, rows, min(counts)))
+    return [one for one in found if _tells(one[1])] or ([] if _listed(lines) else found)
+
+
+def _listed(lines: Sequence[str]) -> bool:
+    return all(_PATH_AND_LABEL.fullmatch(line.strip()) for line in lines[1:] or lines)
+
+
+def _tells(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether rows name columns that are known, or images."""
+    return known_columns(rows[0]) or any(is_image(field.strip()) for field in rows[-1])
+
+
+def _fields(lines: Sequence[str], mark: str) -> list[list[str]]:
+    try:
+        return [row for row in csv.reader(io.StringIO("\n".join(lines), newline=""), delimiter=mark) if row]
+    except csv.Error:
+        return [[]]
+
+
+def _others(line: str) -> set[str]:
+    return {char for char in line if not char.isalnum() and char not in _NEVER and char not in MARKS and char != "\n"}
+
+
+def _by_mark(source: str, text: str, mark: str) -> Iterator[Row]:
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
+    while True:
+        try:
+            fields = next(lines, None)
+        except csv.Error as error:
+            raise DataError(f"Line {lines.line_num} of {source} can't be read: {error}.") from error
+        if fields is None:
+            return
+        if any(field.strip() for field in fields):
+            yield lines.line_num, fields
+
+
+def _by_blanks(lines: Sequence[str]) -> Callable[[str], list[str]] | None:
+    """How blanks cut lines: between a path and its label, or into equally many words."""
+    if _listed(lines):
+        return _path_and_label
+    if len({len(line.split()) for line in lines}) == 1 and len(lines[0].split()) > 1:
+        return str.split
+    return None
+
+
+def _path_and_label(line: str) -> list[str]:
+    found = _PATH_AND_LABEL.fullmatch(line.strip())
+    return line.split(maxsplit=1) if found is None else [found[1], found[2]]
+
+
+def _header(source: str, fields: Sequence[str]) -> list[str]:
+    columns = [field.strip() or f"column {place + 1}" for place, field in enumerate(fields)]
+    twice = sorted({name for name in columns if columns.count(name) > 1})
+    if twice:
+        raise DataError(f"{source} has two columns of one name: {', '.join(name[:40] for name in twice[:5])}.")
+    return columns
+
+
+def _likely(columns: Sequence[str], values: dict[str, list[str | None]]) -> tuple[str | None, str | None]:
+    """The columns of a table without a header: the one of image files, and the other one, or the other one of words."""
+    images = [name for name in columns if all(is_image((cell or "").strip()) for cell in values[name][:SAMPLE])]
+    if len(images) != 1:
+        return None, None
+    others = [name for name in columns if name != images[0]]
+    words = [name for name in others if not all(_is_number(cell) for cell in values[name][:SAMPLE])]
+    if len(others) == 1:
+        return images[0], others[0]
+    return images[0], words[0] if len(words) == 1 else None
+
+
+def _is_number(cell: str | None) -> bool:
+    return re.fullmatch(r"\s*-?\d*\.?\d*\s*", cell or "") is not None

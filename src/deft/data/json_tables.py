@@ -1,0 +1,186 @@
+"""Tables in JSON: records, columns, a mapping of files to labels, and the exports of FiftyOne and Label Studio."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from deft.data.table import Table, from_records
+from deft.errors import DataError
+
+IMAGE, LABEL = "image", "label"
+
+
+def read_json(source: str, data: bytes) -> Table:
+    """Read one JSON value as a table.
+
+    Args:
+        source: What the file is called.
+        data: Its content.
+
+    Raises:
+        DataError: It isn't JSON, or its form isn't one of `FORMS`.
+    """
+    text = data.decode("utf-8-sig", "surrogateescape")
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        if text.count("\n") and _starts_with_object(text):
+            return read_json_lines(source, data)
+        raise DataError(f"{source} isn't JSON: {error}.") from error
+    for form in FORMS:
+        table = form(value)
+        if table is not None:
+            return table
+    raise DataError(
+        f"{source} is JSON of a form that isn't known: {_shape(value)}. Known are a list of records, a mapping of "
+        "file names to labels, columns, and the exports of FiftyOne and Label Studio."
+    )
+
+
+def read_json_lines(source: str, data: bytes) -> Table:
+    """Read one JSON object a line.
+
+    Raises:
+        DataError: A line isn't one; with its number.
+    """
+    records: list[dict[str, Any]] = []
+    lines: list[int] = []
+    for number, line in enumerate(data.decode("utf-8-sig", "surrogateescape").split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise DataError(f"Line {number} of {source} isn't JSON: {error}.") from error
+        if not isinstance(record, dict):
+            raise DataError(f"Line {number} of {source} isn't a JSON object.")
+        records.append(record)
+        lines.append(number)
+    return from_records(records, lines)
+
+
+def _label_studio(value: Any) -> Table | None:
+    """Label Studio's tasks: `data` with the image, `annotations` with choices."""
+    if not _records(value) or not all(isinstance(task.get("data"), dict) for task in value):
+        return None
+    records = []
+    for task in value:
+        about = {name: cell for name, cell in task["data"].items() if isinstance(cell, str | int | float | None)}
+        address = about.pop(IMAGE, None) or next((cell for cell in about.values() if _is_address(cell)), None)
+        records.append({**about, IMAGE: _local(address), LABEL: _choices(task)})
+    return from_records(records)
+
+
+def _choices(task: Mapping[str, Any]) -> list[str] | None:
+    """All different choices that people made of a task; None where there are none."""
+    found: dict[str, None] = {}
+    for annotation in task.get("annotations") or task.get("completions") or []:
+        if isinstance(annotation, dict) and not annotation.get("was_cancelled"):
+            for part in annotation.get("result") or []:
+                if isinstance(part, dict) and part.get("type") == "choices":
+                    found |= dict.fromkeys(map(str, part.get("value", {}).get("choices", [])))
+    return list(found) or None
+
+
+def _is_address(cell: Any) -> bool:
+    return isinstance(cell, str) and ("/" in cell or "." in cell)
+
+
+def _local(address: Any) -> Any:
+    """A file's path from Label Studio's address of it; other addresses stay."""
+    if not isinstance(address, str):
+        return address
+    parts = urlsplit(address)
+    if parts.path.endswith("/data/local-files/"):
+        return (parse_qs(parts.query).get("d") or [address])[0]
+    return unquote(parts.path).removeprefix("/data/") if parts.path.startswith("/data/upload/") else address
+
+
+def _fiftyone_samples(value: Any) -> Table | None:
+    """FiftyOne's `samples.json`: the given label is the field `ground_truth`, or the only one of its kind."""
+    samples = value.get("samples") if isinstance(value, dict) else None
+    if not samples or not _records(samples) or not all("filepath" in sample for sample in samples):
+        return None
+    records = []
+    for sample in samples:
+        record = {"filepath": sample["filepath"]}
+        for name, cell in sample.items():
+            if isinstance(cell, dict) and cell.get("_cls") == "Classification":
+                record[name] = cell.get("label")
+        records.append(record)
+    table = from_records(records)
+    fields = [name for name in table.columns if name != "filepath"]
+    label = "ground_truth" if "ground_truth" in fields else fields[0] if len(fields) == 1 else None
+    table.likely = ("filepath", label)
+    return table
+
+
+def _fiftyone_labels(value: Any) -> Table | None:
+    """FiftyOne's `labels.json` beside a folder `data`: labels by file name without its ending."""
+    if not isinstance(value, dict) or not isinstance(value.get("labels"), dict) or "classes" not in value:
+        return None
+    classes = value["classes"]
+    names = [str(name) for name in classes] if isinstance(classes, list) else None
+    records = []
+    for name, cell in value["labels"].items():
+        label = cell.get("label") if isinstance(cell, dict) else cell
+        if isinstance(label, int) and names is not None and 0 <= label < len(names):
+            label = names[label]
+        records.append({IMAGE: name, LABEL: label})
+    table = from_records(records)
+    table.below = ("data",)
+    table.names = names
+    return table
+
+
+def _columns(value: Any) -> Table | None:
+    """A mapping of column names to lists of equal length."""
+    if not isinstance(value, dict) or not value or not all(isinstance(cells, list) for cells in value.values()):
+        return None
+    if len({len(cells) for cells in value.values()}) != 1:
+        return None
+    return Table(list(value), dict(value))
+
+
+def _labels_by_file(value: Any) -> Table | None:
+    """A mapping of file names to labels."""
+    if not isinstance(value, dict) or not value:
+        return None
+    if not all(isinstance(label, str | int | float | None) for label in value.values()):
+        return None
+    return Table([IMAGE, LABEL], {IMAGE: list(value), LABEL: list(value.values())})
+
+
+def _flat(value: Any) -> Table | None:
+    return from_records(value) if _records(value) else None
+
+
+FORMS: tuple[Callable[[Any], Table | None], ...] = (
+    _label_studio,
+    _flat,
+    _fiftyone_samples,
+    _fiftyone_labels,
+    _columns,
+    _labels_by_file,
+)
+"""What a JSON file may hold; the first that fits is taken."""
+
+
+def _records(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(record, dict) for record in value)
+
+
+def _starts_with_object(text: str) -> bool:
+    return text.lstrip().startswith("{")
+
+
+def _shape(value: Any) -> str:
+    if isinstance(value, dict):
+        keys = ", ".join(str(key)[:30] for key in list(value)[:8])
+        return f"an object with the keys {keys}" if keys else "an empty object"
+    if isinstance(value, list):
+        return f"a list of {len(value)} values"
+    return f"one {type(value).__name__}"

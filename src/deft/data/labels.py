@@ -1,0 +1,147 @@
+"""Labels as they stand in the data: what a cell says, and which cells say nothing or several things."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from deft.data.readers import show_path
+from deft.errors import DataError
+
+Label = str | int | None
+
+MISSING = frozenset(("nan", "NaN", "NAN", "-nan", "<NA>", "NaT", "None", "null", "NULL", "N/A", "n/a", "#N/A"))
+"""Cells that programs write where a value is missing; read as no label, unless a class of that name is asked for."""
+
+_BLANKS = "\ufeff \t\r\n\v\f\xa0"
+_WHOLE = re.compile(r"-?\d{1,18}\.0+")
+_SEVERAL = ("|", ";", ",")
+
+
+@dataclass(frozen=True)
+class LabelColumn:
+    """What the cells of a column say.
+
+    Args:
+        values: One label per cell: text without blanks around it, an integer, or None for none.
+        problems: Row to reason, of the cells whose label can't be used.
+        notes: What a person should know, a sentence each.
+    """
+
+    values: list[Label]
+    problems: dict[int, str]
+    notes: tuple[str, ...] = ()
+
+
+def read_labels(cells: Sequence[Any], known: Collection[str] = ()) -> LabelColumn:
+    """Read labels from cells.
+
+    Whole numbers are integers, also where they are written as `1.0`. Blank cells and those of `MISSING` hold no
+    label. A cell with several labels (a list, or text such as "cat|dog" whose pieces are labels of their own) can't
+    be used, and says so.
+
+    Args:
+        cells: As a table or a data set holds them.
+        known: Names that are classes, whatever they look like.
+
+    Raises:
+        DataError: A cell holds a picture or something else that names no class.
+    """
+    values: list[Label] = []
+    problems: dict[int, str] = {}
+    missing: Counter[str] = Counter()
+    for row, cell in enumerate(cells):
+        label = _one(cell)
+        if isinstance(label, list):
+            problems[row] = _several(label)
+            label = None
+        elif isinstance(label, str) and label in MISSING and label not in known:
+            missing[label] += 1
+            label = None
+        values.append(label)
+    values = _integers(values)
+    for row, pieces in _in_pieces(values, known).items():
+        values[row] = None
+        problems[row] = _several(pieces)
+    notes = []
+    if missing:
+        said = ", ".join(f"'{text}' {count}" for text, count in missing.most_common())
+        notes.append(f"Cells that say {said} are read as no label; a class of that name has to be given (--classes).")
+    return LabelColumn(values, problems, tuple(notes))
+
+
+def read_names(names: Sequence[str]) -> LabelColumn:
+    """Read labels from names of folders, which are what they are: never missing, never several."""
+    return LabelColumn(list(names), {})
+
+
+def _one(cell: Any) -> Label | list[str]:
+    if cell is None or (isinstance(cell, float | np.floating) and np.isnan(cell)):
+        return None
+    if isinstance(cell, bytes):
+        cell = cell.decode("utf-8", "replace")
+    if isinstance(cell, str):
+        text = cell.strip(_BLANKS)
+        text = text if text.isascii() else show_path(text)
+        items = _json_list(text) if text.startswith("[") and text.endswith("]") else None
+        return (text or None) if items is None else _listed(items)
+    if isinstance(cell, bool | np.bool_):
+        return str(bool(cell))
+    if isinstance(cell, int | np.integer):
+        return int(cell)
+    if isinstance(cell, float | np.floating):
+        return int(cell) if float(cell).is_integer() else str(float(cell))
+    if isinstance(cell, list | tuple | set | np.ndarray):
+        return _listed(list(cell))
+    if type(cell).__name__ in ("NAType", "NaTType"):  # pandas' own, without importing it
+        return None
+    raise DataError(f"A label must be text or an integer, not {type(cell).__name__} ({str(cell)[:60]}).")
+
+
+def _json_list(text: str) -> list[Any] | None:
+    try:
+        items = json.loads(text)
+    except ValueError:
+        return None
+    return items if isinstance(items, list) and all(isinstance(item, str | int) for item in items) else None
+
+
+def _listed(items: list[Any]) -> Label | list[str]:
+    found = [label for label in map(_one, items) if label is not None]
+    if len(found) <= 1:
+        return found[0] if found else None
+    return [str(label) for label in found]
+
+
+def _several(pieces: Sequence[str]) -> str:
+    more = f" and {len(pieces) - 5} more" if len(pieces) > 5 else ""
+    return f"several labels in one cell: {', '.join(piece[:40] for piece in pieces[:5])}{more}"
+
+
+def _integers(values: list[Label]) -> list[Label]:
+    """Text that a program wrote for whole numbers, as `1.0`, becomes integers, if all of the column is such."""
+    texts = [value for value in values if isinstance(value, str)]
+    if not texts or not all(_WHOLE.fullmatch(text) for text in texts):
+        return values
+    return [int(float(value)) if isinstance(value, str) else value for value in values]
+
+
+def _in_pieces(values: Sequence[Label], known: Collection[str]) -> dict[int, list[str]]:
+    """The rows whose text is several labels, with the pieces: all of them are labels elsewhere."""
+    counts = Counter(value for value in values if isinstance(value, str))
+    found: dict[str, list[str]] = {}
+    for mark in _SEVERAL:
+        cut = {text: [piece.strip() for piece in text.split(mark)] for text in counts if mark in text}
+        alone = {text for text in counts if text not in cut} | set(known)
+        times = Counter(piece for pieces in cut.values() for piece in set(pieces))
+        again = {piece for piece, number in times.items() if number > 1 and mark != ","}
+        for text, pieces in cut.items():
+            if text not in known and all(pieces) and all(piece in alone or piece in again for piece in pieces):
+                found[text] = pieces
+    return {row: found[value] for row, value in enumerate(values) if isinstance(value, str) and value in found}

@@ -1,0 +1,77 @@
+"""Rows of a table whose images are files: their paths are found, and what is missing is said with line and path."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from deft.data.assemble import SourceRows
+from deft.data.columns import SPLIT_COLUMN, Columns
+from deft.data.located import Located, locate, shown_name
+from deft.data.names import in_order
+from deft.data.readers import FileReader, show_path
+from deft.data.splits import is_split
+from deft.data.table import Table
+from deft.errors import DataError
+
+MISSING = "file not found"
+
+
+def listed(path: Path, table: Table, columns: Columns, folders: Sequence[Path] = ()) -> SourceRows:
+    """Return the rows of a table whose image column holds paths.
+
+    Args:
+        path: The table.
+        table: Its content.
+        columns: Its columns, settled.
+        folders: What its paths may be relative to, before its own folder.
+
+    Raises:
+        DataError: None of its files is there; with the line and the full path of the first.
+    """
+    assert columns.image is not None
+    assert columns.label is not None
+    cells = ["" if cell is None or cell != cell else str(cell).strip() for cell in table.values[columns.image]]
+    own = [*folders, path.parent]
+    found = locate(cells, [*own, *(folder / name for folder in own for name in table.below)])
+    notes = _missing(show_path(str(path)), table, cells, found)
+    if found.otherwise:
+        notes.append(
+            f"{found.otherwise} files of {show_path(str(path))} are found under another spelling of their path (path "
+            "marks, Unicode form, ending, or root)."
+        )
+    return SourceRows(
+        source=show_path(str(path)),
+        reader=FileReader(found.paths),
+        file_name=[shown_name(cell) if cell else f"{show_path(path.name)}#{row}" for row, cell in enumerate(cells)],
+        labels=table.values[columns.label],
+        clean=None if columns.clean is None else table.values[columns.clean],
+        split=splits_of(table, cells),
+        errors=found.problems,
+        names=None if table.names is None else in_order(table.names),
+        labels_are="cells",
+        notes=notes,
+    )
+
+
+def splits_of(table: Table, cells: Sequence[str]) -> list[str] | None:
+    """Return the split of each row: from the column of that name, or where all paths begin with a split's folder."""
+    column = table.values.get(SPLIT_COLUMN)
+    if column is not None:
+        return ["" if name is None else show_path(str(name)) for name in column]
+    tops = [cell.replace("\\", "/").removeprefix("./").split("/") for cell in cells if cell]
+    if tops and all(len(parts) > 1 and is_split(parts[0]) for parts in tops) and len(tops) == len(cells):
+        return [parts[0] for parts in tops]
+    return None
+
+
+def _missing(source: str, table: Table, cells: Sequence[str], found: Located) -> list[str]:
+    rows = [row for row, problem in found.problems.items() if problem == MISSING]
+    if not rows:
+        return []
+    first = f"the first on {table.place(rows[0])}: {show_path(os.path.abspath(found.paths[rows[0]]))}"
+    named = sum(1 for cell in cells if cell)
+    if len(rows) == named:
+        raise DataError(f"None of the {named} files that {source} names is there; {first}.")
+    return [f"{len(rows)} of the {named} files that {source} names are not there; {first}."]

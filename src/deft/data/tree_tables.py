@@ -1,0 +1,112 @@
+"""Tables that lie among the images of a folder or an archive."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from deft.data.assemble import SourceRows
+from deft.data.columns import Columns
+from deft.data.listed import MISSING, splits_of
+from deft.data.located import Finder, shown_name
+from deft.data.names import in_order
+from deft.data.readers import FileReader, show_path
+from deft.data.tables import from_table, read_table, settle
+from deft.data.tree import FolderTree, Tree
+from deft.errors import DataError
+from deft.progress import Progress
+
+
+def from_tree_table(
+    tree: Tree, name: str, columns: Columns, progress: Progress, bases: Sequence[str] = ()
+) -> SourceRows:
+    """Read a table of a tree, and count the images that it doesn't list.
+
+    Args:
+        tree: Where it lies.
+        name: Of the table, within the tree.
+        columns: What the user says about its columns.
+        progress: Told of guesses.
+        bases: Folders of the tree that its paths may be relative to, before its own.
+
+    Raises:
+        DataError: It can't be read, or names no file of the tree.
+    """
+    above = name.rpartition("/")[0]
+    folders = [*bases, above]
+    there = [image for image in tree.images if not above or image.startswith(f"{above}/")]
+    if isinstance(tree, FolderTree):
+        found = from_table(tree.root / name, columns, progress, [tree.root / folder for folder in folders])
+        note_unlisted(found, {os.path.normpath(os.path.join(tree.root, image)) for image in there}, show_path(name))
+        return found
+    found, names = _in_archive(tree, name, columns, progress, folders)
+    _note(found, len(set(there) - set(names)), show_path(name))
+    return found
+
+
+def note_unlisted(found: SourceRows, there: set[str], table: str) -> None:
+    """Count the images that a table of files doesn't list, and say so.
+
+    Args:
+        found: Its rows.
+        there: Paths of the images that lie there.
+        table: What it is called.
+    """
+    if isinstance(found.reader, FileReader):
+        _note(found, len(there - set(found.reader.paths)), table)
+
+
+def _note(found: SourceRows, left: int, table: str) -> None:
+    if left:
+        found.skipped = {**found.skipped, "images that the table doesn't list": left}
+        found.notes.append(f"{table} doesn't list {left} images that lie there; they are left out.")
+
+
+def _in_archive(
+    tree: Tree, name: str, columns: Columns, progress: Progress, folders: Sequence[str]
+) -> tuple[SourceRows, list[str]]:
+    source = f"{tree.where}/{show_path(name)}"
+    ending = os.path.splitext(name)[1]
+    if ending.lower() == ".parquet":
+        raise DataError(f"{source} lies in an archive, where Parquet files aren't read: take it out of it.")
+    table = read_table(source, ending, tree.content(name))
+    settled = settle(table, columns, source, progress)
+    members = set(tree.images)
+    cells = ["" if cell is None else str(cell).strip() for cell in table.values[str(settled.image)]]
+    wide = [*folders, *(_join(folder, below) for folder in folders for below in table.below)]
+    names, errors = _members(cells, members, wide)
+    if len(errors) == len(cells):
+        raise DataError(f"None of the {len(cells)} files that {source} names is in the archive, such as {cells[0]}.")
+    found = SourceRows(
+        source=source,
+        reader=tree.reader(names),
+        file_name=[shown_name(cell) if cell else f"{show_path(name)}#{row}" for row, cell in enumerate(cells)],
+        labels=table.values[str(settled.label)],
+        clean=None if settled.clean is None else table.values[settled.clean],
+        split=splits_of(table, cells),
+        errors=errors,
+        names=None if table.names is None else in_order(table.names),
+        labels_are="cells",
+    )
+    return found, names
+
+
+def _members(cells: Sequence[str], members: set[str], folders: Sequence[str]) -> tuple[list[str], dict[int, str]]:
+    """The member that each cell means, and the reason where there is none."""
+    finders = [Finder(lambda name, folder=folder: _join(folder, name) in members) for folder in folders]  # type: ignore[misc]
+    names, errors = [], {}
+    for row, cell in enumerate(cells):
+        for folder, finder in zip(folders, finders, strict=True):
+            found = finder.find(cell) if cell else None
+            if found is not None:
+                names.append(_join(folder, found))
+                break
+        else:
+            names.append("")
+            errors[row] = MISSING if cell else "no file name"
+    return names, errors
+
+
+def _join(folder: str, name: str) -> str:
+    path = os.path.normpath(f"{folder}/{name}" if folder else name).replace(os.sep, "/")
+    return path

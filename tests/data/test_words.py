@@ -1,0 +1,101 @@
+"""Words for a model: made from names without touching numbers that belong to them, or given by a person."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deft.data.words import alike, give_words, read_alike, title, wordless, words_for
+from deft.errors import DataError
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=12)
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["golden_retriever", "  Siamese__cat "], ("golden retriever", "Siamese cat")),
+        (["T-shirt", "go-kart"], ("T-shirt", "go-kart")),
+        (["n02085620-Chihuahua", "n02112018-Pomeranian"], ("Chihuahua", "Pomeranian")),
+        (["001.Black_footed_Albatross", "002.Laysan_Albatross"], ("Black footed Albatross", "Laysan Albatross")),
+        (["01_cat", "02_dog"], ("cat", "dog")),
+        (["n02085620", "n02112018"], ("n02085620", "n02112018")),
+        (["cafe\u0301", "x"], ("caf\u00e9", "x")),
+    ],
+)
+def test_words_for(names: list[str], words: tuple[str, ...]) -> None:
+    assert words_for(names) == words
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["3.5mm jack", "2.5mm jack"],
+        ["0.5L bottle", "1.0L bottle", "frog"],
+        ["Bugatti Veyron 16.4 Coupe 2009", "Golf 1.6 TDI"],
+        ["2.0 TDI", "1.6 TDI"],
+        ["1. FC Union", "1. FC Kaiserslautern"],  # the same number is no code of either
+        ["001.Crow", "Jay"],  # not all have one
+        ["2008 Ford", "2012 BMW"],
+        ["7_up", "Coke"],
+        ["001.Crow"],
+    ],
+)
+def test_numbers_that_belong_to_a_name_stay(names: list[str]) -> None:
+    assert words_for(names) == tuple(name.replace("_", " ") for name in names)
+
+
+@given(st.lists(NAMES, max_size=8))
+def test_there_are_words_for_every_name(names: list[str]) -> None:
+    words = words_for(names)
+    assert len(words) == len(names)
+    for name, text in zip(names, words, strict=True):
+        assert text or not name
+
+
+def test_words_that_are_given(tmp_path: Path) -> None:
+    assert give_words(["b", "a"], ["big B", "small  a"]) == (("big B", "small a"), None)
+    words, told = give_words(["n1", "n_2", "n3"], {"n1": "crane", "N 2": "crane machine", "n9": "not here"})
+    assert words == ("crane", "crane machine", "n3")
+    assert told == "No words are given for 'n3': made from the names themselves."
+    assert give_words(["cat", "dog"], {0: "a cat", 1: "a dog"})[0] == ("a cat", "a dog")
+    path = tmp_path / "words.txt"
+    path.write_text("a\tthe letter a\nA\tthe capital letter A\n")
+    assert give_words(["A", "a"], path)[0] == ("the capital letter A", "the letter a")
+
+
+def test_words_that_cannot_be_given() -> None:
+    with pytest.raises(DataError, match="words for 3 classes, but the data has 2"):
+        give_words(["a", "b"], ["1", "2", "3"])
+    with pytest.raises(DataError, match="none of which is a class of the data: 'a', 'b'"):
+        give_words(["a", "b"], {"x": "y"})
+    with pytest.raises(DataError, match="words for class 'a' are blank"):
+        give_words(["a", "b"], ["", "x"])
+
+
+def test_classes_that_read_alike_are_said() -> None:
+    said = read_alike(["n02012849", "n03126707", "frog"], ["crane", "crane", "frog"])
+    assert said is not None
+    assert "'n02012849' and 'n03126707' as 'crane'" in said
+    assert read_alike(["a", "b"], ["a", "b"]) is None
+    assert read_alike(["A", "a"], ["A", "a"]) is not None
+
+
+def test_wordless() -> None:
+    assert wordless(("0", "-1")) is not None
+    assert wordless(("n02123045", "n02085620")) is not None
+    assert wordless(("0", "cat")) is None
+    assert wordless(()) is None
+
+
+def test_title_names_the_words_where_they_say_more() -> None:
+    assert title("n02012849", "crane") == "n02012849 (crane)"
+    assert title("001.Black_footed_Albatross", "Black footed Albatross") == "001.Black_footed_Albatross"
+
+
+def test_alike() -> None:
+    assert alike("Golden_Retriever") == alike("golden  retriever")
+    assert alike("-1") == alike("1")  # a reason to look for the exact spelling first
