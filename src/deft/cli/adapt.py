@@ -139,9 +139,8 @@ def adapt(
     """Train an image classifier on RUN's believed labels, or on any labelled images; write it into MODEL."""
     _check_places(out, data, resume=resume)
     sets, watched = pairs(settings), _validation(validation, keep)
-    source = _source(command, data, fix, moved)
     progress = choose_progress(quiet=quiet)
-    kept = _images(source, Path(data), fix, moved, progress)
+    kept = _images(_source(command, data, fix, moved), Path(data), fix, moved, progress)
     images = kept_with_limits(kept, max_pixels, max_seconds)
     own, rates = _parsed(method, sets, lr)
     from deft.adaptation.adapt import adapt as train
