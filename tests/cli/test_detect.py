@@ -144,6 +144,27 @@ def test_usage_errors_exit_with_2(
     assert message in " ".join(result.stderr.split())
 
 
+@pytest.mark.parametrize("words", [["--set", "recipe.verdcit=posterior"], ["--set", "epochs=0"], ["--lr", "0"]])
+def test_no_model_is_loaded_before_the_options_are_checked(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr("deft.encoders.load.load_encoder", fail)
+    result = deft("detect", photos, "-o", tmp_path / "run", "--model", "tiny", *words)
+    assert result.exit_code == 2, result.exception
+    assert result.stderr
+
+
+def test_any_setting_can_be_set(photos: Path, clip_folder: Path, tmp_path: Path) -> None:
+    words = ["--method", "label-match", "--set", "templates=a picture of {}.,a photo of {}.", "--set", "batch_size=3"]
+    result = deft("detect", photos, "-o", tmp_path / "run", "--model", clip_folder, *words)
+    assert result.exit_code == 0, result.output
+    settings = json.loads((tmp_path / "run" / "summary.json").read_text())["settings"]
+    assert (settings["templates"], settings["batch_size"]) == (["a picture of {}.", "a photo of {}."], 3)
+
+
 def test_limit_draws_some_of_the_photos(photos: Path, clip_folder: Path, tmp_path: Path) -> None:
     words = ["--method", "label-match", "--limit", "10"]
     deft("detect", photos, "-o", tmp_path / "run", "--model", clip_folder, *words)

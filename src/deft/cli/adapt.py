@@ -140,11 +140,11 @@ def adapt(
 ) -> None:
     """Train an image classifier on RUN's believed labels, or on any labelled images; write it into MODEL."""
     _check_places(out, data, resume=resume)
-    watched = _validation(validation, keep)
-    own, rates = _parsed(method, pairs(settings), lr)
+    sets, watched = pairs(settings), _validation(validation, keep)
     progress = choose_progress(quiet=quiet)
     kept = _images(_source(command, data, fix, moved), Path(data), fix, moved, progress)
     images = kept_with_limits(kept, max_pixels, max_seconds)
+    own, rates = _parsed(method, sets, lr)
     from deft.adaptation.adapt import adapt as train
 
     chosen = tuning_named(tuning)

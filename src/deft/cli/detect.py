@@ -203,10 +203,11 @@ def detect(
         job = _again(command, Path(data), moved, kept=detector)
     else:
         source = source_of(data, labels, classes, split, image_col, label_col, clean_col, words)
-        chosen = None if detector is not None else choose_detector(method, given, sets)
-        job = _Job(source, model, chosen, detector, None, limit, seed)
-        _advise(job, method, given, progress)
+        job = _Job(source, model, kept=detector, limit=limit, seed=seed)
     images = with_limits(job.images(progress), max_pixels, max_seconds)
+    if job.detector is None and detector is None:
+        job = replace(job, detector=choose_detector(method, given, sets))
+        _advise(model, method, given, progress)
     found = job.find(images, device, workspace_of(out, resume, workers, progress), out)
     found = _write(job, found, images, out, progress)
     _report(found, out, output_format)
@@ -236,9 +237,9 @@ def _again(command: typer.Context, run: Path, moved: str | None, *, kept: Path |
     return _Job(opened.source, str(settings.get("model", "")), detector, kept, opened)
 
 
-def _advise(job: _Job, method: str, given: Mapping[str, Any], progress: Progress) -> None:
+def _advise(model: str, method: str, given: Mapping[str, Any], progress: Progress) -> None:
     """Say what a person should know of the choice."""
-    hint = None if job.kept is not None else advice(method, given, job.model)
+    hint = advice(method, given, model)
     if hint is not None:
         progress.note(hint)
 
