@@ -1,11 +1,12 @@
 """Who finds wrong labels best: DeFT, its baselines and what people use today, on the same photos and encoder.
 
+    python -m benchmarks.detection --data ../shared/data --photos ../photos    # every setting (benchmarks/verdicts.py)
     python -m benchmarks.detection --data ../shared/data/cifar10n-train.parquet --noise human
     python -m benchmarks.detection --data ../shared/data/cifar10n-train.parquet --noise symmetric --rate 0.4
     python -m benchmarks.tables    # writes docs/benchmarks.md from benchmarks/results/
 
-Each method runs in a process of its own, so that its wall time and peak memory are its own; decoding and the model's
-start are part of both. One JSON file per method is written to benchmarks/results/.
+With `--noise` each method runs in a process of its own, so that its wall time and peak memory are its own; decoding and
+the model's start are part of both. One JSON file per method is written to benchmarks/results/.
 """
 
 from __future__ import annotations
@@ -154,18 +155,37 @@ def setting(options: argparse.Namespace) -> str:
     return f"cifar10n-{options.count}-{noise}"
 
 
+def compare(options: argparse.Namespace) -> None:
+    """Run every setting on embeddings that are computed once."""
+    from benchmarks import verdicts
+    from benchmarks.settings import Bank, settings
+
+    bank = Bank(options.data, options.photos, options.cache, load_encoder(options.model, device="cpu"))
+    names = options.settings.split(",") if options.settings else list(settings())
+    methods = options.methods.split(",") if options.methods else list(verdicts.METHODS)
+    verdicts.run(bank, names, methods, [int(seed) for seed in options.seeds.split(",")], options.out)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True, help="cifar10n-train.parquet")
+    parser.add_argument("--data", type=Path, required=True, help="cifar10n-train.parquet; without --noise its folder")
+    parser.add_argument("--photos", type=Path, help="folder with imagenette and cars, without --noise")
+    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "deft-benchmarks", help="of embeddings")
+    parser.add_argument("--settings", help="some of benchmarks.settings, with commas; default: all")
+    parser.add_argument("--methods", help="some of benchmarks.verdicts, with commas; default: all")
+    parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--start", type=int, default=10_000, help="first row; settings were chosen on the rows before")
-    parser.add_argument("--noise", choices=["human", "symmetric", "pair"], default="human")
+    parser.add_argument("--noise", choices=["human", "symmetric", "pair"], help="one setting; default: all")
     parser.add_argument("--rate", type=float, default=0.4)
     parser.add_argument("--model", default="tiny")
     parser.add_argument("--seed", type=int, default=0, help="of the noise and of the method")
     parser.add_argument("--method", choices=sorted(METHODS), help="one method, in this process; default: all of them")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
+    if options.noise is None:
+        compare(options)
+        return
     if options.method:
         run_one(options)
         return

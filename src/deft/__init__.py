@@ -4,7 +4,7 @@ This file is the index of the library; each name is loaded when it is first used
 
     images = deft.load_images("photos/")
     encoder = deft.load_encoder("openai/clip-vit-base-patch16")  # or "tiny"
-    found = deft.DeFT(encoder, tuning=deft.VPT(length=20)).detect(images)
+    found = deft.DeFT(encoder).detect(images)
     found.table
 """
 

@@ -20,8 +20,8 @@ OPTIONS = {
         "--batch-size", "--class-specific", "--classes", "--clean-col", "--context", "--data", "--detector", "--device",
         "--epochs", "--fail-on-issues", "--for-real-noise", "--for-weak-model", "--format", "--image-col",
         "--label-col", "--labels", "--length", "--limit", "--lr",
-        "--method", "--model", "--noise-rate", "--out", "--precision", "--quiet", "--resume", "--seed", "--set",
-        "--split", "--tuning", "--verdict", "--warmup", "--workers", "--with-reviews", "--words",
+        "--method", "--model", "--noise-rate", "--out", "--paper", "--precision", "--quiet", "--resume", "--seed",
+        "--set", "--split", "--tuning", "--verdict", "--warmup", "--workers", "--with-reviews", "--words",
     },
     "report": {"--data", "--limit", "--out", "--quiet"},
     "adapt": {

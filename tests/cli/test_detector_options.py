@@ -100,6 +100,7 @@ def test_a_new_detector_takes_the_options_of_its_settings(method: str) -> None:
         ("label-match", {"--lr": 0.1}, "--lr belongs to --method deft or small-loss"),
         ("deft", {"--tuning": "frozen", "--length": 4}, "--length belongs to --tuning vpt"),
         ("deft", {"--for-real-noise": True, "--for-weak-model": True}, "two different settings"),
+        ("deft", {"--paper": True, "--for-weak-model": True}, "--paper and --for-weak-model"),
     ],
 )
 def test_options_that_would_do_nothing_are_refused(method: str, given: dict[str, Any], said: str) -> None:
@@ -119,6 +120,14 @@ def test_options_become_settings() -> None:
     assert settings_of("small-loss", {"--warmup": 4})["warmup"] == 4
 
 
+def test_the_default_leaves_the_image_tower_alone_and_the_paper_tunes_it() -> None:
+    default, paper = settings_of("deft", {}), settings_of("deft", {"--paper": True})
+    assert (default["recipe.verdict"], paper["recipe.verdict"]) == ("evidence", "negative")
+    assert "tuning.length" not in default
+    assert (paper["tuning.length"], paper["epochs"], paper["recipe.warmup"]) == (20, 10, 1)
+    assert settings_of("deft", {"--length": 4})["tuning.length"] == 4
+
+
 def test_a_longer_warmup_leaves_that_of_the_negative_prompts() -> None:
     longer, none = settings_of("deft", {"--warmup": 5}), settings_of("deft", {"--warmup": 0})
     assert (longer["recipe.warmup"], longer["recipe.dual_warmup"]) == (5, 1)
@@ -127,10 +136,10 @@ def test_a_longer_warmup_leaves_that_of_the_negative_prompts() -> None:
 
 def test_the_verdict_is_changed_in_any_preset() -> None:
     asked = [{}, {"--for-real-noise": True}, {"--for-weak-model": True}]
-    for verdict in ("negative", "posterior"):
+    for verdict in ("evidence", "negative", "posterior"):
         for given in asked:
             assert settings_of("deft", {**given, "--verdict": verdict})["recipe.verdict"] == verdict
-    assert [settings_of("deft", given)["recipe.warmup_loss"] for given in asked] == ["ce", "sce", "gce"]
+    assert [settings_of("deft", given)["recipe.warmup_loss"] for given in asked] == ["gce", "sce", "gce"]
 
 
 def test_any_setting_can_be_set_by_its_key_and_has_the_last_word() -> None:
@@ -158,12 +167,14 @@ def test_what_cannot_be_set_is_refused_with_a_sentence(texts: list[str], said: s
 @pytest.mark.parametrize(
     ("method", "given", "model", "said"),
     [
-        ("deft", {}, "tiny", True),
-        ("deft", {}, "openai/clip-vit-base-patch16", False),
+        ("deft", {"--paper": True}, "tiny", True),
+        ("deft", {"--paper": True}, "openai/clip-vit-base-patch16", False),
+        ("deft", {}, "tiny", False),
         ("deft", {"--for-weak-model": True}, "tiny", False),
-        ("deft", {"--verdict": "posterior"}, "tiny", False),
         ("label-match", {}, "tiny", False),
     ],
 )
-def test_the_weak_model_is_told_its_settings(method: str, given: dict[str, Any], model: str, said: bool) -> None:
-    assert ("--for-weak-model" in (advice(method, given, model) or "")) == said
+def test_the_paper_on_a_weak_model_is_told_of_the_default(
+    method: str, given: dict[str, Any], model: str, said: bool
+) -> None:
+    assert ("default" in (advice(method, given, model) or "")) == said

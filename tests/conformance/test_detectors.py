@@ -41,6 +41,7 @@ SMALL = {"epochs": 2, "prompts": PromptSettings(length=4), "tuning": VPT(length=
 """What makes a detector quick, by the setting that it needs to have."""
 
 TRAINED: dict[str, Build] = {
+    "deft-paper": lambda e: changed(DeFT.paper(e), SMALL),
     "deft-frozen": lambda e: changed(small("deft", e), {"tuning": Frozen()}),
     "deft-lora": lambda e: changed(small("deft", e), {"tuning": LoRA(rank=2)}),
     "deft-bias-specific": lambda e: changed(small("deft", e), {"tuning": Bias(), "prompts.class_specific": True}),
@@ -106,7 +107,13 @@ def test_rows_in_are_rows_out_in_their_order(build: Build, encoder: DualEncoder)
     assert found.table["given_label_id"].tolist() == images.labels.tolist()
     assert found.judged.all()
     assert ((found.p_clean >= 0) & (found.p_clean <= 1)).all()
-    assert np.array_equal(found.is_clean, found.p_clean > 0.5)
+    assert_scores_order_verdicts(found)
+
+
+def assert_scores_order_verdicts(found: Detection) -> None:
+    """Every label that is flagged scores lower than every label that passes."""
+    flagged, kept = found.p_clean[found.is_label_issue], found.p_clean[found.is_clean]
+    assert not len(flagged) or not len(kept) or flagged.max() <= kept.min()
 
 
 def test_an_unreadable_image_is_a_row_with_its_reason(build: Build, encoder: DualEncoder, tmp_path: Path) -> None:
@@ -186,7 +193,7 @@ def test_a_label_that_a_person_confirmed_is_believed(build: Build, encoder: Dual
     assert found.p_clean[sure].tolist() == [1.0] * 20
     assert found.is_clean[sure].all()
     assert not found.is_label_issue[sure].any()
-    assert np.array_equal(found.is_clean, found.p_clean > 0.5)
+    assert_scores_order_verdicts(found)
 
 
 def test_it_says_where_it_comes_from(build: Build, encoder: DualEncoder) -> None:
@@ -281,9 +288,10 @@ def test_a_saved_detector_judges_without_training(name: str, encoder: DualEncode
     assert len(new) == 6
 
 
-FALSE_ALARMS = {"deft-vpt": 0.02, "deft-frozen": 0.02, "small-loss": 0.03}
-FOUND = {"deft-vpt": 0.93, "deft-frozen": 0.93, "small-loss": 0.60}
+FALSE_ALARMS = {"deft": 0.01, "deft-vpt": 0.02, "deft-frozen": 0.02, "small-loss": 0.03}
+FOUND = {"deft": 0.95, "deft-vpt": 0.93, "deft-frozen": 0.93, "small-loss": 0.60}
 ON_DIGITS: dict[str, Build] = {
+    "deft": DeFT,
     "deft-vpt": lambda e: DeFT.for_weak_model(e, tuning=VPT(length=4)),
     "deft-frozen": lambda e: DeFT.for_weak_model(e, tuning=Frozen()),
     "small-loss": lambda e: SmallLoss(e, tuning=Frozen(), noise_rate=0.02),

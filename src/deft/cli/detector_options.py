@@ -28,7 +28,8 @@ UNLOADED = cast("DualEncoder", None)
 
 Method = Annotated[DetectorName, typer.Option("--method", help="How wrong labels are found.")]
 TuningOption = Annotated[
-    TuningName | None, option(TRAINING, "--tuning", help="What of the image tower learns; vpt if not given.")
+    TuningName | None,
+    option(TRAINING, "--tuning", help="What of the image tower learns; nothing by default, vpt in presets."),
 ]
 Length = Annotated[
     int | None,
@@ -60,9 +61,10 @@ Warmup = Annotated[
         "--warmup",
         metavar="N",
         min=0,
-        help="Epochs that believe every label; 1 if not given, 5 for real noise.",
+        help="Epochs that believe every label; all by default, 1 in the paper, 5 for real noise.",
     ),
 ]
+Paper = Annotated[bool, option(TRAINING, "--paper", help="The paper's settings: VPT, verdict by the negative prompt.")]
 ForRealNoise = Annotated[
     bool, option(TRAINING, "--for-real-noise", help="The authors' settings for labels by people or the web.")
 ]
@@ -70,12 +72,12 @@ ForWeakModel = Annotated[
     bool, option(TRAINING, "--for-weak-model", help="For a model that hardly knows the classes, as tiny.")
 ]
 Verdict = Annotated[
-    Literal["negative", "posterior"] | None,
+    Literal["evidence", "negative", "posterior"] | None,
     option(
         TRAINING,
         "--verdict",
-        help="negative: the paper's, by the negative prompt. posterior: by all prompts and estimated confusions; "
-        "that of --for-weak-model.",
+        help="evidence: the default, by all that foretells held-out labels. negative: the paper's, by the negative "
+        "prompt. posterior: by all prompts and estimated confusions; that of --for-weak-model.",
     ),
 ]
 
@@ -98,7 +100,7 @@ SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """The settings that an option may be, by its name: the first of them that the detector has."""
 
 PRESETS: Mapping[str, str] = MappingProxyType(
-    {"--for-real-noise": "for_real_noise", "--for-weak-model": "for_weak_model"}
+    {"--paper": "paper", "--for-real-noise": "for_real_noise", "--for-weak-model": "for_weak_model"}
 )
 """Class methods that make a detector with other settings, by the option that asks for them."""
 
@@ -159,8 +161,11 @@ def choose_detector(method: str, given: Mapping[str, Any], sets: Mapping[str, st
     kind = detector_class(method)
     make = next((getattr(kind, name) for one, name in PRESETS.items() if given.get(one)), kind)
     detector: Detector = make(UNLOADED)
-    if given.get("--tuning") is not None:
-        detector = changed(detector, {"tuning": tuning_named(given["--tuning"])})
+    tuning = given.get("--tuning")
+    if tuning is None and given.get("--length") is not None and "tuning.length" not in setting_keys(detector):
+        tuning = "vpt"  # whose length it is
+    if tuning is not None:
+        detector = changed(detector, {"tuning": tuning_named(tuning)})
     known, changes = setting_keys(detector), {}
     for typed, keys in SETTINGS.items():
         value = given.get(typed)
@@ -176,9 +181,8 @@ def choose_detector(method: str, given: Mapping[str, Any], sets: Mapping[str, st
 
 def advice(method: str, given: Mapping[str, Any], model: str) -> str | None:
     """Return what a person should know of a choice that works but is hardly meant, in one sentence."""
-    chosen = any(given.get(one) for one in (*PRESETS, "--verdict"))
-    if model == "tiny" and method == "deft" and not chosen:
-        return "These are the paper's settings, made for a full CLIP; with tiny, --for-weak-model is better."
+    if model == "tiny" and method == "deft" and given.get("--paper"):
+        return "These are the paper's settings, made for a full CLIP; with tiny, the default is better."
     return None
 
 

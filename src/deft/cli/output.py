@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from deft.runs.detection import Detection
 
 WORST = 10
+NAMED = 10  # classes that a line names at the most
 
 
 def printable(text: object) -> str:
@@ -45,9 +46,9 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], 
     return drawn
 
 
-def percent(share: float) -> str:
+def percent(share: float | None) -> str:
     """A share for people; a dash where it is undefined."""
-    return "–" if math.isnan(share) else f"{share:.1%}"
+    return "–" if share is None or math.isnan(share) else f"{share:.1%}"
 
 
 def to_json(value: Mapping[str, Any]) -> str:
@@ -82,7 +83,12 @@ def print_summary(console: Console, found: Detection, scores: DetectionScores | 
         )
     )
     rate = summary["estimated_noise_rate"]
-    console.print(plain(f"Estimated share of wrong labels: {percent(rate)} ({percent(low)} to {percent(high)})"))
+    if rate is not None:
+        console.print(plain(f"Estimated share of wrong labels: {percent(rate)} ({percent(low)} to {percent(high)})"))
+    if (evidence := summary.get("evidence")) is not None:
+        console.print(plain(evidence["sentence"]))
+    if lost := summary["classes_flagged_whole"]:
+        console.print(plain(f"Every label of these classes is flagged; look before you drop them: {_listed(lost)}"))
     if summary["image_notes"]:
         odd = ", ".join(f"{kind} {number}" for kind, number in summary["image_notes"].items())
         console.print(plain(f"Odd pictures (column image_note): {odd}"))
@@ -125,6 +131,11 @@ def duplicates(about: Mapping[str, Any]) -> list[str]:
         first = ", ".join(f"{one['file_name']} ({one['split']})" for one in about["several_splits"][0][:3])
         said.append(f"Duplicates in more than one split in {across} groups, such as {first}")
     return said
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def _without_nan(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -9,40 +10,46 @@ from deft.data.images import LabeledImages
 from deft.detectors.base import Detector, by_content, run_info
 from deft.detectors.deft_trained import TrainedDeFT, build_method
 from deft.detectors.deft_training import CITATION, Recipe
+from deft.detectors.deft_weighing import Features, frozen_features
 from deft.encoders.base import DualEncoder
 from deft.errors import SettingsError
 from deft.prompts.learned import PromptSettings
-from deft.runs.detection import Detection
+from deft.runs.detection import Detection, Verdicts
 from deft.runs.judged import new_detection
 from deft.runs.provenance import Stopwatch
 from deft.runs.reorder import in_order
+from deft.training.batches import Batches
 from deft.training.inputs import Inputs, Reading, open_inputs
 from deft.training.loop import fit
 from deft.training.optimization import Optimization
 from deft.training.workspace import Workspace
-from deft.tuning import VPT, Tuning
+from deft.tuning import VPT, Frozen, Tuning
 from deft.tuning.parts import frozen_part
+
+BY_EVIDENCE = Recipe(warmup=None, warmup_loss="gce", verdict="evidence", steps=100, rate="temperature")
+"""How the default learns: robustly, from all labels to the end, in few steps of the text tower."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeFT(Detector):
-    """Finds wrong labels with dual prompts (Wei et al. 2024, Algorithm 1, phase 1).
+    """Finds wrong labels with dual prompts and all else that speaks for a class (Wei et al. 2024, and beyond).
 
-    Every class gets a learned sentence for it and one against it; a label is believed if the image is closer to the
-    first than to the second, so the threshold is learned and no noise rate is asked for. The verdict comes from a
-    separate pass with the final weights.
+    Every class gets a learned sentence for it and one against it (Algorithm 1, phase 1). Both are experts beside the
+    zero-shot text, a discriminant and the nearest neighbours of the untouched encoder's features. What foretells
+    held-out labels best says how much each counts and how labels go wrong, so no noise rate and no preset is asked for,
+    whether the encoder knows the classes or not. The verdict comes from a separate pass with the final weights.
 
-    L_dp is read as the authors' code has it by default, `Recipe(gradient="negative")`: it trains the negative prompts
-    only. `Recipe(gradient="both")` is the formula as published. `docs/deft.md` shows both, measured.
+    `DeFT.paper` is the paper's detector: VPT, and a label passes if the image is closer to its positive prompt than to
+    its negative one. `docs/deft.md` shows both, measured.
 
     Args:
         encoder: A vision-language model, from `load_encoder`.
-        tuning: How the image tower adapts.
+        tuning: How the image tower adapts; by default not at all, so that every image is seen once.
         prompts: Length, position and kind of the learned contexts.
         epochs: Epochs T₁ in all, warm-up included.
         recipe: How the losses are read, and what the verdict goes by.
         optimization: Learning rate, schedule and number format.
-        batch_size: Images per step.
+        batch_size: Images per step; with kept features the least number (see `Recipe`).
         seed: Draws prompts, order, augmentation and complementary labels.
         views: Views kept per image where an encoder's stem is heavy (see `Reading`).
 
@@ -50,17 +57,17 @@ class DeFT(Detector):
         SettingsError: A setting is out of its bounds.
 
     Example:
-        >>> found = DeFT(load_encoder("tiny"), tuning=Frozen()).detect(images)  # doctest: +SKIP
+        >>> found = DeFT(load_encoder("tiny")).detect(images)  # doctest: +SKIP
         >>> found.is_label_issue.mean()  # doctest: +SKIP
     """
 
     name: ClassVar[str] = "deft"
     citation: ClassVar[str] = CITATION
 
-    tuning: Tuning = VPT(length=20)
+    tuning: Tuning = Frozen()
     prompts: PromptSettings = PromptSettings()
     epochs: int = 10
-    recipe: Recipe = Recipe()
+    recipe: Recipe = BY_EVIDENCE
     optimization: Optimization = Optimization()
     batch_size: int = 64
     seed: int = 0
@@ -172,9 +179,12 @@ class DeFT(Detector):
         return trained, in_order(found, place)
 
     def _learn(self, images: LabeledImages, space: Workspace, watch: Stopwatch) -> tuple[TrainedDeFT, Detection]:
-        with open_inputs(frozen_part(self.encoder, self.tuning), images, space, self.reading) as inputs:
-            trained = self._train(images, inputs, space).observed(inputs, space.progress)
-            verdicts = trained.judge(inputs, len(images), space.progress)
+        part = frozen_part(self.encoder, self.tuning, self.recipe.features)
+        with (
+            open_inputs(part, images, space, self.reading) as inputs,
+            frozen_features(self.encoder, self.tuning, self.recipe, inputs, space, self.reading) as frozen,
+        ):
+            trained, verdicts = self.learn(images, inputs, frozen, space)
         found = new_detection(
             inputs.images,
             verdicts,
@@ -182,9 +192,35 @@ class DeFT(Detector):
             duplicate_group=inputs.groups,
             image_notes=inputs.image_notes,
             settings=self.settings(),
-            info=run_info(watch, inputs.images, self.encoder, self.reading),
+            info={**run_info(watch, inputs.images, self.encoder, self.reading), **trained.told(verdicts)},
         )
         return trained, found
+
+    def learn(
+        self, images: LabeledImages, inputs: Inputs, frozen: Features | None, space: Workspace
+    ) -> tuple[TrainedDeFT, Verdicts]:
+        """Learn from open inputs and judge them.
+
+        Args:
+            images: What was opened, N of them, in the order of their content.
+            inputs: The images, opened.
+            frozen: Features of the untouched encoder, where verdicts go by evidence (`frozen_features`).
+            space: Where and how to run.
+
+        Returns:
+            The trained detector and the verdicts, (N,).
+        """
+        trained = self._train(images, inputs, space).observed(images, inputs, frozen, space.progress)
+        return trained, trained.judge(inputs, frozen, len(images), space.progress)
+
+    def _samples(self, batches: Batches) -> Batches:
+        """The training samples; those with kept features in batches so large that the text tower runs seldom."""
+        if self.recipe.steps is None or self.tuning.changes_images:
+            return batches
+        size = max(batches.batch_size, -(-len(batches.rows) * self.epochs // self.recipe.steps))
+        larger = copy.copy(batches)
+        larger.batch_size = size
+        return larger
 
     def _train(self, images: LabeledImages, inputs: Inputs, space: Workspace) -> TrainedDeFT:
         checkpoint = space.checkpoint(self.settings(), images, self.encoder)
@@ -194,7 +230,7 @@ class DeFT(Detector):
             )
             fit(
                 method,
-                inputs.batches,
+                self._samples(inputs.batches),
                 epochs=self.epochs,
                 optimization=self.optimization,
                 checkpoint=checkpoint,

@@ -7,8 +7,9 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -17,8 +18,10 @@ from deft.data.images import LabeledImages
 from deft.data.pixel_rule import PixelRule
 from deft.data.words import words_for
 from deft.detectors.base import Detector, run_info
+from deft.detectors.deft_evidence import Evidence
 from deft.detectors.deft_training import CITATION, DualPromptTraining, Recipe
-from deft.detectors.deft_verdicts import judge, observe_transition
+from deft.detectors.deft_verdicts import judge, observe_transition, prompt_scores
+from deft.detectors.deft_weighing import Features, Scored, frozen_features, judge_by_evidence, learn_evidence
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
 from deft.errors import ModelError, SettingsError
@@ -55,6 +58,7 @@ class TrainedDeFT(Detector):
         weights: The learned weights of prompts and tuning.
         words: What its model reads for each class; made from the names if not given.
         transition: How true classes turned into the labels that it has learned from, where its verdicts go by that.
+        evidence: How much each expert counts, and how labels go wrong, where its verdicts go by that.
         pixels: Black and white of the deep pictures that it has learned from; those that it judges are read alike.
 
     Example:
@@ -73,10 +77,11 @@ class TrainedDeFT(Detector):
     weights: Mapping[str, Tensor]
     words: tuple[str, ...] = ()
     transition: NoiseTransition | None = None
+    evidence: Evidence | None = None
     pixels: PixelRule = field(default_factory=PixelRule)
 
     def settings(self) -> dict[str, object]:
-        learned = ("encoder", "classes", "weights", "transition", "pixels")
+        learned = ("encoder", "classes", "weights", "transition", "evidence", "pixels")
         return {
             "detector": self.name,
             "model": self.encoder.name,
@@ -102,8 +107,12 @@ class TrainedDeFT(Detector):
         return super().detect(known, workspace=workspace)
 
     def _detect(self, images: LabeledImages, space: Workspace, watch: Stopwatch) -> Detection:
-        with open_inputs(frozen_part(self.encoder, self.tuning), images, space, self.reading) as inputs:
-            verdicts = self.judge(inputs, len(images), space.progress)
+        part = frozen_part(self.encoder, self.tuning, self.recipe.features)
+        with (
+            open_inputs(part, images, space, self.reading) as inputs,
+            frozen_features(self.encoder, self.tuning, self.recipe, inputs, space, self.reading) as frozen,
+        ):
+            verdicts = self.judge(inputs, frozen, len(images), space.progress)
         return new_detection(
             inputs.images,
             verdicts,
@@ -111,14 +120,15 @@ class TrainedDeFT(Detector):
             duplicate_group=inputs.groups,
             image_notes=inputs.image_notes,
             settings=self.settings(),
-            info=run_info(watch, inputs.images, self.encoder, self.reading),
+            info={**run_info(watch, inputs.images, self.encoder, self.reading), **self.told(verdicts)},
         )
 
-    def judge(self, inputs: Inputs, rows: int, progress: Progress) -> Verdicts:
+    def judge(self, inputs: Inputs, frozen: Features | None, rows: int, progress: Progress) -> Verdicts:
         """Return verdicts on open inputs: evaluation mode, no augmentation, final weights.
 
         Args:
             inputs: The images, opened.
+            frozen: Features of the untouched encoder, where verdicts go by evidence.
             rows: How many rows the verdicts have, N.
             progress: Told how far it is.
 
@@ -126,19 +136,36 @@ class TrainedDeFT(Detector):
             What the detector says of each row, (N,).
         """
         with self._method(inputs) as method:
-            return judge(method, inputs, rows, self.recipe, self.reading, progress, self.transition)
+            if self.evidence is None or frozen is None:
+                return judge(method, inputs, rows, self.recipe, self.reading, progress, self.transition)
+            scored = prompt_scores(method, inputs.batches, self.reading, progress, "Judging labels")
+            return judge_by_evidence(self.evidence, frozen, scored, rows, float(self.encoder.logit_scale))
 
-    def observed(self, inputs: Inputs, progress: Progress) -> TrainedDeFT:
-        """Return the same detector, with the noise transition of open inputs if its verdicts go by one.
+    def observed(
+        self, images: LabeledImages, inputs: Inputs, frozen: Features | None, progress: Progress
+    ) -> TrainedDeFT:
+        """Return the same detector, with what its verdicts go by besides the prompts, learned from open inputs.
 
         Args:
+            images: What was opened.
             inputs: The images, opened.
+            frozen: Features of the untouched encoder, where verdicts go by evidence.
             progress: Told how far it is.
         """
-        if self.recipe.verdict != "posterior":
+        if self.recipe.verdict == "negative":
             return self
         with self._method(inputs) as method:
-            return replace(self, transition=observe_transition(method, inputs, self.reading, progress))
+            if frozen is None:
+                return replace(self, transition=observe_transition(method, inputs, self.reading, progress))
+
+            def score(rows: np.ndarray) -> Scored:
+                return prompt_scores(method, inputs.batches.subset(rows), self.reading, progress, "Weighing labels")
+
+            return replace(self, evidence=learn_evidence(method, images, inputs, frozen, score))
+
+    def told(self, verdicts: Verdicts) -> dict[str, Any]:
+        """Return what can be said of verdicts that it gave, for a detection's `info`."""
+        return {} if self.evidence is None else {"evidence": self.evidence.told(verdicts)}
 
     @contextlib.contextmanager
     def _method(self, inputs: Inputs) -> Iterator[DualPromptTraining]:
@@ -172,7 +199,7 @@ class TrainedDeFT(Detector):
             "encoder_fingerprint": encoder_fingerprint(self.encoder),
         }
         with replace_file(folder / WEIGHTS) as temporary:
-            save_file(_tensors(self.weights, self.transition), temporary)
+            save_file(_tensors(self.weights, self.transition, self.evidence), temporary)
         with replace_file(folder / CONFIG) as temporary:
             temporary.write_text(json.dumps(config, indent=2, ensure_ascii=False), encoding="utf-8")
 
@@ -215,9 +242,10 @@ class TrainedDeFT(Detector):
                 prompts=from_settings(PromptSettings, config["prompts"]),
                 recipe=recipe,
                 reading=from_settings(Reading, config["reading"]),
-                weights=weights,
                 words=tuple(config.get("words", ())),
                 transition=_take_transition(weights, recipe, len(classes)),
+                evidence=Evidence.from_tensors(weights, len(classes)) if recipe.verdict == "evidence" else None,
+                weights=weights,
                 pixels=PixelRule.from_settings(config.get("pixels")),
             )
         except SettingsError as error:
@@ -228,12 +256,16 @@ class TrainedDeFT(Detector):
         return self.words or words_for(self.classes)
 
 
-def _tensors(weights: Mapping[str, Tensor], transition: NoiseTransition | None) -> dict[str, Tensor]:
+def _tensors(
+    weights: Mapping[str, Tensor], transition: NoiseTransition | None, evidence: Evidence | None
+) -> dict[str, Tensor]:
     """All that a saved detector holds in tensors."""
     tensors = {name: value.contiguous() for name, value in weights.items()}
     if transition is not None:
         tensors[MATRIX] = transition.matrix.contiguous()
         tensors[NUMBERS] = torch.tensor([transition.inverse_temperature, transition.threshold], dtype=torch.float64)
+    if evidence is not None:
+        tensors.update(evidence.tensors())
     return tensors
 
 
@@ -271,4 +303,6 @@ def build_method(
         seed: Draws the contexts.
     """
     dual = DualPrompts(encoder.text, classes, prompts, seed=seed)
-    return DualPromptTraining(encoder, trained_part(encoder, tuning), dual, attachment, recipe, inputs.trusted)
+    return DualPromptTraining(
+        encoder, trained_part(encoder, tuning, recipe.features), dual, attachment, recipe, inputs.trusted
+    )

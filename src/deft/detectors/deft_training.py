@@ -28,8 +28,10 @@ from deft.prompts.learned import DualPrompts
 from deft.training.batches import Batch, Batches
 from deft.training.loop import Training
 from deft.tuning import Attachment
+from deft.tuning.parts import Features
 
 CE_SHARE = 0.02
+CLIP_SCALE = 100.0  # CLIP's inverse temperature, for which DeFT's learning rate is meant
 CITATION = (
     "T. Wei, H.-T. Li, C.-S. Li, J.-X. Shi, Y.-F. Li, M.-L. Zhang: Vision-Language Models are Strong "
     "Noisy Label Detectors. NeurIPS 2024."
@@ -74,7 +76,14 @@ class Recipe:
         verdict: What the final verdict goes by. "negative" is the paper's: a label passes if the image is closer to
             its positive prompt than to its negative one. "posterior" is ours: it passes if it is likely enough, given
             what both prompts of all classes say of the image and how often each class is mistaken for each other,
-            which is estimated from the images (`estimate_transition`). It changes nothing of how phase 1 learns.
+            which is estimated from the images (`estimate_transition`). "evidence" is ours as well, and the default of
+            `DeFT(encoder)`: beside both prompts it hears the zero-shot text, a discriminant and the nearest neighbours
+            of frozen features, each weighed by what foretells held-out labels (`Evidence`). None of them changes how
+            phase 1 learns.
+        steps: Most steps of all epochs together where features are kept: batches are made as large as it takes, for
+            each step runs the text tower over all classes. None leaves the batch size alone.
+        rate: Whether the learning rate is "fixed", or, by "temperature", meant for CLIP's temperature and raised where
+            an encoder's softmax is flatter: one that is half as sharp moves half as far in a step.
 
     Raises:
         SettingsError: A value makes no sense; the sentence says which.
@@ -89,7 +98,9 @@ class Recipe:
     pseudo_labels: bool = True
     warmup_loss: Literal["ce", "sce", "gce"] = "ce"
     require_margin: bool = False
-    verdict: Literal["negative", "posterior"] = "negative"
+    verdict: Literal["evidence", "negative", "posterior"] = "negative"
+    steps: int | None = None
+    rate: Literal["fixed", "temperature"] = "fixed"
 
     def __post_init__(self) -> None:
         if (self.warmup or 0) < 0 or self.dual_warmup < 0:
@@ -98,8 +109,17 @@ class Recipe:
             raise SettingsError(f"Unknown gradient {self.gradient!r} of L_dp. Known: both, negative.")
         if self.warmup_loss not in WARMUP_LOSSES:
             raise SettingsError(f"Unknown warm-up loss {self.warmup_loss!r}. Known: {', '.join(WARMUP_LOSSES)}.")
-        if self.verdict not in ("negative", "posterior"):
-            raise SettingsError(f"Unknown verdict {self.verdict!r}. Known: negative, posterior.")
+        if self.verdict not in ("evidence", "negative", "posterior"):
+            raise SettingsError(f"Unknown verdict {self.verdict!r}. Known: evidence, negative, posterior.")
+        if self.steps is not None and self.steps < 1:
+            raise SettingsError(f"Training needs at least one step, not {self.steps}.")
+        if self.rate not in ("fixed", "temperature"):
+            raise SettingsError(f"Unknown rate {self.rate!r}. Known: fixed, temperature.")
+
+    @property
+    def features(self) -> Features:
+        """Which features are kept where the image tower stays as it is."""
+        return "pooled" if self.verdict == "evidence" else "joint"
 
 
 class DualPromptTraining(Training):
@@ -148,6 +168,11 @@ class DualPromptTraining(Training):
             complementary = (batch.labels + others) % len(positive)
             positive_sim, negative_sim = self._similarities(features, positive, negative)
             yield self._loss(batch, positive_sim, negative_sim, complementary, epoch)
+
+    def rate_scale(self, epoch: int) -> float:
+        if self._recipe.rate == "fixed":
+            return 1.0
+        return CLIP_SCALE / max(float(self.encoder.logit_scale), 1.0)
 
     def predict(self, inputs: Tensor) -> Tensor:
         positive, _ = self.text_features()

@@ -41,7 +41,7 @@ def judge(
         transition: What labels are judged by instead of the negative prompts alone.
     """
     collector = Collector(rows, len(method.prompts.plan))
-    for batch, positive_sim, negative_sim in _scores(method, inputs.batches, reading, progress, "Judging labels"):
+    for batch, positive_sim, negative_sim in prompt_scores(method, inputs.batches, reading, progress, "Judging labels"):
         if transition is not None:
             joint = transition.log_joint(evidence(positive_sim, negative_sim), batch.labels)
             collector.add(batch, transition.log_odds(joint, batch.labels), joint)
@@ -71,7 +71,7 @@ def observe_transition(
     if len(rows) > MOST_IMAGES:
         rows = np.sort(np.random.default_rng(reading.seed).choice(rows, MOST_IMAGES, replace=False))
     scores, labels = [torch.empty(0, len(method.prompts.plan))], [torch.empty(0, dtype=torch.int64)]
-    for batch, positive_sim, negative_sim in _scores(
+    for batch, positive_sim, negative_sim in prompt_scores(
         method, inputs.batches.subset(rows), reading, progress, "Weighing labels"
     ):
         scores.append(evidence(positive_sim, negative_sim).cpu())
@@ -79,10 +79,18 @@ def observe_transition(
     return estimate_transition(torch.cat(scores), torch.cat(labels))
 
 
-def _scores(
+def prompt_scores(
     method: DualPromptTraining, batches: Batches, reading: Reading, progress: Progress, task: str
 ) -> Iterator[tuple[Batch, Tensor, Tensor]]:
-    """Every batch with its s⁺ and s⁻, (B, K) each."""
+    """Yield every batch with its s⁺ and s⁻, (B, K) each: no augmentation, no gradient.
+
+    Args:
+        method: What has learned.
+        batches: What is read.
+        reading: Number format of the pass.
+        progress: Told of every batch.
+        task: What it is told.
+    """
     device = batches.device
     with torch.no_grad():
         texts = method.text_features()  # once for all images, so in float32

@@ -28,9 +28,9 @@ def count(number: float) -> str:
     return f"{round(number):,}".replace(",", "\u202f")
 
 
-def percent(share: float, digits: int = 1) -> str:
+def percent(share: float | None, digits: int = 1) -> str:
     """A share; a dash where it is undefined."""
-    return "–" if math.isnan(share) else f"{100 * share:.{digits}f}\u00a0%"
+    return "–" if share is None or math.isnan(share) else f"{100 * share:.{digits}f}\u00a0%"
 
 
 def score(value: float) -> str:

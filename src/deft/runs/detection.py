@@ -34,6 +34,7 @@ class Verdicts:
         topk_probs: Their probabilities, (N, k).
         noise_threshold: Similarity that the given label's own had to pass (DeFT's φ), (N,), where there is one.
         duplicate_group: Number of the images that show the same picture, (N,), −1 for one of its own.
+        p_none: Probability that the image shows none of the classes, (N,), where the detector says so.
     """
 
     p_clean: np.ndarray
@@ -43,6 +44,7 @@ class Verdicts:
     topk_probs: np.ndarray
     noise_threshold: np.ndarray | None = None
     duplicate_group: np.ndarray | None = None
+    p_none: np.ndarray | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -159,7 +161,7 @@ class Detection:
             "predicted_label_id": verdicts.predicted,
             "is_label_issue": self.is_label_issue,
             "label_score": verdicts.p_clean.astype(np.float64),
-            "predicted_prob": np.where(self.judged, verdicts.topk_probs[:, 0], np.nan).astype(np.float64),
+            "predicted_prob": self._predicted_prob(),
             "topk_labels": [self._names(row) if ok else [] for row, ok in zip(verdicts.topk, self.judged, strict=True)],
             "topk_probs": [
                 [float(p) for p in row] if ok else [] for row, ok in zip(verdicts.topk_probs, self.judged, strict=True)
@@ -171,6 +173,8 @@ class Detection:
             columns["noise_threshold"] = verdicts.noise_threshold.astype(np.float64)
         if verdicts.duplicate_group is not None:
             columns["duplicate_group"] = nullable(verdicts.duplicate_group)
+        if verdicts.p_none is not None:
+            columns["none_prob"] = verdicts.p_none.astype(np.float64)
         if self.clean_labels is not None:
             columns["clean_label"] = self._names(self.clean_labels)
         return pd.DataFrame(columns)
@@ -200,6 +204,9 @@ class Detection:
             self.verdicts.duplicate_group, self.given, self.classes, self.file_name, self.split
         )
         found["image_notes"] = count_notes(self.image_notes.values())
+        if (evidence := self.info.get("evidence")) is not None:
+            found["estimated_noise_rate"] = evidence["noise_rate"]
+            found["noise_rate_interval"] = evidence["noise_rate_interval"]
         return {"format": FORMAT, **found, "settings": dict(self.settings), **self.info}
 
     def save(self, folder: str | Path) -> None:
@@ -263,6 +270,13 @@ class Detection:
         """
         return push_table(self.table, repository, private=private)
 
+    def _predicted_prob(self) -> np.ndarray:
+        """Probability of the suggested class, (N,); NaN where nothing was judged."""
+        verdicts = self.verdicts
+        place = (verdicts.topk == verdicts.predicted[:, None]).argmax(axis=1)
+        probs = np.take_along_axis(verdicts.topk_probs, place[:, None], axis=1)[:, 0]
+        return np.where(self.judged, probs, np.nan).astype(np.float64)
+
     def _names(self, ids: np.ndarray) -> list[str | None]:
         return [self.classes[index] if index >= 0 else None for index in ids.tolist()]
 
@@ -271,7 +285,7 @@ def _from_columns(columns: Mapping[str, list[Any]], notes: Mapping[str, Any]) ->
     classes = tuple(notes["classes"])
     index = {name: number for number, name in enumerate(classes)}
     topk, probs = most_probable(columns, classes)
-    threshold = columns.get("noise_threshold")
+    threshold, none = columns.get("noise_threshold"), columns.get("none_prob")
     truth = columns.get("clean_label")
     verdicts = Verdicts(
         p_clean=floats(columns["label_score"]),
@@ -281,6 +295,7 @@ def _from_columns(columns: Mapping[str, list[Any]], notes: Mapping[str, Any]) ->
         topk_probs=probs,
         noise_threshold=None if threshold is None else floats(threshold),
         duplicate_group=group_numbers(columns.get("duplicate_group")),
+        p_none=None if none is None else floats(none),
     )
     return Detection(
         sample_id=tuple(columns["sample_id"]),

@@ -25,6 +25,7 @@ _KINDS = {
     "predicted_prob": pa.float64(),
     "noise_threshold": pa.float64(),
     "duplicate_group": pa.int64(),
+    "none_prob": pa.float64(),
     "topk_labels": pa.list_(pa.string()),
     "topk_probs": pa.list_(pa.float64()),
 }

@@ -32,6 +32,7 @@ def summarize(
     judged = np.isfinite(p_clean)
     flagged, total = int(issue.sum()), int(judged.sum())
     low, high = wilson_interval(flagged, total)
+    per_class = _per_class(given, predicted, issue, p_clean, classes)
     return {
         "images": len(given),
         "judged": total,
@@ -39,7 +40,8 @@ def summarize(
         "flagged": flagged,
         "estimated_noise_rate": flagged / total if total else float("nan"),
         "noise_rate_interval": [low, high],
-        "per_class": _per_class(given, predicted, issue, p_clean, classes),
+        "classes_flagged_whole": [row["Class Name"] for row in per_class if row["Images"] == row["Label Issues"] > 0],
+        "per_class": per_class,
         "confused_pairs": _pairs(given, predicted, issue, classes),
     }
 

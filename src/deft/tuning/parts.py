@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from torch import Tensor
+from torch.nn import functional as F
 
 from deft.encoders.base import DualEncoder
 from deft.training.inputs import FrozenPart
@@ -16,6 +17,8 @@ from deft.tuning.base import Tuning
 
 Entry = Literal["pixels", "tokens", "features"]
 """What a batch holds: images, the tokens that enter the first layer, or the features that a head reads."""
+Features = Literal["joint", "pooled"]
+"""What is kept where the image half stays as it is: unit features (B, D), or what they are projected from, (B, P)."""
 
 
 def entry_of(encoder: DualEncoder, tuning: Tuning) -> Entry:
@@ -30,32 +33,37 @@ def entry_of(encoder: DualEncoder, tuning: Tuning) -> Entry:
     return "tokens" if encoder.heavy_stem and not tuning.changes_stem else "pixels"
 
 
-def frozen_part(encoder: DualEncoder, tuning: Tuning) -> FrozenPart:
-    """Return what is computed once per image for a detector: tokens, or unit features of the plain view.
+def frozen_part(encoder: DualEncoder, tuning: Tuning, features: Features = "joint") -> FrozenPart:
+    """Return what is computed once per image for a detector: tokens, or features of the plain view.
 
     Args:
         encoder: The model.
         tuning: What of it is trained.
+        features: Which features, where the image half stays as it is.
     """
     match entry_of(encoder, tuning):
         case "features":
-            return FrozenPart(encoder.spec, encoder.device, encoder.encode_images, augmented=False)
+            compute = (
+                encoder.encode_images if features == "joint" else lambda pixels: encoder.pool(encoder.stem(pixels))
+            )
+            return FrozenPart(encoder.spec, encoder.device, compute, augmented=False)
         case "tokens":
             return FrozenPart(encoder.spec, encoder.device, encoder.stem)
         case _:
             return FrozenPart(encoder.spec, encoder.device)
 
 
-def trained_part(encoder: DualEncoder, tuning: Tuning) -> Callable[[Tensor], Tensor]:
+def trained_part(encoder: DualEncoder, tuning: Tuning, features: Features = "joint") -> Callable[[Tensor], Tensor]:
     """Return what gives unit features (B, D) of what a batch holds.
 
     Args:
         encoder: The model.
         tuning: What of it is trained.
+        features: Which features were kept, where the image half stays as it is.
     """
     match entry_of(encoder, tuning):
         case "features":
-            return _as_they_are
+            return _as_they_are if features == "joint" else lambda pooled: F.normalize(encoder.project(pooled), dim=-1)
         case "tokens":
             return encoder.tower
         case _:

@@ -1,0 +1,300 @@
+"""The settings that detectors are compared in, on embeddings that are computed once for all methods.
+
+Rows for tuning are CIFAR-10N 0 to 9,999, the first file of Tiny-ImageNet, half of the classes of Stanford Cars and some
+of Imagenette; the rows here are others (`CIFAR`, the second file, all cars, other photos of Imagenette).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from deft.data.images import LabeledImages
+from deft.data.load import load_images
+from deft.detectors.deft_weighing import content_keys
+from deft.encoders.base import DualEncoder
+from deft.files import replace_file
+from deft.noise import pair_flip, symmetric
+from deft.training.batches import Batches, Loader, Rows, View
+from deft.training.checkpoint import encoder_fingerprint
+from deft.training.inputs import Inputs, Reading, open_inputs
+from deft.training.workspace import Workspace
+from deft.tuning import Frozen
+from deft.tuning.parts import frozen_part
+
+CIFAR = (10_000, 20_000)  # rows of CIFAR-10N
+COUNT = 5_000  # photos of a setting, where the data set has as many
+HUMAN = ("worse_label", "aggre_label", "random_label1")
+CIFAR_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+NEAR = (  # what Tiny-ImageNet has of CIFAR's classes
+    *("cat", "dog", "truck", "ship", "car", "wagon", "frog", "bird", "goose", "penguin", "stork", "albatross", "bus"),
+    *("limousine", "retriever", "terrier", "poodle", "chihuahua", "shepherd", "trailer", "van", "gazelle"),
+)
+IMAGENETTE = {
+    "n01440764": "tench",
+    "n02102040": "English springer",
+    "n02979186": "cassette player",
+    "n03000684": "chain saw",
+    "n03028079": "church",
+    "n03394916": "French horn",
+    "n03417042": "garbage truck",
+    "n03425413": "gas pump",
+    "n03445777": "golf ball",
+    "n03888257": "parachute",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """Labelled images of a setting with their embeddings.
+
+    Args:
+        images: With given labels and the truth, N of them; a foreign image's truth is −1.
+        pooled: What linear heads are trained on, (N, P).
+        joint: Unit features in the joint space, (N, D).
+    """
+
+    images: LabeledImages
+    pooled: Tensor
+    joint: Tensor
+
+    @property
+    def wrong(self) -> np.ndarray:
+        """Whether each label is wrong, bool (N,)."""
+        assert self.images.clean_labels is not None
+        wrong: np.ndarray = self.images.labels != self.images.clean_labels
+        return wrong
+
+    def keep(self, rows: np.ndarray) -> Case:
+        """Return some of the rows."""
+        index = torch.from_numpy(rows)
+        return Case(self.images.keep(rows), self.pooled[index], self.joint[index])
+
+    def relabel(self, labels: np.ndarray) -> Case:
+        """Return the same images with other given labels."""
+        return Case(self.images.relabel(labels), self.pooled, self.joint)
+
+
+class Kept(Loader):
+    """Reads features from memory."""
+
+    def __init__(self, features: Tensor) -> None:
+        self._features = features
+
+    def load(self, rows: Rows, rng: np.random.Generator | None, view: View = "weak") -> Tensor:
+        return self._features[torch.from_numpy(rows)]
+
+
+def inputs_of(features: Tensor, images: LabeledImages, encoder: DualEncoder, reading: Reading) -> Inputs:
+    """Return inputs that read features from memory instead of images."""
+    batches = Batches(
+        Kept(features),
+        images.labels,
+        np.arange(len(images)),
+        batch_size=reading.batch_size,
+        seed=reading.seed,
+        device=encoder.device,
+    )
+    return Inputs(batches, {}, images.trusted, np.full(len(images), -1), images)
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Data sets with embeddings, computed when they are first asked for and kept in a folder.
+
+    Args:
+        data: Holds the Parquet files, `CIFAR-10_human.pt`, and the photos' folders.
+        photos: Holds `imagenette` and `cars`.
+        cache: Where embeddings are kept, by encoder and content.
+        encoder: The model.
+    """
+
+    data: Path
+    photos: Path
+    cache: Path
+    encoder: DualEncoder
+    _open: dict[str, Case] = field(default_factory=dict, repr=False)
+
+    def case(self, name: str) -> Case:
+        """Return a whole data set: "cifar", "tiny_imagenet", "imagenette" or "cars"."""
+        if name not in self._open:
+            self._open[name] = getattr(self, f"_{name}")()
+        return self._open[name]
+
+    def _cifar(self) -> Case:
+        """Ten thousand photos of CIFAR-10N with true labels."""
+        images = load_images(self.data / "cifar10n-train.parquet", label_column="label_true")
+        return self._embedded(_true(images.keep(np.arange(*CIFAR))))
+
+    def human(self, column: str) -> np.ndarray:
+        """One column of people's labels for the rows of CIFAR, in its classes."""
+        labels = torch.load(self.data / "CIFAR-10_human.pt", weights_only=False)
+        place = {name: index for index, name in enumerate(self.case("cifar").images.classes)}
+        return np.array([place[CIFAR_NAMES[int(label)]] for label in labels[column][slice(*CIFAR)]])
+
+    def _tiny_imagenet(self) -> Case:
+        """Five thousand photos of 200 classes at 64 px."""
+        images = load_images(self.data / "tiny-imagenet-train-1.parquet", label_column="name")
+        return self._embedded(_true(images.keep(np.arange(COUNT))))
+
+    def _imagenette(self) -> Case:
+        """Five thousand full-size photos of ten classes whose names the text knows."""
+        files = sorted((self.photos / "imagenette").glob("*/*/*.JPEG"))
+        files = [files[row] for row in np.random.default_rng(5).permutation(len(files))[COUNT : 2 * COUNT]]
+        return self._embedded(_table([(str(file), IMAGENETTE[file.parent.name]) for file in files]))
+
+    def _cars(self) -> Case:
+        """All 8,144 photos of Stanford Cars' 196 classes."""
+        from scipy.io import loadmat
+
+        folder = self.photos / "cars"
+        names = [str(name[0]) for name in loadmat(folder / "cars_meta.mat")["class_names"][0]]
+        labels = [int(line) - 1 for line in (folder / "train_perfect_preds.txt").read_text().split()]
+        files = sorted((folder / "cars_train").glob("*.jpg"))
+        return self._embedded(_table([(str(file), names[label]) for file, label in zip(files, labels, strict=True)]))
+
+    def _embedded(self, images: LabeledImages) -> Case:
+        belongs = encoder_fingerprint(self.encoder) + images.fingerprint
+        path = self.cache / f"{hashlib.blake2b(belongs.encode(), digest_size=12).hexdigest()}.npy"
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = frozen_part(self.encoder, Frozen(), "pooled")
+            with open_inputs(part, images, Workspace(workers=1), Reading()) as inputs:
+                assert not inputs.read_errors
+                features = np.concatenate([batch.inputs.cpu().numpy() for batch in inputs.batches.ordered()])
+            with replace_file(path) as temporary, temporary.open("wb") as file:
+                np.save(file, features)
+        pooled = torch.from_numpy(np.load(path))
+        with torch.no_grad():
+            return Case(images, pooled, F.normalize(self.encoder.project(pooled), dim=-1))
+
+
+Setting = Callable[[Bank, int], Case]
+
+
+def settings() -> Mapping[str, Setting]:
+    """Return every setting by name: from a bank and a seed to a case."""
+    table: dict[str, Setting] = {
+        "human-worst": lambda bank, seed: _part(bank.case("cifar").relabel(bank.human("worse_label")), seed),
+        "human-majority": lambda bank, seed: _part(bank.case("cifar").relabel(bank.human("aggre_label")), seed),
+        "human-one": lambda bank, seed: _part(bank.case("cifar").relabel(bank.human("random_label1")), seed),
+    }
+    for rate in (0.0, 0.1, 0.2, 0.4, 0.6):
+        table[f"symmetric-{rate}"] = _symmetric(lambda bank, seed: _part(bank.case("cifar"), seed), rate)
+    table["pair-0.3"] = _pairs
+    table["long-tail-0.2"] = _symmetric(_long_tail, 0.2)
+    table["two-classes-0.15"] = _symmetric(_cats_and_dogs, 0.15)
+    table["open-set-0.1"] = _open_set
+    table["60-a-class-0.2"] = _symmetric(lambda bank, seed: _first(bank.case("cifar"), seed, [60] * 10), 0.2)
+    table["20-a-class-0.2"] = _symmetric(lambda bank, seed: _first(bank.case("cifar"), seed, [20] * 10), 0.2)
+    table["three-ships-0"] = _three_ships
+    table["small-and-other-0"] = _catch_all
+    for rate in (0.2, 0.4):
+        table[f"tiny-imagenet-{rate}"] = _symmetric(lambda bank, seed: bank.case("tiny_imagenet"), rate)
+        table[f"imagenette-{rate}"] = _symmetric(lambda bank, seed: bank.case("imagenette"), rate)
+        table[f"cars-{rate}"] = _symmetric(lambda bank, seed: bank.case("cars"), rate)
+    return table
+
+
+def _true(images: LabeledImages) -> LabeledImages:
+    return replace(images, clean_labels=images.labels)
+
+
+def _table(rows: list[tuple[str, str]]) -> LabeledImages:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "labels.csv"
+        with path.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("file_name", "label"), *rows])
+        return _true(load_images(path, label_column="label"))
+
+
+def _truth(case: Case) -> np.ndarray:
+    assert case.images.clean_labels is not None
+    return case.images.clean_labels
+
+
+def _part(case: Case, seed: int) -> Case:
+    """Half of the photos, drawn by the seed."""
+    return case.keep(np.sort(np.random.default_rng([seed, 1]).permutation(len(case.images))[:COUNT]))
+
+
+def _symmetric(base: Setting, rate: float) -> Setting:
+    def make(bank: Bank, seed: int) -> Case:
+        case = base(bank, seed)
+        return case.relabel(symmetric(_truth(case), rate, num_classes=len(case.images.classes), seed=seed))
+
+    return make
+
+
+def _pairs(bank: Bank, seed: int) -> Case:
+    case = _part(bank.case("cifar"), seed)
+    return case.relabel(pair_flip(_truth(case), 0.3, num_classes=10, seed=seed))
+
+
+def _first(case: Case, seed: int, sizes: list[int]) -> Case:
+    """So many photos of each class, drawn by the seed."""
+    order, truth = np.random.default_rng([seed, 2]).permutation(len(case.images)), _truth(case)
+    chosen = [order[truth[order] == label][:size] for label, size in enumerate(sizes)]
+    return case.keep(np.sort(np.concatenate(chosen)))
+
+
+def _long_tail(bank: Bank, seed: int) -> Case:
+    sizes = (900 * 0.05 ** (np.arange(10) / 9)).astype(int)
+    return _first(bank.case("cifar"), seed, np.random.default_rng([seed, 3]).permutation(sizes).tolist())
+
+
+def _cats_and_dogs(bank: Bank, seed: int) -> Case:
+    case = bank.case("cifar")
+    cat, dog = (case.images.classes.index(name) for name in ("cat", "dog"))
+    case = case.keep(np.flatnonzero(np.isin(_truth(case), (cat, dog))))
+    return _named(case, ("cat", "dog"), (_truth(case) == dog).astype(np.int64))
+
+
+def _named(case: Case, classes: tuple[str, ...], truth: np.ndarray) -> Case:
+    """The same images in other classes."""
+    images = replace(case.images, labels=truth, classes=classes, clean_labels=truth)
+    return Case(images, case.pooled, case.joint)
+
+
+def _three_ships(bank: Bank, seed: int) -> Case:
+    case = bank.case("cifar")
+    return _first(case, seed, [3 if name == "ship" else 100 for name in case.images.classes])
+
+
+def _catch_all(bank: Bank, seed: int) -> Case:
+    case = _first(bank.case("cifar"), seed, [40] * 10)
+    names = np.array(case.images.classes)[_truth(case)]
+    return _named(case, ("cat", "other", "ship"), np.select([names == "cat", names == "ship"], [0, 2], 1))
+
+
+def _open_set(bank: Bank, seed: int) -> Case:
+    """Nine tenths CIFAR with true labels, a tenth photos of things that are none of its classes, labelled at random."""
+    known, other = _part(bank.case("cifar"), seed), bank.case("tiny_imagenet")
+    strange = [k for k, name in enumerate(other.images.classes) if not any(part in name.lower() for part in NEAR)]
+    rng = np.random.default_rng([seed, 4])
+    drawn = rng.permutation(np.flatnonzero(np.isin(_truth(other), strange)))[: len(known.images) // 9]
+    guests = other.keep(drawn)
+    labels = np.concatenate([_truth(known), rng.integers(10, size=len(drawn))])
+    truth = np.concatenate([_truth(known), np.full(len(drawn), -1)])
+    ids = (*known.images.content_id, *guests.images.content_id)
+    pixels = np.zeros((len(labels), 1, 1, 3), np.uint8)  # only the embeddings are read
+    images = load_images(pixels, labels=labels, classes=list(known.images.classes))
+    images = replace(images, clean_labels=truth, content=ids)
+    case = Case(images, torch.cat([known.pooled, guests.pooled]), torch.cat([known.joint, guests.joint]))
+    return case.keep(rng.permutation(len(labels)))
+
+
+def halves(case: Case) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield five folds by content: rows to learn from, rows to predict."""
+    fold = content_keys(case.images.content_id) % 5
+    for number in range(5):
+        yield np.flatnonzero(fold != number), np.flatnonzero(fold == number)

@@ -1,0 +1,187 @@
+"""The default verdict: all that speaks for a class, weighed by what foretells held-out labels, under learned noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deft.errors import ModelError
+from deft.evidence.discriminant import Discriminant
+from deft.evidence.foreign import Foreign
+from deft.evidence.label_noise import LabelNoise
+from deft.evidence.neighbours import Neighbours
+from deft.evidence.weighing import Weighed, mixed
+from deft.runs.detection import Verdicts
+
+EXPERTS = ("zero-shot text", "positive prompts", "negative prompts", "discriminant", "neighbours")
+CHANCE = 2.0  # standard errors by which the experts must foretell labels better than the labels' shares do
+SAVED = "evidence."
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a detector learned of how to weigh what images say, and of how their labels go wrong.
+
+    Args:
+        references: Pooled features of labelled images, float16, (R, P).
+        labels: Their given labels, (R,).
+        texts: Unit features of "a photo of a ...", (K, D).
+        shrinkage: Of the discriminant.
+        weighed: Weights of the experts, and the noise of the labels.
+        foreign: How many images belong to none of the classes.
+        threshold: Probability of being right below which a label is flagged.
+        shares: How much each expert counts, summing to one, (E,).
+        band: By what factors the estimated noise rate may be lower and higher for what the labels can't tell.
+    """
+
+    references: Tensor
+    labels: Tensor
+    texts: Tensor
+    shrinkage: float
+    weighed: Weighed
+    foreign: Foreign
+    threshold: float
+    shares: Tensor
+    band: tuple[float, float]
+
+    @cached_property
+    def discriminant(self) -> Discriminant:
+        """The discriminant of the references."""
+        features = self.references.float()
+        return Discriminant.fit(features, self.labels, classes=len(self.texts), shrinkage=self.shrinkage)
+
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        """The neighbourhood of the references."""
+        return Neighbours.fit(self.references.float(), self.labels, classes=len(self.texts))
+
+    @property
+    def judges(self) -> bool:
+        """Whether the evidence is better than chance: whether it foretells held-out labels at all."""
+        return self.weighed.gain > CHANCE * self.weighed.gain_error
+
+    def experts(
+        self, frozen: tuple[Tensor, Tensor], prompts: tuple[Tensor, Tensor], labels: Tensor, scale: float
+    ) -> list[Tensor]:
+        """Return what each expert says of every class, its own label left out, (N, K) each, in the order of `EXPERTS`.
+
+        Args:
+            frozen: Unit and pooled features of the untouched encoder.
+            prompts: Similarities s⁺ and s⁻.
+            labels: Given labels, (N,).
+            scale: Inverse temperature of the encoder.
+        """
+        unit, pooled = (part.cpu().float() for part in frozen)
+        positive, negative = (part.cpu().float() for part in prompts)
+        shares, copies = self.neighbours.compare(pooled, labels)
+        discriminant = self.discriminant.scores(pooled, labels, copies)
+        return [scale * unit @ self.texts.T, positive, positive - negative, discriminant, shares]
+
+    def judge(self, experts: Sequence[Tensor], pooled: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return log P(class, label | image), (N, K); P(none of the classes), (N,); log-odds of the label, (N,).
+
+        Args:
+            experts: What `experts` gave.
+            pooled: Pooled features of the untouched encoder, (N, P).
+            labels: Given labels, (N,).
+        """
+        joint = mixed([expert.log_softmax(dim=1) for expert in experts], self.weighed.weights)
+        joint = joint + self.weighed.noise.log_chances(labels)
+        likelihood = joint.logsumexp(dim=1)
+        none = self.foreign.probability(self.discriminant.unusualness(pooled.cpu()), likelihood)
+        own = joint.gather(1, labels[:, None]).squeeze(1)
+        others = joint.scatter(1, labels[:, None], -torch.inf).logsumexp(dim=1)
+        wrong = torch.logaddexp(others, likelihood + torch.logit(none.clamp(1e-12, 1 - 1e-6)))
+        return joint, none, own - wrong
+
+    def told(self, verdicts: Verdicts) -> dict[str, Any]:
+        """Return what a summary says of how it was judged: experts, noise rate with its interval, and a sentence.
+
+        Args:
+            verdicts: The verdicts that it gave.
+        """
+        wrong = 1 - verdicts.p_clean[np.isfinite(verdicts.p_clean)].astype(np.float64)
+        rate = float(wrong.mean())
+        chance = 1.96 * float(np.sqrt((wrong * (1 - wrong)).sum())) / len(wrong) + 0.5 / len(wrong)
+        low, high = self.band
+        counted = {name: round(float(share), 3) for name, share in zip(EXPERTS, self.shares, strict=True)}
+        return {
+            "judges": self.judges,
+            "sentence": self._sentence(),
+            "experts": counted,
+            "foreign_share": round(self.foreign.share, 4),
+            "noise_rate": rate if self.judges else None,
+            "noise_rate_interval": [max(rate * low - chance, 0.0), min(rate * high + chance, 1.0)],
+        }
+
+    def _sentence(self) -> str:
+        if not self.judges:
+            return (
+                "This model can't judge these classes: what it sees foretells held-out labels no better than chance, "
+                "so no label was flagged. Take a stronger model, check the class names, or bring more images per class."
+            )
+        ranked = sorted(zip(self.shares.tolist(), EXPERTS, strict=True), reverse=True)
+        named = ", ".join(f"{name} {share:.0%}" for share, name in ranked if share >= 0.05)
+        noise = self.weighed.noise
+        kind = "evenly over the classes" if noise.places is None else "more on some classes than on others"
+        hard = ", and on hard images" if self.weighed.hardness > 1 else ""
+        odd = f"; {self.foreign.share:.1%} of the images seem to show none of the classes" if self.foreign.share else ""
+        return f"Weighed by what foretells held-out labels best ({named}); wrong labels fall {kind}{hard}{odd}."
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return all of it as named tensors, for a file."""
+        weighed, foreign = self.weighed, self.foreign
+        numbers = [self.shrinkage, self.threshold, *self.band, weighed.hardness, weighed.gain, weighed.gain_error]
+        kept = {
+            "references": self.references,
+            "labels": self.labels,
+            "texts": self.texts,
+            "weights": weighed.weights,
+            "rates": weighed.noise.rates,
+            "shares": self.shares,
+            "numbers": torch.tensor(numbers, dtype=torch.float64),
+            "foreign": torch.tensor([foreign.share, *foreign.known, *foreign.odd], dtype=torch.float64),
+        }
+        if weighed.noise.places is not None:
+            kept["places"] = weighed.noise.places
+        return {SAVED + name: value.contiguous() for name, value in kept.items()}
+
+    @classmethod
+    def from_tensors(cls, tensors: dict[str, Tensor], classes: int) -> Evidence:
+        """Return what `tensors` gave, and take it out of the dictionary.
+
+        Args:
+            tensors: Named tensors of a file.
+            classes: Number of classes K.
+
+        Raises:
+            ModelError: They hold no evidence on that many classes.
+        """
+        kept = {name.removeprefix(SAVED): tensors.pop(name) for name in list(tensors) if name.startswith(SAVED)}
+        try:
+            shrinkage, threshold, low, high, hardness, gain, error = kept["numbers"].tolist()
+            share, *places = kept["foreign"].tolist()
+            known, odd = (places[0], places[1]), (places[2], places[3])
+            noise = LabelNoise(kept["rates"], kept.get("places"))
+            weighed = Weighed(kept["weights"], noise, hardness, gain, error)
+            if len(kept["texts"]) != classes or len(noise.rates) != classes:
+                raise ValueError
+            return cls(
+                kept["references"],
+                kept["labels"],
+                kept["texts"],
+                shrinkage,
+                weighed,
+                Foreign(share, known, odd, classes),
+                threshold,
+                kept["shares"],
+                (low, high),
+            )
+        except (KeyError, ValueError, IndexError) as error:
+            raise ModelError(f"The file holds no evidence on {classes} classes, by which its verdicts go.") from error

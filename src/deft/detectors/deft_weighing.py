@@ -1,0 +1,215 @@
+"""How DeFT's default verdict is learned from open inputs, and given on them (`Evidence`)."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from deft.data.images import LabeledImages
+from deft.detectors.collector import Collector
+from deft.detectors.deft_evidence import EXPERTS, Evidence
+from deft.detectors.deft_training import DualPromptTraining, Recipe
+from deft.encoders.base import DualEncoder
+from deft.evidence.discriminant import SHRINKAGES
+from deft.evidence.foreign import Foreign
+from deft.evidence.label_noise import LabelNoise
+from deft.evidence.weighing import Weighed, even_likelihood, mixed, weigh
+from deft.prompts.templates import class_features
+from deft.runs.detection import Verdicts
+from deft.training.batches import Batch, once
+from deft.training.feature_bank import keep_outputs
+from deft.training.inputs import Inputs, Reading
+from deft.training.precision import resolve_precision
+from deft.training.workspace import Workspace
+from deft.transition import best_threshold
+from deft.tuning import Tuning
+
+MOST_REFERENCES = 20_000  # labelled images that others are compared with
+MOST_SCORES, LEAST_WEIGHED = 2_000_000, 1_000  # class scores of one expert that weights are found from; images
+OFF = 0.1  # by how much an estimated rate may be off for other reasons than chance, of itself
+
+Features = Callable[[np.ndarray], tuple[Tensor, Tensor]]
+"""From rows to unit features (B, D) and pooled features (B, P) of the untouched encoder."""
+Scored = Iterator[tuple[Batch, Tensor, Tensor]]
+"""Batches with their similarities s⁺ and s⁻, (B, K) each."""
+
+
+def content_keys(names: Sequence[str]) -> np.ndarray:
+    """Return a number for each image that depends on its name alone, uint64 (N,): draws by it don't know the order.
+
+    Args:
+        names: A name of each image's content, (N,).
+    """
+    digests = (hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest() for name in names)
+    return np.array([int.from_bytes(digest, "little") for digest in digests], np.uint64)
+
+
+@contextlib.contextmanager
+def frozen_features(
+    encoder: DualEncoder, tuning: Tuning, recipe: Recipe, inputs: Inputs, workspace: Workspace, reading: Reading
+) -> Iterator[Features | None]:
+    """Give what the untouched encoder sees in each image; to be opened before a tuning is attached.
+
+    Args:
+        encoder: Untouched.
+        tuning: What will change it; where that leaves the images alone, their pooled features are the inputs.
+        recipe: None is given where its verdict needs no such features.
+        inputs: What is read.
+        workspace: Where features are kept.
+        reading: Number format of the pass.
+    """
+    if recipe.verdict != "evidence":
+        yield None
+        return
+    load = inputs.batches.loader.load
+    if not tuning.changes_images:
+
+        def project(rows: np.ndarray) -> tuple[Tensor, Tensor]:
+            pooled = load(rows, None)
+            with torch.no_grad():
+                return F.normalize(encoder.project(pooled), dim=-1), pooled
+
+        yield project
+        return
+    width = encoder.pooled_width
+    tokens = encoder.heavy_stem and not tuning.changes_stem
+
+    def see(values: Tensor) -> Tensor:
+        pooled = encoder.pool(values if tokens else encoder.stem(values))
+        return torch.cat([F.normalize(encoder.project(pooled), dim=-1).float(), pooled.float()], dim=1)
+
+    precision = resolve_precision(reading.precision, encoder.device)
+    progress = workspace.progress
+    with (
+        workspace.open() as folder,
+        keep_outputs(see, inputs.batches, folder, views=1, precision=precision, progress=progress) as kept,
+    ):
+
+        def split(rows: np.ndarray) -> tuple[Tensor, Tensor]:
+            both = kept.load(rows, None)
+            return both[:, :-width], both[:, -width:]
+
+        yield split
+
+
+def learn_evidence(
+    method: DualPromptTraining,
+    images: LabeledImages,
+    inputs: Inputs,
+    frozen: Features,
+    score: Callable[[np.ndarray], Scored],
+) -> Evidence:
+    """Return how much each expert counts on these images, and how their labels go wrong.
+
+    Labels that a person has confirmed are compared with, but not weighed by: the doubtful ones were asked about, so
+    they are no fair sample. Of a group of duplicates one image counts.
+
+    Args:
+        method: The trained prompts.
+        images: What was opened, N of them.
+        inputs: What is read.
+        frozen: Features of the untouched encoder.
+        score: Gives s⁺ and s⁻ of rows in batches.
+    """
+    names, keys = images.words, content_keys(images.content_id)
+    rows = inputs.batches.rows
+    rows = rows[np.argsort(keys[rows], kind="stable")][:MOST_REFERENCES]
+    pooled = torch.cat([frozen(part)[1].cpu().half() for part in np.array_split(rows, -(-len(rows) // 1024))])
+    labels = torch.from_numpy(inputs.batches.labels[rows])
+    with torch.no_grad():
+        texts = class_features(method.encoder, names).cpu().float()
+    start = Evidence(
+        pooled,
+        labels,
+        texts,
+        SHRINKAGES[0],
+        Weighed(torch.ones(len(EXPERTS)), LabelNoise.even(len(names), 0.1), 1.0, 0.0, 0.0),
+        Foreign.none(len(names)),
+        0.5,
+        torch.ones(len(EXPERTS)) / len(EXPERTS),
+        (1.0, 1.0),
+    )
+    fair = rows[~inputs.trusted[rows]]
+    fair = fair[np.sort(once(inputs.groups[fair], np.arange(len(fair))))]
+    fair = (fair if len(fair) else rows)[: max(MOST_SCORES // len(names), LEAST_WEIGHED)]
+    start = _shrunk(start, frozen(fair)[1].cpu(), torch.from_numpy(inputs.batches.labels[fair]))
+    return _weighed(start, frozen, score(fair), float(method.encoder.logit_scale), keys)
+
+
+def judge_by_evidence(evidence: Evidence, frozen: Features, scored: Scored, rows: int, scale: float) -> Verdicts:
+    """Return verdicts on open inputs, (rows,).
+
+    Args:
+        evidence: How much each expert counts, and how labels go wrong.
+        frozen: Features of the untouched encoder.
+        scored: Batches with s⁺ and s⁻.
+        rows: Rows N of the data set.
+        scale: Inverse temperature of the encoder.
+    """
+    collector = Collector(rows, len(evidence.texts))
+    none, given = np.full(rows, np.nan, np.float32), np.full(rows, -1, np.int64)
+    for batch, positive, negative in scored:
+        index, labels = batch.index.cpu().numpy(), batch.labels.cpu()
+        seen = frozen(index)
+        experts = evidence.experts(seen, (positive, negative), labels, scale)
+        joint, foreign, odds = evidence.judge(experts, seen[1], labels)
+        collector.add(replace(batch, labels=labels), odds, joint)
+        none[index], given[index] = foreign.numpy(), labels.numpy()
+    verdicts = collector.verdicts()
+    judged = np.isfinite(verdicts.p_clean)
+    clean = np.nan_to_num(verdicts.p_clean, nan=-1.0) > evidence.threshold if evidence.judges else judged
+    # What is suggested for a flagged label is the best other class, even where the label is still the likeliest; where
+    # the image shows none of the classes it is the label itself, which stands for no suggestion everywhere in deft.
+    again = ~clean & judged & (verdicts.predicted == given)
+    predicted = np.where(again, verdicts.topk[:, 1], verdicts.predicted)
+    predicted = np.where(~clean & (np.nan_to_num(none) > 0.5), given, predicted)
+    return replace(verdicts, is_clean=clean, predicted=predicted, p_none=none)
+
+
+def _shrunk(start: Evidence, pooled: Tensor, labels: Tensor) -> Evidence:
+    """The shrinkage under which the discriminant foretells left-out labels best."""
+    _, copies = start.neighbours.compare(pooled.float(), labels)
+    tried = [replace(start, shrinkage=shrinkage) for shrinkage in SHRINKAGES]
+    return max(tried, key=lambda one: even_likelihood(one.discriminant.scores(pooled, labels, copies), labels))
+
+
+def _weighed(start: Evidence, frozen: Features, scored: Scored, scale: float, keys: np.ndarray) -> Evidence:
+    """Weights, noise, foreign images and threshold, from the scores of a fair sample."""
+    parts: list[list[Tensor]] = []
+    pooled, labels, index = [], [], []
+    for batch, positive, negative in scored:
+        own, rows = batch.labels.cpu(), batch.index.cpu().numpy()
+        seen = frozen(rows)
+        parts.append(start.experts(seen, (positive, negative), own, scale))
+        pooled.append(seen[1].cpu())
+        labels.append(own)
+        index.append(rows)
+    experts = [torch.cat(part).log_softmax(dim=1) for part in zip(*parts, strict=True)]
+    given, features = torch.cat(labels), torch.cat(pooled)
+    half = torch.from_numpy(keys[np.concatenate(index)] % 2 == 0)
+    found = weigh(experts, given, half)
+    strength = torch.stack(
+        [weight * part.std(dim=1).mean() for weight, part in zip(found.weights, experts, strict=True)]
+    )
+    joint = mixed(experts, found.weights) + found.noise.log_chances(given)
+    unusual = start.discriminant.unusualness(features)
+    foreign = Foreign.learn(unusual, joint.logsumexp(dim=1), len(start.texts))
+    evidence = replace(start, weighed=found, foreign=foreign, shares=strength / strength.sum().clamp(min=1e-9))
+
+    def wrong(by: Evidence) -> Tensor:
+        return 1 - by.judge(experts, features, given)[2].sigmoid()
+
+    rate = max(float(wrong(evidence).mean()), 1e-9)
+    easier, harder = (
+        float(wrong(replace(evidence, weighed=replace(found, noise=found.noise.harder(factor)))).mean()) / rate
+        for factor in (1 / found.hardness, 2 - 1 / found.hardness)
+    )
+    band = (min(easier, 1.0) * (1 - OFF), max(harder, 1.0) * (1 + OFF))
+    return replace(evidence, threshold=1 - best_threshold(wrong(evidence)), band=band)

@@ -1,0 +1,177 @@
+"""How labels go wrong: at which rate in each class, and in favour of which other class.
+
+Shapes: N images, K classes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+START_RATE = 0.1
+ROUNDS, STILL = 20, 1e-4
+PSEUDO_WRONG = 0.4  # of two images added: a rate of zero could never be left again, and no new label be blamed
+MOST_RATE = 0.95
+UNLIKE, ALIKE = 0.3, 0.7  # share of wrong labels among look-alikes: symmetric noise shows up to the first by chance
+HARD_ERRORS = 1.6  # by how much the odds of an error grow where errors fall on look-alikes, both ways
+
+
+@dataclass(frozen=True)
+class Pull:
+    """How strongly the noise of each class is drawn to what is common to all, in images added to it.
+
+    Args:
+        rate: Images added to each class with the common noise rate.
+        places: Wrong labels added to each class that fall evenly on the others; infinity makes noise even.
+    """
+
+    rate: float = math.inf
+    places: float = math.inf
+
+
+@dataclass(frozen=True)
+class LabelNoise:
+    """How often the label of a class's image is wrong, and which other it then is.
+
+    Args:
+        rates: Share of wrong labels of each true class, (K,).
+        places: Where a wrong label falls: each row sums to one, its diagonal is zero, (K, K); None for evenly.
+
+    Example:
+        >>> LabelNoise.even(3, 0.2).log_chances(torch.tensor([0])).exp()
+        tensor([[0.8000, 0.1000, 0.1000]])
+    """
+
+    rates: Tensor
+    places: Tensor | None = None
+
+    @classmethod
+    def even(cls, classes: int, rate: float) -> LabelNoise:
+        """Return symmetric noise."""
+        return cls(torch.full((classes,), min(max(rate, 1e-6), MOST_RATE)))
+
+    def log_chances(self, labels: Tensor) -> Tensor:
+        """Return log P(given label | true class) of every true class, (N, K).
+
+        Args:
+            labels: Given labels, (N,).
+        """
+        classes = len(self.rates)
+        if self.places is None:
+            wrong = (self.rates / max(classes - 1, 1)).expand(len(labels), classes)
+        else:
+            wrong = (self.rates[:, None] * self.places).T[labels]
+        return wrong.scatter(1, labels[:, None], 1 - self.rates[labels][:, None]).clamp(min=1e-12).log()
+
+    def harder(self, factor: float) -> LabelNoise:
+        """Return the same noise with the odds of every class's error multiplied by a factor."""
+        odds = factor * self.rates / (1 - self.rates).clamp(min=1e-6)
+        return replace(self, rates=(odds / (1 + odds)).clamp(max=MOST_RATE))
+
+
+def learn_noise(log_probs: Tensor, labels: Tensor, pull: Pull, start: LabelNoise | None = None) -> LabelNoise:
+    """Return the noise that makes the given labels most likely, by expectation maximisation.
+
+    Source: Dawid and Skene, "Maximum Likelihood Estimation of Observer Error-Rates Using the EM Algorithm", Applied
+    Statistics 1979, with a model's class probabilities as each image's prior (Bekker and Goldberger, ICASSP 2016).
+
+    Args:
+        log_probs: log P(class | image), (N, K).
+        labels: Given labels, (N,).
+        pull: What each class's noise is drawn to, and how strongly.
+        start: Where to begin; even noise of a tenth if None.
+    """
+    probs, classes = log_probs.exp(), log_probs.shape[1]
+    noise = start or LabelNoise.even(classes, START_RATE)
+    for _ in range(ROUNDS):
+        before, noise = noise, _maximised(expected_labels(probs, labels, noise), pull)
+        if float((noise.rates - before.rates).abs().max()) < STILL:
+            break
+    return noise
+
+
+def expected_labels(probs: Tensor, labels: Tensor, noise: LabelNoise) -> Tensor:
+    """Return how many images of each true class (row) are expected to bear each label (column), (K, K).
+
+    Args:
+        probs: P(class | image), (N, K).
+        labels: Given labels, (N,).
+        noise: What is held of the labels.
+    """
+    joint = probs * noise.log_chances(labels).exp()
+    joint = joint / joint.sum(dim=1, keepdim=True).clamp(min=1e-30)
+    classes = probs.shape[1]
+    return probs.new_zeros(classes, classes).index_add_(0, labels, joint).T
+
+
+def log_likelihoods(log_probs: Tensor, labels: Tensor, noise: LabelNoise) -> Tensor:
+    """Return log P(given label | image) of each image, (N,).
+
+    Args:
+        log_probs: log P(class | image), (N, K).
+        labels: Given labels, (N,).
+        noise: How labels go wrong.
+    """
+    return (log_probs + noise.log_chances(labels)).logsumexp(dim=1)
+
+
+def hardness(log_probs: Tensor, labels: Tensor, noise: LabelNoise) -> float:
+    """Return by how much the odds of an error have to grow because errors fall on hard images, 1 or more.
+
+    From the given labels alone nobody can tell a label that is wrong from an image that a model doubts: whatever is
+    wrong on doubtful images is taken for the model's own doubt. How much of it are errors shows elsewhere: where people
+    mix up just the classes whose images the model finds alike, and both ways, their errors are those of hard images.
+    Where errors fall anywhere (symmetric noise) or one way only (pair flips), they are not.
+
+    The measure is the share h of wrong labels that fall on look-alikes, the most likely one in the mixture of even
+    places and of the places where the model's own doubt lies; the factor is 1 + 1.6 where h is 0.7 or more and the
+    mistakes are mutual. It was found on CIFAR-10N (docs/deft.md).
+
+    Args:
+        log_probs: log P(class | image), (N, K).
+        labels: Given labels, (N,).
+        noise: Noise with places of its own.
+    """
+    classes = log_probs.shape[1]
+    if classes < 3 or noise.places is None:
+        return 1.0
+    probs = log_probs.exp()
+    flows = expected_labels(probs, labels, noise).fill_diagonal_(0)
+    mutual = float(torch.minimum(flows, flows.T).sum() / flows.sum().clamp(min=1e-9))
+    share = (_share_alike(probs, labels, float(noise.rates.mean())) - UNLIKE) / (ALIKE - UNLIKE)
+    return 1 + HARD_ERRORS * min(max(share, 0.0), 1.0) * min(2 * mutual, 1.0)
+
+
+def _share_alike(probs: Tensor, labels: Tensor, rate: float) -> float:
+    """The share of wrong labels that fall where the model's doubt lies, by expectation maximisation."""
+    classes = probs.shape[1]
+    alike = (probs.T @ probs).fill_diagonal_(0) + 1e-9
+    alike = alike / alike.sum(dim=1, keepdim=True)
+    own = probs.gather(1, labels[:, None]).squeeze(1)
+    anywhere, doubt = (1 - own) / (classes - 1), (probs * alike.T[labels]).sum(dim=1)
+    share, rate = 0.5, max(rate, 1e-3)
+    for _ in range(100):
+        parts = torch.stack([(1 - rate) * own, rate * (1 - share) * anywhere, rate * share * doubt])
+        right, even, hard = (parts / parts.sum(dim=0).clamp(min=1e-30)).sum(dim=1).tolist()
+        rate, share = max((even + hard) / (right + even + hard), 1e-6), hard / max(even + hard, 1e-12)
+    return float(share)
+
+
+def _maximised(counts: Tensor, pull: Pull) -> LabelNoise:
+    """The most likely noise of expected counts of (class, label)."""
+    classes = len(counts)
+    total = counts.sum(dim=1)
+    flows = counts.clone().fill_diagonal_(0)
+    wrong = flows.sum(dim=1)
+    common = (float(wrong.sum()) + PSEUDO_WRONG) / (float(total.sum()) + 2)
+    rates = torch.full_like(wrong, common)
+    if math.isfinite(pull.rate):
+        rates = (wrong + pull.rate * common) / (total + pull.rate)
+    places = None
+    if math.isfinite(pull.places):
+        evenly = (1 - torch.eye(classes)) / max(classes - 1, 1)
+        places = (flows + pull.places * evenly) / (wrong + pull.places)[:, None]
+    return LabelNoise(rates.clamp(1e-6, MOST_RATE), places)

@@ -1,0 +1,173 @@
+"""How much each expert counts, and how labels go wrong: what foretells held-out labels best.
+
+Shapes: E experts, N images, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from deft.evidence.label_noise import LabelNoise, Pull, hardness, learn_noise, log_likelihoods
+
+START_WEIGHT = 0.4  # of all experts together
+PENALTY = 1e-4  # on squared logarithms of the weights
+PULLS = (Pull(30, 10), Pull(places=10), Pull(places=100), Pull(rate=30))  # of class-wise noise, those tried
+MOST_CLASSES = 100  # for which noise of its own for every class is tried
+LEAST_IMAGES = 50
+ALTERNATIONS, STILL = 5, 0.01
+SURE, WORTH = 2.0, 5e-4  # standard errors, and nats per label, by which class-wise noise has to foretell labels better
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """Experts' weights and the noise of the labels.
+
+    Args:
+        weights: One for each expert, (E,).
+        noise: How labels go wrong.
+        hardness: By how much the odds of an error were raised because errors fall on hard images; 1 where they don't.
+        gain: Nats per held-out label by which the experts foretell labels better than the labels' shares do.
+        gain_error: Its standard error.
+    """
+
+    weights: Tensor
+    noise: LabelNoise
+    hardness: float
+    gain: float
+    gain_error: float
+
+
+def mixed(experts: Sequence[Tensor], weights: Tensor) -> Tensor:
+    """Return log P(class | image), the experts' product of powers (Hinton 2002), (N, K).
+
+    Args:
+        experts: Log-probabilities up to a constant of each image, (N, K) each.
+        weights: One for each, (E,).
+    """
+    total = experts[0] * weights[0]
+    for expert, weight in zip(experts[1:], weights[1:], strict=True):
+        total = total + weight * expert
+    return total.log_softmax(dim=1)
+
+
+def weigh(experts: Sequence[Tensor], labels: Tensor, half: Tensor) -> Weighed:
+    """Return the weights and the noise under which the given labels are most likely.
+
+    Experts must not have learned the label that they are weighed by, or the one that learned it best would win.
+
+    First all noise is even, and its rate and the weights are found by maximum likelihood. Then each class gets noise of
+    its own, in several strengths; that is kept only where it foretells the other half of the labels better by two
+    standard errors, for with many classes K² numbers follow chance.
+
+    Args:
+        experts: Log-probabilities up to a constant of each image, its own label left out, (N, K) each.
+        labels: Given labels, (N,).
+        half: Which images form one half, bool (N,); drawn by content, so that the order of rows doesn't matter.
+    """
+    experts = [expert.log_softmax(dim=1) for expert in experts]
+    classes = experts[0].shape[1]
+    weights, noise = _evenly(experts, labels)
+    held = _held_out(experts, labels, half, _evenly)
+    if 2 <= classes <= MOST_CLASSES and len(labels) >= LEAST_IMAGES:
+        tried = [pull for pull in PULLS if classes > 2 or pull.places == float("inf")]
+        found = [(_held_out(experts, labels, half, _classwise(weights, pull)), pull) for pull in tried]
+        best, pull = max(found, key=lambda pair: float(pair[0].mean()))
+        ahead = best - held
+        if float(ahead.mean()) > max(SURE * _standard_error(ahead), WORTH):
+            weights, noise = _classwise(weights, pull)(experts, labels)
+            held = best
+    log_probs = mixed(experts, weights)
+    factor = hardness(log_probs, labels, noise)
+    over = held - _log_shares(labels, classes)[labels]
+    return Weighed(weights, noise.harder(factor), factor, float(over.mean()), _standard_error(over))
+
+
+def even_likelihood(expert: Tensor, labels: Tensor) -> float:
+    """Return the mean log-likelihood of given labels under one expert and even noise, both at their best.
+
+    Args:
+        expert: Log-probabilities up to a constant of each image, (N, K).
+        labels: Given labels, (N,).
+    """
+    experts = [expert.log_softmax(dim=1)]
+    weights, noise = _evenly(experts, labels)
+    return float(log_likelihoods(mixed(experts, weights), labels, noise).mean())
+
+
+Fit = Callable[[Sequence[Tensor], Tensor], tuple[Tensor, LabelNoise]]
+
+
+def _evenly(experts: Sequence[Tensor], labels: Tensor) -> tuple[Tensor, LabelNoise]:
+    """Weights and one common rate, by maximum likelihood."""
+    count, classes = len(experts), experts[0].shape[1]
+    start = torch.full((count + 1,), START_WEIGHT / count).log()
+    start[count] = -1.4  # log-odds of the rate
+
+    def loss(point: Tensor) -> Tensor:
+        own = mixed(experts, point[:count].exp()).gather(1, labels[:, None]).squeeze(1).exp()
+        rate = point[count].sigmoid()
+        chance = (1 - rate) * own + rate * (1 - own) / max(classes - 1, 1)
+        return -chance.clamp(min=1e-30).log().mean()
+
+    point = _minimised(loss, start, steps=50)
+    return point[:count].exp(), LabelNoise.even(classes, float(point[count].sigmoid()))
+
+
+def _classwise(start: Tensor, pull: Pull) -> Fit:
+    """Weights, and noise of its own for every class, by turns."""
+
+    def fit(experts: Sequence[Tensor], labels: Tensor) -> tuple[Tensor, LabelNoise]:
+        weights, noise = start, None
+        for _ in range(ALTERNATIONS):
+            noise = learn_noise(mixed(experts, weights), labels, pull, noise)
+            chances = noise.log_chances(labels)
+
+            def loss(point: Tensor, chances: Tensor = chances) -> Tensor:
+                return -(mixed(experts, point.exp()) + chances).logsumexp(dim=1).mean()
+
+            before, weights = weights, _minimised(loss, weights.clamp(min=1e-4).log(), steps=15).exp()
+            if float((weights - before).abs().max()) < STILL:
+                break
+        return weights, learn_noise(mixed(experts, weights), labels, pull, noise)
+
+    return fit
+
+
+def _held_out(experts: Sequence[Tensor], labels: Tensor, half: Tensor, fit: Fit) -> Tensor:
+    """Log-likelihood of each label under what was learned from the other half, (N,)."""
+    held = torch.zeros(len(labels))
+    for seen, unseen in ((half, ~half), (~half, half)):
+        if not bool(seen.any()) or not bool(unseen.any()):
+            continue
+        weights, noise = fit([expert[seen] for expert in experts], labels[seen])
+        log_probs = mixed([expert[unseen] for expert in experts], weights)
+        held[unseen] = log_likelihoods(log_probs, labels[unseen], noise)
+    return held
+
+
+def _minimised(loss: Callable[[Tensor], Tensor], start: Tensor, *, steps: int) -> Tensor:
+    point = start.detach().clone().requires_grad_(True)
+    optimizer = torch.optim.LBFGS([point], max_iter=steps, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        value = loss(point) + PENALTY * point.square().mean()
+        value.backward()
+        return value
+
+    with torch.enable_grad():
+        optimizer.step(closure)
+    return point.detach()
+
+
+def _log_shares(labels: Tensor, classes: int) -> Tensor:
+    counts = torch.bincount(labels, minlength=classes).float()
+    return ((counts + 1) / (len(labels) + classes)).log()
+
+
+def _standard_error(values: Tensor) -> float:
+    return float(values.std()) / max(len(values), 1) ** 0.5 if len(values) > 1 else float("inf")

@@ -1,0 +1,97 @@
+"""DeFT as typed: what its verdicts by evidence owe, on real digits and where there is nothing to be seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deft.data.digits import digits
+from deft.data.images import LabeledImages
+from deft.data.load import load_images
+from deft.detectors.deft import DeFT
+from deft.detectors.deft_evidence import EXPERTS
+from deft.detectors.deft_trained import TrainedDeFT
+from deft.encoders.base import DualEncoder
+from deft.encoders.load import load_encoder
+from deft.errors import ModelError
+from deft.noise import symmetric
+from deft.runs.detection import Detection
+
+
+@pytest.fixture(scope="module")
+def tiny() -> DualEncoder:
+    return load_encoder("tiny", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def images() -> LabeledImages:
+    return digits(noise=0.0)[0].keep(np.arange(500))
+
+
+@pytest.fixture(scope="module")
+def learned(tiny: DualEncoder, images: LabeledImages) -> tuple[TrainedDeFT, Detection]:
+    noisy = images.relabel(symmetric(images.labels, 0.2, num_classes=10, seed=0))
+    return DeFT(tiny).train(noisy)
+
+
+def test_scores_are_probabilities_and_their_mean_is_the_noise_rate(
+    learned: tuple[TrainedDeFT, Detection], images: LabeledImages
+) -> None:
+    found = learned[1]
+    wrong = found.given != images.labels
+    assert float(1 - found.p_clean.mean()) == pytest.approx(wrong.mean(), abs=0.04)
+    summary = found.summary()
+    assert summary["estimated_noise_rate"] == pytest.approx(float(1 - found.p_clean.mean()), abs=1e-6)
+    low, high = summary["noise_rate_interval"]
+    assert low < wrong.mean() < high
+    assert float(found.p_clean[wrong].mean()) < 0.1
+
+
+def test_what_is_suggested_for_a_flagged_label_is_another_class(learned: tuple[TrainedDeFT, Detection]) -> None:
+    found = learned[1]
+    flagged = found.is_label_issue
+    assert flagged.any()
+    assert (found.predicted != found.given)[flagged].all()
+
+
+def test_a_sentence_says_what_the_verdict_goes_by(learned: tuple[TrainedDeFT, Detection]) -> None:
+    told = learned[1].summary()["evidence"]
+    assert told["judges"]
+    assert set(told["experts"]) == set(EXPERTS)
+    assert sum(told["experts"].values()) == pytest.approx(1, abs=0.01)
+    assert max(told["experts"], key=told["experts"].get) in told["sentence"]
+
+
+def test_a_detector_without_its_evidence_is_no_detector(learned: tuple[TrainedDeFT, Detection], tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    learned[0].save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "detector.safetensors")
+    save_file(
+        {name: value for name, value in weights.items() if "rates" not in name}, tmp_path / "detector.safetensors"
+    )
+    with pytest.raises(ModelError, match="no evidence"):
+        TrainedDeFT.from_pretrained(tmp_path, encoder=learned[0].encoder)
+
+
+def test_three_right_images_of_a_rare_class_are_not_all_flagged(tiny: DualEncoder, images: LabeledImages) -> None:
+    eights = np.flatnonzero(images.labels == 8)
+    few = images.keep(np.setdiff1d(np.arange(len(images)), eights[3:]))
+    found = DeFT(tiny).detect(few)
+    assert not found.is_label_issue[few.labels == 8].all()
+    assert found.summary()["classes_flagged_whole"] == []
+    assert found.is_label_issue.mean() < 0.02
+
+
+def test_a_model_that_sees_nothing_says_so_and_flags_nothing(clip_folder: Path) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, size=(120, 20, 20, 3), dtype=np.uint8)
+    images = load_images(pixels, labels=rng.integers(4, size=120), classes=["a", "b", "c", "d"])
+    found = DeFT(load_encoder(clip_folder, device="cpu"), epochs=2).detect(images)
+    summary = found.summary()
+    assert not summary["evidence"]["judges"]
+    assert "can't judge these classes" in summary["evidence"]["sentence"]
+    assert summary["estimated_noise_rate"] is None
+    assert not found.is_label_issue.any()

@@ -1,0 +1,74 @@
+"""The weights of the experts: what foretells labels counts, what doesn't counts for nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from deft.evidence.weighing import even_likelihood, mixed, weigh
+from deft.noise import pair_flip, symmetric
+
+CLASSES, COUNT = 5, 3000
+
+
+def experts(seed: int = 0) -> tuple[list[Tensor], np.ndarray]:
+    """One expert that sees the class, and one that guesses."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(CLASSES, size=COUNT)
+    seen = rng.normal(size=(COUNT, CLASSES)) + 2.5 * np.eye(CLASSES)[truth]
+    guess = 3 * rng.normal(size=(COUNT, CLASSES))
+    return [torch.from_numpy(2.5 * seen).float(), torch.from_numpy(guess).float()], truth
+
+
+def half() -> Tensor:
+    return torch.arange(COUNT) % 2 == 0
+
+
+def test_an_expert_that_guesses_gets_no_weight() -> None:
+    parts, truth = experts()
+    labels = torch.from_numpy(symmetric(truth, 0.2, num_classes=CLASSES, seed=0))
+    found = weigh(parts, labels, half())
+    assert float(found.weights[1]) < 0.05 * float(found.weights[0])
+    assert found.noise.places is None
+    assert float(found.noise.rates.mean()) == pytest.approx(0.2, abs=0.04)
+    assert found.gain > 10 * found.gain_error
+
+
+def test_pair_flips_get_noise_of_their_own_and_symmetric_ones_do_not() -> None:
+    parts, truth = experts()
+    pairs = torch.from_numpy(pair_flip(truth, 0.3, num_classes=CLASSES, seed=0))
+    found = weigh(parts, pairs, half())
+    assert found.noise.places is not None
+    assert float(found.noise.rates.mean()) == pytest.approx(0.3, abs=0.06)
+
+
+def test_where_no_label_is_wrong_next_to_none_is_blamed() -> None:
+    parts, truth = experts()
+    found = weigh(parts, torch.from_numpy(truth), half())
+    assert float(found.noise.rates.max()) < 0.02
+
+
+def test_guesses_alone_are_no_better_than_chance() -> None:
+    parts, truth = experts()
+    found = weigh(parts[1:], torch.from_numpy(truth), half())
+    assert found.gain < 2 * found.gain_error
+
+
+def test_the_better_expert_has_the_higher_likelihood() -> None:
+    parts, truth = experts()
+    labels = torch.from_numpy(truth)
+    assert even_likelihood(parts[0], labels) > even_likelihood(parts[1], labels)
+
+
+def test_mixed_experts_are_a_distribution() -> None:
+    parts, _ = experts()
+    assert torch.allclose(mixed(parts, torch.tensor([0.4, 0.1])).exp().sum(dim=1), torch.ones(COUNT), atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_handful_of_images_is_no_error(count: int) -> None:
+    parts, truth = experts()
+    found = weigh([part[:count] for part in parts], torch.from_numpy(truth[:count]), half()[:count])
+    assert bool(torch.isfinite(found.weights).all())
