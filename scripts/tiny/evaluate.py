@@ -198,23 +198,36 @@ def imagenette_rows(encoder: HybridEncoder, photos: Path, tree: Tree) -> Iterato
     yield "Imagenette val, as it is, linear probe joint space, 5 folds", cross_probe(seen.joint, truth)
 
 
-def caltech_rows(encoder: HybridEncoder, photos: Path) -> Iterator[Row]:
-    """The first photos of each class but the background, under their folders' names."""
+def caltech(photos: Path) -> tuple[list[Path], Tensor, list[str]]:
+    """The first photos of each class of Caltech-101 but the background, their classes, and the folders' names."""
     folders = sorted((photos / "caltech" / "101_ObjectCategories").glob("*/"))
-    yield from _folder_rows(encoder, "Caltech-101", [folder for folder in folders if "BACKGROUND" not in folder.name])
+    return _first_of_each([folder for folder in folders if "BACKGROUND" not in folder.name])
+
+
+def caltech_rows(encoder: HybridEncoder, photos: Path) -> Iterator[Row]:
+    """Probe and zero-shot."""
+    yield from _probe_and_names(encoder, "Caltech-101", *caltech(photos))
 
 
 def flower_rows(encoder: HybridEncoder, photos: Path) -> Iterator[Row]:
     """Five flowers."""
-    yield from _folder_rows(encoder, "flowers (5 kinds)", sorted((photos / "flowers" / "flowers").glob("*/")))
+    folders = sorted((photos / "flowers" / "flowers").glob("*/"))
+    yield from _probe_and_names(encoder, "flowers (5 kinds)", *_first_of_each(folders, 10 * EACH))
 
 
-def _folder_rows(encoder: HybridEncoder, name: str, folders: Sequence[Path]) -> Iterator[Row]:
-    files = [file for folder in folders for file in sorted(folder.glob("*.jpg"))[:EACH]]
-    names = [clean_name(folder.name).lower() for folder in folders]
-    seen = look_at_files(encoder, files, indexed([file.parent.name for file in files], [f.name for f in folders]))
-    yield f"{name}, {EACH} a class, linear probe joint space, 5 folds", cross_probe(seen.joint, seen.truth)
-    yield f"{name}, {EACH} a class, zero-shot", zero_shot(encoder, seen, names)
+def _first_of_each(folders: Sequence[Path], count: int = EACH) -> tuple[list[Path], Tensor, list[str]]:
+    files = [file for folder in folders for file in sorted(folder.glob("*.jpg"))[:count]]
+    truth = indexed([file.parent.name for file in files], [folder.name for folder in folders])
+    return files, truth, [clean_name(folder.name).lower() for folder in folders]
+
+
+def _probe_and_names(
+    encoder: HybridEncoder, name: str, files: Sequence[Path], truth: Tensor, names: Sequence[str]
+) -> Iterator[Row]:
+    each = f"{name}, {len(files) // len(names)} a class"
+    seen = look_at_files(encoder, files, truth)
+    yield f"{each}, linear probe joint space, 5 folds", cross_probe(seen.joint, truth)
+    yield f"{each}, zero-shot", zero_shot(encoder, seen, names)
 
 
 def car_rows(encoder: HybridEncoder, photos: Path) -> Iterator[Row]:

@@ -103,9 +103,9 @@ def shrunk(pixels: Tensor, side: int) -> Tensor:
 
 def square(file: Path, side: int = SIDE) -> np.ndarray:
     """The middle square of a photo, (side, side, 3) uint8, as deft reads it."""
-    image = Image.open(file)
-    image.draft("RGB", (side, side))
-    image = image.convert("RGB")
+    opened = Image.open(file)
+    opened.draft("RGB", (side, side))
+    image = opened.convert("RGB")
     short, (w, h) = min(image.size), image.size
     box = ((w - short) / 2, (h - short) / 2, (w + short) / 2, (h + short) / 2)
     return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC, box=box))
@@ -142,7 +142,7 @@ def extract_photos(trunk: Trunk, files: Sequence[Path], file: Path) -> None:
     write(file, len(files), LATE_SHAPE, (through(trunk.blocks[LATE:], part) for part in early))
 
 
-def finish(blocks: nn.Module, early: np.ndarray, file: Path) -> None:
+def finish(blocks: nn.ModuleList, early: np.ndarray, file: Path) -> None:
     """Write what enters the trunk's head, of what left its common blocks.
 
     Args:

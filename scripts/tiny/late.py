@@ -97,7 +97,7 @@ def as_products(blocks: Iterable[nn.Module], maps: Tensor) -> Tensor:
     On a grid of 6 x 6 cells a depthwise convolution is a matrix of 36 x 36 for each channel.
     """
     size = maps.shape[2:]
-    cells = maps.flatten(2).transpose(1, 2)
+    cells: Tensor = maps.flatten(2).transpose(1, 2)
     block: Any
     for block in blocks:
         wide = F.relu6(F.linear(cells, block.expand.weight.flatten(1), block.expand.bias))
@@ -107,7 +107,8 @@ def as_products(blocks: Iterable[nn.Module], maps: Tensor) -> Tensor:
         filtered = F.relu6((filtered.permute(1, 2, 0) + block.depthwise.bias).contiguous())
         narrow = F.linear(filtered, block.project.weight.flatten(1), block.project.bias)
         cells = narrow + cells if block.residual else narrow
-    return cells.transpose(1, 2).unflatten(2, size)
+    found: Tensor = cells.transpose(1, 2).unflatten(2, size)
+    return found
 
 
 @cache

@@ -45,13 +45,14 @@ class Nouns:
         """Likeness of some names to others, (R, C)."""
         known = (self.sense[rows] >= 0)[:, None] & (self.sense[columns] >= 0)[None]
         a, b = self.sense[rows].clamp(min=0), self.sense[columns].clamp(min=0)
-        meaning = GLOSS * self.glosses[a] @ self.glosses[b].T + KINDS * self.kinds[a] @ self.kinds[b].T
-        return NAME * self.embeddings[rows] @ self.embeddings[columns].T + known * meaning
+        meaning: Tensor = GLOSS * self.glosses[a] @ self.glosses[b].T + KINDS * self.kinds[a] @ self.kinds[b].T
+        alike: Tensor = NAME * self.embeddings[rows] @ self.embeddings[columns].T + known * meaning
+        return alike
 
 
 def joint_axes(weights: Tensor, dim: int) -> Tensor:
     """Main axes of a classifier's weights (K, C) around their mean, (dim, C), orthonormal."""
-    _, _, axes = torch.linalg.svd(weights - weights.mean(0), full_matrices=False)
+    axes: Tensor = torch.linalg.svd(weights - weights.mean(0), full_matrices=False).Vh
     return axes[:dim]
 
 
