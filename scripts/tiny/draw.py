@@ -150,7 +150,7 @@ class Classes:
 
     def draw(self) -> Asked:
         """Names of all leaves or of a random cut, and of glyphs, under one template."""
-        nodes = self.tree.leaves if self.draws.random() < 0.4 else self.tree.cut(self.draws)
+        nodes = self.tree.leaves if self.draws.random() < 0.5 else self.tree.cut(self.draws)
         place = torch.empty(1036, dtype=torch.long)
         for number, node in enumerate(nodes):
             if nodes is self.tree.leaves:

@@ -18,7 +18,7 @@ from deft.encoders.hybrid import HybridEncoder
 
 Shares = tuple[float, float]
 SHARES = (0.4, 0.25)  # of the classes' usual names and of other names in the tree, in a batch of words
-COUNTS = (208, 64, 48)  # small photos, glyphs and photos at full size in a batch
+COUNTS = (144, 112, 32)  # small photos, glyphs and photos at full size in a batch
 PINNED, WORDS = 4.0, 2.0  # weights of full-size photos and of words staying where they belong
 KEPT = 0.5  # weight of reading the trunk's features off the joint ones
 SPREAD = 0.05  # added to each feature's own, so that a silent one counts little
@@ -116,13 +116,15 @@ def start_images(encoder: HybridEncoder, axes: Tensor, photos: Photos, seed: int
     vision.head.weight.copy_(turn.T)
 
 
-def contrast(features: Tensor, classes: Tensor, scale: Tensor, target: Tensor, prior: Tensor) -> Tensor:
+def contrast(features: Tensor, classes: Tensor, scale: Tensor, target: Tensor, prior: Tensor, photos: int) -> Tensor:
     """Soft cross-entropy of the similarities, mean over the images.
 
     The logarithm of each class's share among the targets is added to the similarities (Menon et al. 2021),
-    so that the similarities themselves need not favour the classes that have photos.
+    so that the similarities themselves need not favour the classes that have photos. The first images are photos: they
+    move to the names, and the names, which have their places, not to them. Behind them are glyphs, which move both.
     """
-    logits = scale * features @ classes.T + prior.clamp(min=1e-6).log()
+    alike = torch.cat([features[:photos] @ classes.detach().T, features[photos:] @ classes.T])
+    logits = scale * alike + prior.clamp(min=1e-6).log()
     return -(target * logits.log_softmax(-1)).sum(-1).mean()
 
 
@@ -253,4 +255,4 @@ def images_loss(
     """
     prior = torch.zeros(len(asked.names)).index_add_(0, asked.place, shares)
     target = torch.zeros(len(batch.target), len(asked.names)).index_add_(1, asked.place, batch.target)
-    return contrast(features, embedded, scale.clamp(max=100.0), target, prior)
+    return contrast(features, embedded, scale.clamp(max=100.0), target, prior, COUNTS[0])
