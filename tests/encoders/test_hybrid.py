@@ -13,9 +13,9 @@ from sklearn.datasets import load_digits, load_sample_images
 from torch import Tensor
 from torch.nn import functional as F
 
+from deft.encoders.efficientnet_lite import LATE, TRUNK_CHANNELS, SameConv, through
 from deft.encoders.hybrid import HybridConfig, HybridEncoder, load_hybrid
 from deft.encoders.load import TINY
-from deft.encoders.efficientnet_lite import LATE, TRUNK_CHANNELS, SameConv, through
 from deft.errors import ModelError
 
 # Strongest mean channels of the published network on a ramp, by tests/reference/hybrid_trunk.py: after the blocks that
