@@ -59,7 +59,12 @@ class Words:
 
 @dataclass
 class Batch:
-    """A batch on its way into the tower: features (B, L, 1280), target over 1000 classes and 36 glyphs."""
+    """A batch on its way into the tower.
+
+    Args:
+        grid: Features, (B, L, 1280): small photos, glyphs, photos at full size.
+        target: Over 1000 classes and 36 glyphs, (B - F, 1036), for all but the F photos at full size.
+    """
 
     grid: Tensor
     target: Tensor
@@ -67,18 +72,23 @@ class Batch:
 
 @torch.no_grad()
 def draw_batch(
-    photos: Photos, head: nn.Conv2d, count: int, glyphs: int, generator: torch.Generator, moved: float
+    photos: Photos, head: nn.Conv2d, counts: tuple[int, int, int], generator: torch.Generator, moved: float
 ) -> Batch:
-    """Random photos and glyphs; some photos moved, in the trunk's feature space, to another class.
+    """So many random small photos, glyphs and photos at full size; some small ones moved to another class.
+
+    They are moved in the trunk's feature space.
 
     The teacher is linear in the mean of the grid, so it can judge a moved photo exactly. This is how
     classes take part of which there is no training photo. It always judges the clear view.
     """
+    count, glyphs, full = counts
     which = int(torch.randint(len(photos.views), (), generator=generator))
     view, means = photos.views[which], photos.means[which]
     rows = torch.randint(len(view), (count,), generator=generator).sort().values
     some = torch.randint(len(photos.glyphs), (glyphs,), generator=generator)
-    maps = torch.cat([mirrored(view[rows], generator), photos.glyphs[some]]).bfloat16()
+    others = torch.randint(len(photos.full), (full,), generator=generator)
+    parts = [mirrored(view[rows], generator), photos.glyphs[some], mirrored(photos.full[others], generator)]
+    maps = torch.cat(parts).bfloat16()
     labels = photos.labels[rows].clone()
     weight = head.weight.flatten(1).bfloat16()
     bias = head.bias.bfloat16() if head.bias is not None else None
@@ -94,7 +104,7 @@ def draw_batch(
     labels[chosen] = fresh
     weights, biases = photos.classifier
     teacher = (clear.clamp_(0, 6) @ weights.T + biases).softmax(-1)
-    target = torch.zeros(len(grid), 1000 + 36)
+    target = torch.zeros(count + glyphs, 1000 + 36)
     target[:count, :1000] = 0.45 * teacher
     target[torch.arange(count), labels] += 0.55
     target[count + torch.arange(glyphs), 1000 + photos.glyph_labels[some]] = 1
@@ -106,6 +116,23 @@ def mirrored(maps: Tensor, generator: torch.Generator) -> Tensor:
     flip = torch.rand(len(maps), generator=generator) < 0.5
     maps[flip] = maps[flip].flip(-1)
     return maps
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a batch is asked to tell apart.
+
+    Args:
+        names: Names of K classes of photos, then of 36 glyphs.
+        nodes: How many classes of photos, K.
+        place: Class of each of the 1000 leaves and 36 glyphs, (1036,).
+        way: The template, or the number of random context vectors.
+    """
+
+    names: list[str]
+    nodes: int
+    place: Tensor
+    way: str | int
 
 
 class Classes:
@@ -121,9 +148,9 @@ class Classes:
         self.draws = random.Random(seed)
         self.captions = caption_sets()
 
-    def draw(self) -> tuple[list[str], Tensor, str | int]:
-        """Names (K + 36 of them), the class of each leaf and glyph, (1036,), and a template."""
-        nodes = self.tree.leaves if self.draws.random() < 0.4 else self.tree.cut(self.draws)
+    def draw(self) -> Asked:
+        """Names of all leaves or of a random cut, and of glyphs, under one template."""
+        nodes = self.tree.leaves if self.draws.random() < 0.5 else self.tree.cut(self.draws)
         place = torch.empty(1036, dtype=torch.long)
         for number, node in enumerate(nodes):
             if nodes is self.tree.leaves:
@@ -133,7 +160,7 @@ class Classes:
         place[1000:] = len(nodes) + torch.arange(36)
         names = [self._word(self.tree.names[node]) for node in nodes]
         names += [self.draws.choice(captions) for captions in self.captions]
-        return names, place, template_or_context(self.draws)
+        return Asked(names, len(nodes), place, template_or_context(self.draws))
 
     def _word(self, words: list[str]) -> str:
         return words[0] if self.draws.random() < 0.6 else self.draws.choice(words)

@@ -1,4 +1,4 @@
-"""Trunk features of the training images, computed once and kept in memory-mapped files."""
+"""What the trunk makes of the training images, computed once and kept in memory-mapped files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import copy
 import ctypes
 import io
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +16,11 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from deft.encoders.efficientnet_lite import Trunk
+from deft.encoders.efficientnet_lite import LATE, LATE_CHANNELS, Trunk, through
 
-SIDE = 160
+SIDE = 192
 MEAN, STD = 0.498, 0.502
-EARLY = 11  # blocks of the trunk that stay as ImageNet made them
-EARLY_SHAPE = (112, SIDE // 16, SIDE // 16)  # of what leaves them
+EARLY_SHAPE = (LATE_CHANNELS, SIDE // 32, SIDE // 32)  # of what `Trunk.early` gives
 LATE_SHAPE = (320, SIDE // 32, SIDE // 32)  # of what enters the trunk's head
 
 View = Callable[[Tensor, torch.Generator], Tensor]
@@ -94,65 +93,78 @@ def blurred(pixels: Tensor, generator: torch.Generator) -> Tensor:
     return cropped(pixels, generator, least=0.6, through=32)
 
 
-VIEWS: dict[str, View] = {"plain": plain, "blurred": blurred, "blurred again": blurred}
+VIEWS: dict[str, View] = {"plain": plain, "blurred": blurred}
+
+
+def shrunk(pixels: Tensor, side: int) -> Tensor:
+    """The same pictures as a camera of fewer pixels would show them, enlarged to `SIDE`."""
+    return resize(resize(pixels, side), SIDE)
+
+
+def square(file: Path, side: int = SIDE) -> np.ndarray:
+    """The middle square of a photo, (side, side, 3) uint8, as deft reads it."""
+    opened = Image.open(file)
+    opened.draft("RGB", (side, side))
+    image = opened.convert("RGB")
+    short, (w, h) = min(image.size), image.size
+    box = ((w - short) / 2, (h - short) / 2, (w + short) / 2, (h + short) / 2)
+    return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC, box=box))
+
+
+def squares(files: Sequence[Path], batch: int = 32) -> Iterator[Tensor]:
+    """Values 0..255 of photos at `SIDE`, a batch at a time, (B, 3, SIDE, SIDE)."""
+    for start in range(0, len(files), batch):
+        pictures = np.stack([square(file) for file in files[start : start + batch]])
+        yield torch.from_numpy(pictures).permute(0, 3, 1, 2).float()
 
 
 def extract(trunk: Trunk, images: np.ndarray, view: View, file: Path, seed: int) -> None:
-    """Write, for one view of all images, what leaves the early blocks of the trunk.
+    """Write, for one view of all images, what leaves the common blocks of the trunk.
 
     Args:
         trunk: The trunk; a copy of it runs in bfloat16.
         images: (N, H, W, 3) uint8.
         view: What happens to a batch of them first.
-        file: Where (N, 112, 10, 10) goes, float16.
+        file: Where (N, 192, 6, 6) goes, float16.
         seed: Seed of the view's draws, a batch sharing one crop.
     """
     generator = torch.Generator().manual_seed(seed)
     trunk = copy.deepcopy(trunk).bfloat16()
-
-    def early(rows: slice) -> Tensor:
-        pixels = view(torch.from_numpy(images[rows].copy()).permute(0, 3, 1, 2).float(), generator)
-        maps = normalise(pixels).bfloat16().contiguous(memory_format=torch.channels_last)
-        return through(trunk.blocks[:EARLY], F.relu6(trunk.first(maps)))
-
-    write(file, len(images), EARLY_SHAPE, early)
+    parts = (torch.from_numpy(images[i : i + 32].copy()) for i in range(0, len(images), 32))
+    views = (view(part.permute(0, 3, 1, 2).float(), generator) for part in parts)
+    write(file, len(images), EARLY_SHAPE, (trunk.early(normalise(part).bfloat16()) for part in views))
 
 
-def finish(trunk: Trunk, early: np.ndarray, file: Path) -> None:
-    """Write what enters the trunk's head, of what left its early blocks.
+def extract_photos(trunk: Trunk, files: Sequence[Path], file: Path) -> None:
+    """Write what enters the trunk's head, (N, 320, 6, 6) float16, for photos at full size, by the published blocks."""
+    trunk = copy.deepcopy(trunk).bfloat16()
+    early = (trunk.early(normalise(part).bfloat16()) for part in squares(files))
+    write(file, len(files), LATE_SHAPE, (through(trunk.blocks[LATE:], part) for part in early))
+
+
+def finish(blocks: nn.ModuleList, early: np.ndarray, file: Path) -> None:
+    """Write what enters the trunk's head, of what left its common blocks.
 
     Args:
-        trunk: The trunk; a copy of it runs in bfloat16.
-        early: (N, 112, 10, 10) float16.
-        file: Where (N, 320, 5, 5) goes, float16.
+        blocks: The late blocks for photos or those for small pictures; a copy of them runs in bfloat16.
+        early: (N, 192, 6, 6) float16.
+        file: Where (N, 320, 6, 6) goes, float16.
     """
-    trunk = copy.deepcopy(trunk).bfloat16()
-
-    def late(rows: slice) -> Tensor:
-        maps = torch.from_numpy(early[rows]).bfloat16().contiguous(memory_format=torch.channels_last)
-        return through(trunk.blocks[EARLY:], maps)
-
-    write(file, len(early), LATE_SHAPE, late)
-
-
-def through(blocks: Iterable[nn.Module], maps: Tensor) -> Tensor:
-    """Maps after some blocks, one after the other."""
-    for block in blocks:
-        maps = block(maps)
-    return maps
+    blocks = copy.deepcopy(blocks).bfloat16()
+    parts = (torch.from_numpy(early[i : i + 32]).bfloat16() for i in range(0, len(early), 32))
+    flat = (part.contiguous(memory_format=torch.channels_last) for part in parts)
+    write(file, len(early), LATE_SHAPE, (through(blocks, part) for part in flat))
 
 
 @torch.inference_mode()
-def write(
-    file: Path, count: int, shape: tuple[int, int, int], compute: Callable[[slice], Tensor], batch: int = 32
-) -> None:
-    """Compute maps of all images, a small batch at a time, so that activations stay in the processor's cache."""
+def write(file: Path, count: int, shape: tuple[int, int, int], maps: Iterator[Tensor]) -> None:
+    """Keep the maps of all images as they come, small batches, so that activations stay in the processor's cache."""
     partial = file.with_suffix(".part")
     kept = np.lib.format.open_memmap(partial, "w+", np.float16, (count, *shape))
-    began = time.time()
-    for start in range(0, count, batch):
-        rows = slice(start, min(start + batch, count))
-        kept[rows] = compute(rows).float().half().numpy()
-        if start % 12800 == 0:
-            print(f"  {rows.stop}/{count} images, {rows.stop / (time.time() - began):.0f}/s", flush=True)
+    began, done = time.time(), 0
+    for part in maps:
+        kept[done : done + len(part)] = part.float().half().numpy()
+        done += len(part)
+        if done % 12800 == 0 or done == count:
+            print(f"  {done}/{count} images, {done / (time.time() - began):.0f}/s", flush=True)
     partial.rename(file)

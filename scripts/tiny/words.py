@@ -150,19 +150,28 @@ def usual_words(synset: Synset) -> list[str]:
     return [word.lower() for word in (words or synset.words)[:3]]
 
 
-def kinds_of(nouns: dict[str, Synset]) -> dict[str, list[str]]:
-    """For each word, in its commonest visible meaning, what it is a kind of, nearest first."""
+def senses(nouns: dict[str, Synset], tree: Tree) -> dict[str, str]:
+    """The synset that each word means: ImageNet's where it is the first name of a class, else the commonest visible."""
     best: dict[str, tuple[float, str]] = {}
     for node, synset in nouns.items():
         for word, count in zip(synset.words, synset.counts, strict=True):
             rank = count + (3.0 if synset.lexfile in VISIBLE else 0.0)
             if word.lower() not in best or rank > best[word.lower()][0]:
                 best[word.lower()] = (rank, node)
-    found: dict[str, list[str]] = {}
-    for word, (_, node) in best.items():
-        chain: list[str] = []
-        while nouns[node].parents and len(chain) < 4:
-            node = nouns[node].parents[0]
-            chain.append(nouns[node].words[0].lower())
-        found[word] = chain
+    found = {word: node for word, (_, node) in best.items()}
+    for node, names in tree.names.items():
+        if node in nouns:
+            for place, name in enumerate(names):
+                if name not in found or (place == 0 and node in tree.leaves):
+                    found[name] = node
+    return found
+
+
+def read_glosses(folder: Path = WORDNET) -> dict[str, str]:
+    """What WordNet says that each noun synset means, without the examples of its use."""
+    found = {}
+    for line in (folder / "data.noun").read_text().splitlines():
+        if not line.startswith(" "):
+            head, _, gloss = line.partition(" | ")
+            found["n" + head.split()[0]] = gloss.split('; "')[0].strip(" ;")[:160]
     return found

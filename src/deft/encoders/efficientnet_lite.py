@@ -1,6 +1,12 @@
-"""EfficientNet-Lite0 without its classifier: pixels to a grid of 1280 channels, batch norm folded in."""
+"""EfficientNet-Lite0 without its classifier: pixels to a grid of 1280 channels, batch norm folded in.
+
+Its last blocks are there twice: as published, for photos at full size, and taught on small pictures, for pictures that
+were enlarged.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +25,11 @@ STAGES = (
 STEM_CHANNELS = 32
 TRUNK_CHANNELS = 1280
 TRUNK_STRIDE = 32
+LATE = 12
+"""First of the blocks that are there twice."""
+
+LATE_CHANNELS = 192
+"""Channels that enter it."""
 
 
 class SameConv(nn.Conv2d):
@@ -76,19 +87,25 @@ class Trunk(nn.Module):
     """The convolutional part of EfficientNet-Lite0 (Tan & Le 2019; Lite by Liu 2020), ready for inference.
 
     Written anew from the published architecture; batch norm is expected to be folded into the convolutions.
+
+    A picture of 32 pixels that was enlarged to 192 has none of the detail that the published weights look for. What
+    the first 12 blocks make of a picture shows which kind it is, so each picture takes the last four blocks that were
+    taught on its kind. The first blocks and the convolution behind the last are common to both.
+
+    Attributes:
+        blocks: All 16 blocks; those from `LATE` on are for photos at full size.
+        small: What takes the place of the blocks from `LATE` on for small pictures.
+        size_judge: Reads off the mean of the maps between them, (B, 192), whether a picture was small (positive).
+        head: The last convolution.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.first = SameConv(3, STEM_CHANNELS, 3, 2)
-        blocks: list[nn.Module] = []
-        channels = STEM_CHANNELS
-        for repeats, kernel, stride, expansion, outputs in STAGES:
-            for repeat in range(repeats):
-                blocks.append(InvertedResidual(channels, outputs, kernel, stride if repeat == 0 else 1, expansion))
-                channels = outputs
-        self.blocks = nn.ModuleList(blocks)
-        self.head = SameConv(channels, TRUNK_CHANNELS, 1)
+        self.blocks = _blocks()
+        self.small = _blocks()[LATE:]
+        self.size_judge = nn.Linear(LATE_CHANNELS, 1)
+        self.head = SameConv(STAGES[-1][-1], TRUNK_CHANNELS, 1)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Features on a grid.
@@ -99,8 +116,49 @@ class Trunk(nn.Module):
         Returns:
             Features, (B, 1280, H / 32, W / 32), between 0 and 6.
         """
-        maps = F.relu6(self.first(pixels.contiguous(memory_format=torch.channels_last)))
-        for block in self.blocks:
-            maps = block(maps)
-        features: Tensor = F.relu6(self.head(maps))
+        features: Tensor = F.relu6(self.head(self.late(self.early(pixels))))
         return features
+
+    def early(self, pixels: Tensor) -> Tensor:
+        """Maps between the common blocks and those that are there twice, (B, 192, H / 32, W / 32)."""
+        maps = F.relu6(self.first(pixels.contiguous(memory_format=torch.channels_last)))
+        return through(self.blocks[:LATE], maps)
+
+    def late(self, maps: Tensor) -> Tensor:
+        """Maps that enter the last convolution, (B, 320, h, w), of the maps that `early` gives."""
+        small = self.looks_small(maps)
+        parts = ((~small, self.blocks[LATE:]), (small, self.small))
+        found = [through(blocks, _pick(maps, rows)) for rows, blocks in parts if bool(rows.any())]
+        if len(found) == 1:
+            return found[0]
+        order = torch.cat([rows.nonzero()[:, 0] for rows, _ in parts]).argsort()
+        return torch.cat(found)[order]
+
+    def looks_small(self, maps: Tensor) -> Tensor:
+        """Whether each picture was small before it was enlarged, (B,) bool, by the maps that `early` gives."""
+        weight, bias = self.size_judge.weight.float(), self.size_judge.bias.float()
+        # Not by the layer itself, which autocast would round to eight bits.
+        return (maps.mean((2, 3)).float() * weight).sum(dim=1) + bias > 0
+
+
+def through(blocks: Iterable[nn.Module], maps: Tensor) -> Tensor:
+    """Maps after some blocks, one after the other."""
+    for block in blocks:
+        maps = block(maps)
+    return maps
+
+
+def _blocks() -> nn.ModuleList:
+    """All blocks in their order, untaught."""
+    blocks: list[nn.Module] = []
+    channels = STEM_CHANNELS
+    for repeats, kernel, stride, expansion, outputs in STAGES:
+        for repeat in range(repeats):
+            blocks.append(InvertedResidual(channels, outputs, kernel, stride if repeat == 0 else 1, expansion))
+            channels = outputs
+    return nn.ModuleList(blocks)
+
+
+def _pick(maps: Tensor, rows: Tensor) -> Tensor:
+    """The maps of some images; as they are where that is all of them."""
+    return maps if bool(rows.all()) else maps[rows].contiguous(memory_format=torch.channels_last)

@@ -54,13 +54,13 @@ class HybridConfig:
         logit_scale: Inverse temperature of the similarities.
     """
 
-    image_size: int = 160
+    image_size: int = 192
     image_mean: RGB = (0.498, 0.498, 0.498)
     image_std: RGB = (0.502, 0.502, 0.502)
     width: int = 256
     depth: int = 2
     heads: int = 4
-    inner: int = 384
+    inner: int = 320
     dim: int = 256
     text_width: int = 128
     text_depth: int = 3
