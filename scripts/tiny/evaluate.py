@@ -22,7 +22,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from deft.data.names import clean_name
+from deft.data.words import words_for
 from deft.encoders.hybrid import HybridEncoder
 
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3)  # inverse penalties of a probe
@@ -218,7 +218,7 @@ def flower_rows(encoder: HybridEncoder, photos: Path) -> Iterator[Row]:
 def _first_of_each(folders: Sequence[Path], count: int = EACH) -> tuple[list[Path], Tensor, list[str]]:
     files = [file for folder in folders for file in sorted(folder.glob("*.jpg"))[:count]]
     truth = indexed([file.parent.name for file in files], [folder.name for folder in folders])
-    return files, truth, [clean_name(folder.name).lower() for folder in folders]
+    return files, truth, [words.lower() for words in words_for([folder.name for folder in folders])]
 
 
 def _probe_and_names(
