@@ -164,7 +164,11 @@ class TrainedDeFT(Detector):
             return replace(self, evidence=learn_evidence(method, images, inputs, frozen, score))
 
     def told(self, verdicts: Verdicts) -> dict[str, Any]:
-        """Return what can be said of verdicts that it gave, for a detection's `info`."""
+        """Return what can be said of verdicts that it gave, for a detection's `info`.
+
+        Args:
+            verdicts: What `judge` gave.
+        """
         return {} if self.evidence is None else {"evidence": self.evidence.told(verdicts)}
 
     @contextlib.contextmanager
