@@ -127,7 +127,7 @@ class _Plan:
             raise SettingsError(f"The batch size must be at least 1, not {self.batch_size}.")
 
     def settings(self) -> dict[str, Any]:
-        """As plain JSON values."""
+        """Return the settings as plain JSON values."""
         return {
             "method": self.method.settings(),
             "tuning": self.tuning.settings(),
@@ -141,7 +141,7 @@ class _Plan:
 
 
 def _weighted(method: Method | None, kept: TrainingSet) -> Method:
-    """The method; with weights it is cross-entropy that heeds them."""
+    """Return the method; with weights, cross-entropy that uses them."""
     if kept.weights is None:
         return method or CE()
     if method not in (None, CE()):
@@ -155,7 +155,7 @@ def _weighted(method: Method | None, kept: TrainingSet) -> Method:
 def _train(
     backbone: Backbone, kept: TrainingSet, plan: _Plan, samples: Samples, space: Workspace
 ) -> tuple[Classifier, dict[str, Any]]:
-    """Train; the network to keep, and what is told of it."""
+    """Train, and return the network to keep with a record of the training."""
     method, networks = _build(backbone, kept.images, plan, samples)
     watched = Watched(
         method,
@@ -190,7 +190,7 @@ def _train(
 def _build(
     backbone: Backbone, images: LabeledImages, plan: _Plan, samples: Samples
 ) -> tuple[Training, list[Classifier]]:
-    """The method, and its networks in their order."""
+    """Return the method, and its networks in their order."""
     run = TrainingContext(
         optimization=plan.optimization,
         network=lambda seed: backbone.network(seed, backbone.entry),
@@ -207,7 +207,7 @@ def _build(
 
 
 def _data(kept: TrainingSet, samples: Samples) -> dict[str, Any]:
-    """What a card says of the images."""
+    """Return what a model card says of the images."""
     seen = np.unique(kept.images.labels[samples.train.rows])
     missing = [name for number, name in enumerate(kept.images.classes) if number not in seen]
     held_back = {} if samples.validation is None else {"held back for validation": len(samples.validation.rows)}

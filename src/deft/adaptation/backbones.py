@@ -36,7 +36,7 @@ class Backbone(ABC):
         module: All its weights, for a fingerprint.
         entry: What a batch should hold, given what of it learns.
         frozen: What is computed once per image, given what of it learns.
-        remarks: What a user should be told of it.
+        remarks: What a user should know of it.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Backbone(ABC):
 
     @abstractmethod
     def network(self, seed: int, entry: Entry) -> Classifier:
-        """A classifier with the original weights and a new head.
+        """Return a classifier with the original weights and a new head.
 
         Raises:
             ModelError: The tuning doesn't fit.
@@ -57,7 +57,7 @@ class Backbone(ABC):
 
     @abstractmethod
     def predictor(self, trained: Classifier, seed: int) -> Predictor:
-        """What a trained network has become.
+        """Return the predictor that a trained network becomes.
 
         Args:
             trained: Made by `network`.
@@ -122,7 +122,7 @@ class DualBackbone(Backbone):
 
 
 def load_backbone(name: str | Path, head: Head, *, device: str = "auto") -> VisionModel | DualEncoder:
-    """A model to adapt, from its name.
+    """Return a model to adapt, from its name.
 
     Args:
         name: Hub id, folder or "tiny". With a "text" or "prompts" head it is that of a vision-language model; with a
@@ -140,12 +140,12 @@ def load_backbone(name: str | Path, head: Head, *, device: str = "auto") -> Visi
 
 
 def kind_of(model: VisionModel | DualEncoder) -> str:
-    """The model type that a backbone's training settings go by; vision-language models share CLIP's."""
+    """Return the model type that a backbone's training settings go by; vision-language models share CLIP's."""
     return "clip" if isinstance(model, DualEncoder) else model.kind
 
 
 def open_backbone(model: VisionModel | DualEncoder, tuning: Tuning, classes: Sequence[str], head: Head) -> Backbone:
-    """A loaded model in the shape that `adapt` works with.
+    """Return a loaded model in the shape that `adapt` works with.
 
     Args:
         model: From `load_vision_model` or `load_encoder`.

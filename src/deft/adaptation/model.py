@@ -49,7 +49,7 @@ class Evaluation:
     unreadable: int = 0
 
     def summary(self) -> dict[str, Any]:
-        """The same as plain JSON values; NaN becomes None."""
+        """Return the same as plain JSON values; NaN becomes None."""
         rows = self.per_class.astype(object).where(self.per_class.notna(), None)
         return {
             "accuracy": self.accuracy,
@@ -195,7 +195,7 @@ class AdaptedModel:
         return cls(predictor, classes, training_record)
 
     def _rule(self, images: LabeledImages) -> PixelRule:
-        """How pixels are read: as when it learned; where it runs in pipelines, what it hasn't seen as they read it."""
+        """Return how pixels are read: as in training; in pipelines, what it hasn't seen is read as they do."""
         known = PixelRule.from_settings((self.training_record.get("info") or {}).get("pixels")).ranges
         if not self.predictor.runs_in_pipelines:
             return images.pixels.with_ranges(known)

@@ -104,7 +104,7 @@ def _training(training_record: Mapping[str, Any]) -> str:
 
 
 def _pixels(training_record: Mapping[str, Any], *, in_pipelines: bool) -> str:
-    """How pictures are read, and which a pipeline sees otherwise than this model learned them."""
+    """Return how pictures are read, and which a pipeline sees otherwise than this model learned them."""
     rule = PixelRule.from_settings((training_record.get("info") or {}).get("pixels"))
     ranges = [f"{kind}: {found.low:g} is black, {found.high:g} is white" for kind, found in sorted(rule.ranges.items())]
     learned = [f"Learned from pictures of more than 8 bits a channel: {'; '.join(ranges)}.\n"] if ranges else []
@@ -147,6 +147,6 @@ def _versions(training_record: Mapping[str, Any]) -> str:
 
 
 def _line(text: object) -> str:
-    """Names come from strangers: one line, and nothing that Markdown or HTML would act on."""
+    """Return text from strangers on one line, with nothing that Markdown or HTML would act on."""
     flat = "".join(char if char.isprintable() else " " for char in str(text))
     return "".join(f"\\{char}" if char in "\\`*_[]<>#|!" else char for char in flat)

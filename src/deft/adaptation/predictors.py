@@ -55,7 +55,7 @@ class Predictor(ABC):
 
     @abstractmethod
     def scores(self, pixels: Tensor) -> Tensor:
-        """Class scores before the softmax, (B, K), of normalised pixels (B, 3, S, S)."""
+        """Return class scores before the softmax, (B, K), of normalised pixels (B, 3, S, S)."""
 
     @abstractmethod
     def save(self, folder: Path, classes: Sequence[str]) -> None:
@@ -161,7 +161,7 @@ class OwnPredictor(Predictor):
 def dual_classifier(
     encoder: DualEncoder, tuning: Tuning, classes: Sequence[str], head: Head, *, entry: Entry, seed: int
 ) -> Classifier:
-    """A classifier on a vision-language model's image half.
+    """Return a classifier on a vision-language model's image half.
 
     Args:
         encoder: The original weights.
@@ -224,7 +224,7 @@ def _own(folder: Path, config: Mapping[str, Any], device: str) -> tuple[Predicto
         raise ModelError(f"The model in {str(folder)!r} is incomplete: {error}") from error
     encoder = load_encoder(name, device=device)
     if encoder_fingerprint(encoder) != expected:
-        raise ModelError(f"The model in {str(folder)!r} was trained on {name!r}, whose weights are others now.")
+        raise ModelError(f"The model in {str(folder)!r} was trained on {name!r}, whose weights have changed since.")
     classifier = dual_classifier(encoder, tuning, words, head, entry="pixels", seed=seed)
     try:
         classifier.load_state_dict(weights)

@@ -27,7 +27,7 @@ EFFICIENT = Optimization(learning_rate=0.03, momentum=0.9, weight_decay=5e-4)
 
 
 def preset(kind: str, tuning: Tuning, *, precision: Precision = "auto") -> Optimization:
-    """The optimizer for a backbone and what of it learns.
+    """Return the optimizer for a backbone and what of it learns.
 
     Args:
         kind: Model type of the backbone, as in its `config.json`.

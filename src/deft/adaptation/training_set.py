@@ -93,6 +93,6 @@ def fix_labels(found: Detection, images: LabeledImages, how: TrainingFix = "drop
 
 
 def all_of(images: LabeledImages) -> TrainingSet:
-    """All images with the labels they have."""
+    """Return all images with the labels they have."""
     unreadable = len(images.read_errors)
     return TrainingSet(images, None, {"given": len(images), "kept": len(images) - unreadable, "unusable": unreadable})

@@ -143,7 +143,7 @@ class Watched(Training):
             self._network[0].load_state_dict({name: self.get_buffer(f"best_{k}") for k, name in enumerate(self._names)})
 
     def report(self) -> dict[str, object]:
-        """The scores, last first, as plain values; empty without validation."""
+        """Return the scores, last first, as plain values; empty without validation."""
         if self._validation is None:
             return {}
         known = [round(float(score), 4) for score in self.scores]

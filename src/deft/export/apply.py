@@ -162,7 +162,7 @@ def write_applied(images: LabeledImages, labels: Labels, target: Path) -> None:
 
 
 def _contents(changes: Sequence[Change], images: LabeledImages, progress: Progress) -> Mapping[int, str | None]:
-    """Content of the rows that matter: those with a change's own sample id; all, if that doesn't settle it."""
+    """Return the content of the rows that matter: those with a change's own sample id, or all of them."""
     wanted = {change.sample: change.content for change in changes if change.content is not None}
     place = {name: row for row, name in enumerate(images.sample_id)}
     likely = sorted(place[name] for name in wanted if name in place)
@@ -201,7 +201,7 @@ def _match(
 
 
 def _told_apart(change: Change, images: LabeledImages, rows: list[int]) -> list[int]:
-    """Fewer of the rows that have the content of a change, if names tell them apart."""
+    """Return fewer of the rows that have the content of a change, if names tell them apart."""
     ways: tuple[Callable[[int], bool], ...] = (
         lambda row: images.sample_id[row] == change.sample,
         lambda row: images.file_name[row] == change.file,
@@ -215,7 +215,7 @@ def _told_apart(change: Change, images: LabeledImages, rows: list[int]) -> list[
 
 
 def _is_number(name: str) -> bool:
-    """Whether a name is that of a table and a row in it."""
+    """Return whether a name is that of a table and a row in it."""
     return name.rpartition("#")[2].isdecimal() and "#" in name
 
 

@@ -46,13 +46,13 @@ def write_fiftyone(plan: Plan, to: Destination) -> Written:
 
 
 def mistakenness(plan: Plan, row: int) -> float | None:
-    """How likely the given label of a row is wrong, 0..1; None where the image was not judged."""
+    """Return how likely the given label of a row is wrong, 0..1; None where the image was not judged."""
     score = float(plan.found.p_clean[row])
     return round(1 - score, 6) if np.isfinite(score) else None
 
 
 def _from_folder(path: str, folder: Path) -> str:
-    """Relative where the image lies in the export itself, which may then be moved."""
+    """Return a relative path where the image lies in the export itself, which may then be moved."""
     place = Path(path)
     return place.relative_to(folder).as_posix() if folder in place.parents else path
 
@@ -86,7 +86,7 @@ def _classification(label: str | None, confidence: float | None) -> dict[str, An
 
 
 def _keys(plan: Plan, media: Media) -> list[str]:
-    """Names that join labels to files: sample ids without dots and slashes, at which the importer cuts names."""
+    """Return names that join labels to files: sample ids without dots and slashes, at which the importer cuts names."""
     ids = (plan.found.sample_id[row] for row in media.rows)
     return distinct(safe_name(name.replace("/", "-").replace(".", "_")) for name in ids)
 

@@ -54,7 +54,7 @@ def write_imagefolder(plan: Plan, to: Destination) -> Written:
 def file_names(
     images: LabeledImages, labels: Sequence[str], folders: dict[str, str], splits: Sequence[str] | None
 ) -> list[str]:
-    """Path of each image within the folder, distinct.
+    """Return the path of each image within the folder, distinct.
 
     Args:
         images: What to name.
@@ -70,7 +70,7 @@ def file_names(
 
 
 def _splits(images: LabeledImages) -> list[str] | None:
-    """Split of each image, if all have names that readers of folders take for splits."""
+    """Return the split of each image, if all have names that readers of folders take for splits."""
     if images.split is None or not all(name.casefold() in SPLITS for name in images.split):
         return None
     return list(images.split)

@@ -48,7 +48,7 @@ def write_labelstudio(plan: Plan, to: Destination) -> Written:
 
 
 def labelling_interface(classes: Sequence[str]) -> str:
-    """The interface that the tasks belong to: one image, one choice among the classes."""
+    """Return the interface that the tasks belong to: one image, one choice among the classes."""
     choices = "\n".join(f"    <Choice value={quoteattr(name)}/>" for name in classes)
     return f"""<View>
   <Image name="{_TO}" value="$image" zoom="true"/>
@@ -89,12 +89,12 @@ def _choice(label: str) -> list[dict[str, Any]]:
 
 
 def _common(paths: Sequence[str]) -> Path:
-    """The lowest folder with all images below it."""
+    """Return the lowest folder with all images below it."""
     return Path(os.path.commonpath([os.path.dirname(path) for path in paths])) if paths else Path.cwd()
 
 
 def _address(path: str, root: Path) -> str:
-    """Where Label Studio's own server gives a local file: the path below its document root, quoted."""
+    """Return where Label Studio's own server gives a local file: the path below its document root, quoted."""
     place = Path(path)
     if root not in place.parents:
         raise SettingsError(

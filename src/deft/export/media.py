@@ -71,7 +71,7 @@ def find_media(plan: Plan, folder: Path, target: Path, progress: Progress) -> Me
 
 
 def needed_ending(images: LabeledImages, row: int) -> str | None:
-    """The ending that an image's content asks for, where its name has none that an image has."""
+    """Return the ending that an image's content asks for, where its name has none that an image has."""
     name = images.file_name[row].lower()
     if any(name.endswith(ending) for ending in IMAGE_ENDINGS):
         return None
@@ -82,11 +82,11 @@ def needed_ending(images: LabeledImages, row: int) -> str | None:
 
 
 def told_of(media: Media) -> tuple[str, ...]:
-    """The sentences about images that could not be written."""
+    """Return the sentences about images that could not be written."""
     names: Sequence[str] = [f"row {row}: {why}" for row, why in list(media.failures.items())[:3]]
     return (f"{len(media.failures)} images can't be read ({'; '.join(names)}).",) if names else ()
 
 
 def json_list(items: Iterable[Any]) -> str:
-    """JSON of a list, one item a line; much faster than `json.dumps` with an indent."""
+    """Return JSON of a list, one item a line; much faster than `json.dumps` with an indent."""
     return "[\n" + ",\n".join(json.dumps(item) for item in items) + "\n]"

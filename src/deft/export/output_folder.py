@@ -62,7 +62,7 @@ def new_folder(target: Path) -> Iterator[Path]:
 
 
 def _image_folders(images: LabeledImages) -> set[Path]:
-    """The folders with images in them, and the folders of class folders."""
+    """Return the folders with images in them, and the folders of class folders."""
     if not isinstance(images.reader, FileReader):
         return set()
     paths = images.reader.paths

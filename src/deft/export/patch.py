@@ -33,7 +33,7 @@ class Change:
         from_label: Label before; None for none.
         to_label: Label afterwards; None takes the label away, so that the image is no longer used.
         reason: Why.
-        by: The detector or person whose word it is.
+        by: Name of the detector or person who decided.
     """
 
     sample: str
@@ -76,7 +76,7 @@ class Patch:
         return len(self.changes)
 
     def reversed(self) -> Patch:
-        """The patch that takes this one back."""
+        """Return the patch that takes this one back."""
         return Patch(tuple(_reversed(change) for change in self.changes))
 
     def save(self, path: Path) -> None:

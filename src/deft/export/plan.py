@@ -72,7 +72,7 @@ class Plan:
         return {**seen, **{row: why for row, why in self.images.read_errors.items() if why != NO_LABEL}}
 
     def usable(self) -> list[int]:
-        """The rows that have a label in the end and can be read.
+        """Return the rows that have a label in the end and can be read.
 
         Raises:
             DataError: There is none.
@@ -84,12 +84,12 @@ class Plan:
         return rows
 
     def part(self, rows: list[int]) -> tuple[LabeledImages, list[str]]:
-        """Some of the images with their final labels."""
+        """Return some of the images with their final labels."""
         labels = [self.outcomes[row].label or "" for row in rows]
         return self.images.keep(np.array(rows, np.int64)), labels
 
     def reason(self, row: int, failures: Mapping[int, str]) -> str:
-        """Why a row is left out."""
+        """Return why a row is left out."""
         if row in failures:
             return f"{UNREADABLE}: {failures[row]}"
         if self.outcomes[row].action == "drop":
@@ -104,7 +104,7 @@ class Plan:
         return ", ".join(f"{count} {name}" for name, count in words.most_common()) or "no images"
 
     def left_out(self, rows: Iterable[int], failures: Mapping[int, str]) -> pd.DataFrame:
-        """One line for each row other than these, with its reason."""
+        """Return one line for each row other than these, with its reason."""
         others = self._others(rows)
         return pd.DataFrame(
             {
@@ -117,14 +117,14 @@ class Plan:
         )
 
     def given(self, row: int) -> str | None:
-        """The label that a row came with."""
+        """Return the label that a row came with."""
         if self.before is not None:
             return self.before[row]
         number = int(self.found.given[row])
         return self.found.classes[number] if number >= 0 else None
 
     def notes(self, rows: list[int]) -> dict[str, list[Any]]:
-        """What a corrected table says of rows besides image and label.
+        """Return what a corrected table says of rows besides image and label.
 
         The given label is called `label_before`: a table with two columns of labels could not be read again without
         being told which one counts.
@@ -157,7 +157,7 @@ def plan_run(run: str | Path, *, data: str | None = None, use: Use = "both", fix
     Args:
         run: Its folder.
         data: Where the images are now, if they were moved.
-        use: Whose word counts, as in `decide`.
+        use: Which decisions count, as in `decide`.
         fix: What becomes of labels that were judged wrong, as in `decide`.
 
     Returns:
@@ -201,7 +201,7 @@ class Written:
 
 
 def write_left_out(plan: Plan, folder: Path, rows: Iterable[int], failures: Mapping[int, str]) -> tuple[str, ...]:
-    """List the rows that an export leaves out; the sentences to tell of it, none where all rows are in."""
+    """List the rows that an export leaves out, and return sentences about them; none where all rows are in."""
     rows = list(rows)
     table = plan.left_out(rows, failures)
     if not len(table):

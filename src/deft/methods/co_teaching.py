@@ -97,7 +97,7 @@ class _SmallLossTraining(Training):
 
 
 def _smallest(losses: Tensor, share: float) -> Tensor:
-    """Whether each loss is among the smallest, at least one of them, bool (B,).
+    """Return whether each loss is among the smallest, at least one of them, bool (B,).
 
     Losses that are no numbers come last, but are chosen when there are no others: then training has to stop.
     """

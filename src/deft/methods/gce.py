@@ -54,7 +54,7 @@ class GCE(Method):
 
 @dataclass(frozen=True)
 class TruncatedGCE(Method):
-    """GCE that leaves out samples whose loss is above a border; Eq. 9 and Algorithm 1 of the paper.
+    """GCE that leaves out samples whose loss is above a threshold; Eq. 9 and Algorithm 1 of the paper.
 
     The authors refresh the choice from the best checkpoint on a validation set; here it is the present network,
     since no clean data is asked for.

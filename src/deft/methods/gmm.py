@@ -82,7 +82,7 @@ class _MixtureTraining(Training):
             yield self._mean_over(batch, chosen[batch.index])
 
     def _clean(self, train: Batches) -> np.ndarray:
-        """Whether each row is called clean, (N,)."""
+        """Return whether each row is called clean, (N,)."""
         newest = torch.from_numpy(unit_range(score_losses(self.network, train).cpu())).to(self.past)
         self.past = torch.cat([newest[None], self.past[:-1]])
         labels = train.labels if self._settings.per_class else None
@@ -91,7 +91,7 @@ class _MixtureTraining(Training):
         return clean
 
     def _mean_over(self, batch: Batch, chosen: Tensor) -> Tensor:
-        """Mean loss of the chosen members; only they are computed, and without any nothing moves."""
+        """Return the mean loss of the chosen samples; only they are computed, and without any the loss is zero."""
         if not chosen.any():
             return torch.zeros((), device=chosen.device)
         return cross_entropy(self.network(batch.inputs[chosen]), batch.labels[chosen]).mean()

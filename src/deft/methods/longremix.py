@@ -152,11 +152,11 @@ class _LongReMixTraining(Training):
             yield from self._train(train, epoch, number, *self._divide(clean[1 - number], 1 - number, epoch))
 
     def _since(self, epoch: int) -> int:
-        """Epochs of the present stage that lie behind."""
+        """Return how many epochs of the present stage are done."""
         return epoch - self._second if epoch >= self._second else epoch
 
     def _judge(self, train: Batches) -> list[Tensor]:
-        """P(clean) by the losses of each network, (N,); NaN in rows that don't take part."""
+        """Return P(clean) by the losses of each network, (N,); NaN in rows that don't take part."""
         found = []
         for network in self.networks.both:
             losses = score_losses(network, train)
@@ -178,12 +178,12 @@ class _LongReMixTraining(Training):
                 self.core[number] = found
 
     def _stood(self, number: int, epoch: int) -> Tensor:
-        """Which rows a network called clean in each of its last K judgements, (N,)."""
+        """Return which rows a network called clean in each of its last K judgements, (N,)."""
         found: Tensor = self.streak[number] >= min(self._settings.consecutive, epoch)
         return found
 
     def _divide(self, clean: Tensor, number: int, epoch: int) -> tuple[Tensor, Tensor]:
-        """Which rows are labelled, (N,), and how far each label is believed, (N,)."""
+        """Return which rows are labelled, (N,), and how far each label is believed, (N,)."""
         if epoch < self._second:
             return self._stood(number, epoch), clean
         weights = clean.masked_fill(self.core[number], 1.0)
@@ -218,7 +218,7 @@ class _LongReMixTraining(Training):
 
 
 def consecutive(streak: Tensor, clean: Tensor) -> Tensor:
-    """Epochs in a row that each row was clean, after one more epoch; no more than 255 are counted.
+    """Return for how many epochs in a row each row was clean, after one more epoch; no more than 255 are counted.
 
     Args:
         streak: Up to now, uint8, (N,).

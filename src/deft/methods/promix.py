@@ -172,7 +172,7 @@ class _ProMixTraining(Training):
             yield self._step(batch, small[:, batch.index], now)
 
     def _plain(self, batch: Batch) -> Tensor:
-        """Cross-entropy of both networks' own heads; the pseudo heads wait for the first guesses."""
+        """Return the cross-entropy of both networks' own heads; the pseudo heads wait for the first guesses."""
         loss = torch.zeros((), device=batch.labels.device)
         for network in self.networks.both:
             scores = network(batch.inputs)
@@ -182,7 +182,7 @@ class _ProMixTraining(Training):
         return loss
 
     def _small_losses(self, train: Batches, epoch: int) -> Tensor:
-        """Which rows each network believes for their small losses, the same number in each class, (2, N)."""
+        """Return which rows each network believes for their small losses, the same number in each class, (2, N)."""
         settings = self._settings
         grown = linear_ramp(epoch, length=settings.ramp)
         share = settings.start_share + (settings.end_share - settings.start_share) * grown
@@ -205,7 +205,7 @@ class _ProMixTraining(Training):
         )
 
     def _heads(self, number: int, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores of a network's own head and of its pseudo head."""
+        """Return the scores of a network's own head and of its pseudo head."""
         network = self.networks.both[number]
         features = network.features(inputs)
         return network.classify(features), self.pseudo[number](features)
@@ -218,7 +218,7 @@ class _ProMixTraining(Training):
         return _Look(heads, scores.softmax(dim=1), guess)
 
     def _step(self, batch: Batch, small: Tensor, now: _Now) -> Tensor:
-        """The losses of both networks, and then their priors' update."""
+        """Return the losses of both networks, and then their priors' update."""
         looks = [self._look(number, batch.inputs) for number in (0, 1)]
         loss = torch.zeros((), device=batch.labels.device)
         for number, look in enumerate(looks):
@@ -236,7 +236,7 @@ class _ProMixTraining(Training):
         return loss
 
     def _chosen_loss(self, number: int, batch: Batch, look: _Look, chosen: Tensor, labels: Tensor, now: _Now) -> Tensor:
-        """CE(weak) + r·[CE(strong) + mixup + FMix], summed over the heads; zero if nothing is chosen."""
+        """Return CE(weak) + r·[CE(strong) + mixup + FMix], summed over the heads; zero if nothing is chosen."""
         targets = one_hot(labels[chosen], self._classes)
         count, prior = max(len(targets), 1), self.priors[number, CHOSEN].clone()
 
@@ -257,7 +257,7 @@ class _ProMixTraining(Training):
         return loss
 
     def _other_loss(self, number: int, batch: Batch, look: _Look, other: Tensor, now: _Now) -> Tensor | float:
-        """γ·[CE(weak) + r·CE(strong)] of the pseudo head against guesses; zero if everything is chosen."""
+        """Return γ·[CE(weak) + r·CE(strong)] of the pseudo head against guesses; zero if everything is chosen."""
         count = int(other.sum())
         if not (now.guesses and count):
             return 0.0
@@ -285,7 +285,7 @@ class _ProMixTraining(Training):
 
 
 def agreed(first: Tensor, second: Tensor, chosen: Tensor, *, confident: float) -> Tensor:
-    """Further samples to choose: those of which both networks are sure in the same way (label guessing by agreement).
+    """Return further samples to choose: both networks are sure of the same class (label guessing by agreement).
 
     Args:
         first: Probabilities by one network, (b, K).

@@ -32,7 +32,7 @@ METHODS: Mapping[str, str] = MappingProxyType(
 
 
 def method_class(name: str) -> type[Method]:
-    """The settings class of a method.
+    """Return the settings class of a method.
 
     Args:
         name: A key of `METHODS`.

@@ -94,7 +94,7 @@ class _RoLTTraining(Training):
             yield values.sum() / max(len(batch), 1)
 
     def _look(self, train: Batches) -> Tensor:
-        """Whether each row's label is near its prototype, bool (N,); the averages take in what is seen."""
+        """Return whether each row's label is near its prototype, bool (N,); the averages take in what is seen."""
         rows = torch.from_numpy(train.rows).to(train.device)
         seen = score_pass(self.network, train, self._features_and_scores)[rows]
         features, scores = centred(seen[:, : -self.network.classes]), seen[:, -self.network.classes :]
@@ -108,7 +108,7 @@ class _RoLTTraining(Training):
         return clean
 
     def _judge(self, features: Tensor, labels: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """Nearness to the prototypes of the chosen samples, (n, K), and whether each label's own is high, (n,)."""
+        """Return the chosen samples' nearness to the prototypes, (n, K), and whether each label's own is high, (n,)."""
         near = nearness(features, class_means(features, labels, chosen, self.network.classes))
         own = near.gather(1, labels[:, None]).squeeze(1)
         # One mixture per class with scikit-learn's own settings, as the authors have it.
@@ -127,7 +127,7 @@ class _RoLTTraining(Training):
 
 
 def mixed_target(erm: Tensor, ncm: Tensor, given: Tensor, shares: tuple[float, float, float, float]) -> Tensor:
-    """What is learned in place of a label that is probably wrong: RoLT's mixture of four parts.
+    """Return what is learned in place of a label that is probably wrong: RoLT's mixture of four parts.
 
     Args:
         erm: Guesses of the head, (B,).

@@ -118,7 +118,7 @@ class _TURNTraining(Training):
             yield values.sum() / max(len(batch), 1)
 
     def _draw(self, train: Batches, epoch: int) -> np.ndarray:
-        """Rows of the epoch: the same number of clean ones of each class, drawn anew."""
+        """Return the rows of an epoch: the same number of clean ones of each class, drawn anew."""
         clean = self.clean.cpu().numpy()
         rng = np.random.default_rng([train.seed, epoch, DRAW])
         lots = np.where(clean, rng.random(len(clean)), np.nan)
@@ -131,7 +131,7 @@ class _TURNTraining(Training):
 
 
 def balanced_quota(labels: np.ndarray, *, floor: float) -> int:
-    """Samples to take per class: as many as the smallest class has, but no less than a share of the mean.
+    """Return how many samples to take per class: the size of the smallest class, but at least a share of the mean.
 
     Args:
         labels: Of the clean samples, (n,); a class that isn't there doesn't count.

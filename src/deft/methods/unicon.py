@@ -144,7 +144,7 @@ class _UNICONTraining(Training):
                 yield from self._train(train, epoch, number, *chosen)
 
     def _divide(self, train: Batches) -> tuple[np.ndarray, Tensor] | None:
-        """Rows to believe, and how far, (N,); None if there are none."""
+        """Return the rows to believe, and how far each is believed, (N,); None if there are none."""
         agreement = score_pass(self.networks, train, self.networks.agreement)
         divergence = jensen_shannon(agreement, unit=self._settings.unit)
         believed = uniform_choice(
@@ -179,7 +179,7 @@ class _UNICONTraining(Training):
             ) + self._contrast(number, () if unknown is None else unknown.views[-2:])
 
     def _contrast(self, number: int, views: tuple[Tensor, ...]) -> Tensor | float:
-        """λ_c·L_c of two strong views of unlabelled samples; zero if there are none."""
+        """Return λ_c·L_c of two strong views of unlabelled samples; zero if there are none."""
         if not views or not self._settings.contrast:
             return 0.0
         features = self.networks.both[number].features(torch.cat(views))
@@ -193,7 +193,7 @@ class _UNICONTraining(Training):
 
 
 def cutoff(divergence: np.ndarray, *, ceiling: float = 0.7, strictness: float = 5.0) -> float:
-    """The divergence below which a label counts as probably right.
+    """Return the divergence below which a label counts as probably right.
 
     Args:
         divergence: (n,), without NaN.
@@ -227,7 +227,7 @@ def uniform_choice(
 
 
 def unlabelled_batch(batch_size: int, share: float, unlabelled: Literal["share", "batch"]) -> int:
-    """Unlabelled samples beside a batch of labelled ones: B/(2R) by the share, or B; 1 to 4 B in any case.
+    """Return how many unlabelled samples go with a batch of B labelled ones: B/(2R) or B, but always 1 to 4 B.
 
     The authors set no bound, so that a small share R fills the memory.
 

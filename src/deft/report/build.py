@@ -34,7 +34,7 @@ class Report:
     page: Page
 
     def html(self) -> str:
-        """The page as one self-contained document."""
+        """Return the page as one self-contained document."""
         return render(self.page)
 
     def write(self, path: str | Path) -> None:
@@ -111,7 +111,7 @@ def _page(images: LabeledImages, found: Detection, limit: int, name: str, progre
 
 
 def _ranked(found: Detection) -> tuple[plots.Floats, npt.NDArray[np.bool_] | None]:
-    """Scores of the judged, flagged first and worst first, and which of them are wrong where all truth is known."""
+    """Return the scores, flagged and worst first, and which labels are wrong where all truth is known."""
     rows = np.flatnonzero(found.judged)
     order = rows[np.lexsort((found.p_clean[rows], ~found.is_label_issue[rows]))]
     truth = found.clean_labels
@@ -120,7 +120,7 @@ def _ranked(found: Detection) -> tuple[plots.Floats, npt.NDArray[np.bool_] | Non
 
 
 def _budget(found: Detection, p_clean: plots.Floats, wrong: npt.NDArray[np.bool_] | None) -> tuple[Plot, Table]:
-    """The curve of what is found among the first n, and some points of it."""
+    """Return the curve of what is found among the first n, and some points of it."""
     expected = np.cumsum(1 - p_clean)
     total = float(expected[-1]) if len(expected) else 0.0
     looks = [int(np.searchsorted(expected, share * total - 1e-9)) + 1 for share in (0.5, 0.8, 0.9, 0.95) if total]
@@ -141,7 +141,7 @@ def _budget(found: Detection, p_clean: plots.Floats, wrong: npt.NDArray[np.bool_
 
 
 def _against_truth(found: Detection) -> tuple[tuple[Fact, ...], tuple[Plot, ...]]:
-    """Scores and curves, where the truth is known of some of the judged."""
+    """Return scores and curves, where the truth is known of some of the judged."""
     truth = found.clean_labels
     if truth is None or not (found.judged & (truth >= 0)).any():
         return (), ()

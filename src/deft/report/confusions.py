@@ -22,7 +22,7 @@ Ints = npt.NDArray[np.int64]
 
 
 def transition(found: Detection) -> HeatMap:
-    """The estimated chance of each given label for each true class, over the classes confused most.
+    """Return the estimated chance of each given label for each true class, over the classes confused most.
 
     The true class of a kept label is the label; that of a flagged one is the suggestion. Labels that are flagged
     although nothing fits better say nothing of the truth and are left out.
@@ -60,7 +60,7 @@ def transition(found: Detection) -> HeatMap:
 
 
 def _most_confused(true: Ints, given: Ints, size: int) -> Ints:
-    """Classes in most confusions, in the order of the data; all of them where they are few."""
+    """Return the classes in most confusions, in the order of the data; all of them where they are few."""
     if size <= LARGEST_MAP:
         return np.arange(size)
     times = np.bincount(true, minlength=size) + np.bincount(given, minlength=size)
@@ -84,7 +84,7 @@ def _cells(counts: Ints, names: Sequence[str], columns: Sequence[str]) -> list[C
 
 
 def pair_table(summary: Mapping[str, Any]) -> Table:
-    """The pairs of classes most often confused.
+    """Return the pairs of classes most often confused.
 
     Args:
         summary: What `Detection.summary` gives.

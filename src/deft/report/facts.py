@@ -23,7 +23,7 @@ ERRORS = 200  # rows of the table
 
 
 def tiles(found: Detection, summary: Mapping[str, Any]) -> tuple[Fact, ...]:
-    """The few numbers that matter.
+    """Return the few numbers that matter most.
 
     Args:
         found: The verdicts.
@@ -44,7 +44,7 @@ def tiles(found: Detection, summary: Mapping[str, Any]) -> tuple[Fact, ...]:
 
 
 def truth_facts(scores: DetectionScores) -> tuple[Fact, ...]:
-    """How good the verdicts are against the known truth."""
+    """Return how good the verdicts are against the known truth."""
     return (
         Fact("precision", percent(scores.precision), "of the flagged labels are wrong"),
         Fact("recall", percent(scores.recall), f"of the {count(scores.wrong)} wrong labels are flagged"),
@@ -55,7 +55,7 @@ def truth_facts(scores: DetectionScores) -> tuple[Fact, ...]:
 
 
 def how(found: Detection) -> tuple[Fact, ...]:
-    """Model, tuning, seed, versions, time and memory.
+    """Return model, tuning, seed, versions, time and memory.
 
     Args:
         found: The verdicts.
@@ -83,12 +83,12 @@ def how(found: Detection) -> tuple[Fact, ...]:
 
 
 def all_settings(found: Detection) -> tuple[Fact, ...]:
-    """Every setting, one a line."""
+    """Return every setting, one a line."""
     return tuple(Fact(shown(name), _written(value)) for name, value in _flat(found.settings))
 
 
 def sizes(images: LabeledImages) -> tuple[Fact, ...]:
-    """Sizes of the images, of so many drawn evenly where there are many.
+    """Return the sizes of the images; where there are many, of some that are drawn evenly.
 
     Args:
         images: Only headers are read.
@@ -107,7 +107,7 @@ def sizes(images: LabeledImages) -> tuple[Fact, ...]:
 
 
 def odd_pictures(summary: Mapping[str, Any]) -> tuple[Fact, ...]:
-    """Pictures that could be read, but are blank, blurred, tiny, ...
+    """Return pictures that could be read, but are blank, blurred, tiny, ...
 
     Args:
         summary: What `Detection.summary` gives.
@@ -116,7 +116,7 @@ def odd_pictures(summary: Mapping[str, Any]) -> tuple[Fact, ...]:
 
 
 def reading(found: Detection) -> tuple[str, ...]:
-    """What is to be known of how the data was read, a sentence each; the files that were passed over come last.
+    """Return what is to be known of how the data was read, a sentence each; the files that were passed over come last.
 
     Args:
         found: The verdicts.
@@ -129,7 +129,7 @@ def reading(found: Detection) -> tuple[str, ...]:
 
 
 def errors(found: Detection) -> Table:
-    """Images that couldn't be judged, and why.
+    """Return images that couldn't be judged, and why.
 
     Args:
         found: The verdicts.
@@ -149,7 +149,7 @@ def _flat(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, 
 
 
 def _written(value: Any) -> str:
-    """A setting as JSON has it, so that it reads the same before and after it was stored."""
+    """Return a setting as JSON has it, so that it reads the same before and after it was stored."""
     return shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
 
 

@@ -23,7 +23,7 @@ BYTES = 3_300_000  # of all thumbnails in base64, so that the page stays under 5
 
 
 def build_gallery(images: LabeledImages, found: Detection, limit: int, progress: Progress) -> Gallery:
-    """Cards of the worst suspects.
+    """Return cards of the worst suspects.
 
     Args:
         images: Where the pictures are.
@@ -78,7 +78,7 @@ def _card(found: Detection, row: int, rank: int, place: int, picture: str) -> Ca
 
 
 def _pictures(images: LabeledImages, rows: npt.NDArray[np.int64], progress: Progress) -> dict[int, str]:
-    """Thumbnails in base64 by row; smaller ones where all would be too heavy."""
+    """Return thumbnails in base64 by row; smaller ones where all would be too heavy."""
     ordered = np.sort(rows).tolist()  # the order of the data, in which tables are read fast
     for side in SIDES:
         made: dict[int, str] = {}

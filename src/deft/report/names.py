@@ -36,7 +36,7 @@ _CODE = re.compile(
 
 
 def check_names(found: Detection) -> tuple[NameNote, ...]:
-    """Names that are codes, that are spelt or mean nearly the same, or that the model takes for each other.
+    """Return names that are codes, that are spelt or mean nearly the same, or that the model takes for each other.
 
     Args:
         found: The verdicts.
@@ -63,7 +63,7 @@ def check_names(found: Detection) -> tuple[NameNote, ...]:
 
 
 def _twins(read: Sequence[tuple[str, str]]) -> list[tuple[str, ...]]:
-    """Classes whose words are the very same."""
+    """Return the classes whose words are the very same."""
     groups = defaultdict(list)
     for name, words in read:
         groups[words].append(name)
@@ -105,7 +105,7 @@ def _numbered(names: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def _alike(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Pairs of names with nearly the same letters, closest first; pairs of letters choose whom to compare."""
+    """Return pairs of names with nearly the same letters, closest first; pairs of letters choose whom to compare."""
     plain = [re.sub(r"\d+", "", _plain(name)) for name in names[:COMPARED]]
     found = []
     for one, other in _candidates(plain):

@@ -31,22 +31,22 @@ class Axes:
     top: float
 
     def x(self, value: float) -> float:
-        """Place of a value on the horizontal axis."""
+        """Return the place of a value on the horizontal axis."""
         return round(WIDTH * value / self.right, 1)
 
     def y(self, value: float) -> float:
-        """Place of a value on the vertical axis."""
+        """Return the place of a value on the vertical axis."""
         return round(HEIGHT * (1 - value / self.top), 1)
 
     def line(self, across: Floats, up: Floats, style: str, name: str = "") -> Line:
-        """A line through the points, thinned out to what a screen can show."""
+        """Return a line through the points, thinned out to what a screen can show."""
         chosen = np.unique(np.linspace(0, len(across) - 1, POINTS).round().astype(np.int64))
         places = (f"{self.x(float(across[row]))},{self.y(float(up[row]))}" for row in chosen)
         return Line(" ".join(places), style, name)
 
 
 def steps(top: float, about: int = 5) -> list[float]:
-    """Round numbers from 0 up to `top`.
+    """Return round numbers from 0 up to `top`.
 
     Example:
         >>> steps(2300)
@@ -62,18 +62,18 @@ def steps(top: float, about: int = 5) -> list[float]:
 
 
 def counted(top: float, axes_place: list[float]) -> tuple[Tick, ...]:
-    """Marks of an axis of counts at the places given."""
+    """Return the marks of an axis of counts at the places given."""
     return tuple(Tick(place, count(value)) for value, place in zip(steps(top), axes_place, strict=True))
 
 
 def shares(vertical: bool) -> tuple[Tick, ...]:
-    """Marks of an axis from 0 to 1."""
+    """Return the marks of an axis from 0 to 1."""
     axes = Axes(1, 1)
     return tuple(Tick(axes.y(at) if vertical else axes.x(at), f"{at:g}") for at in (0, 0.25, 0.5, 0.75, 1))
 
 
 def threshold(p_clean: Floats, flagged: npt.NDArray[np.bool_]) -> float | None:
-    """The score up to which labels are flagged; None where no single score parts them.
+    """Return the score up to which labels are flagged; None where no single score parts them.
 
     Args:
         p_clean: Scores of the judged, (N,).
@@ -87,7 +87,7 @@ def threshold(p_clean: Floats, flagged: npt.NDArray[np.bool_]) -> float | None:
 
 
 def histogram(p_clean: Floats, flagged: npt.NDArray[np.bool_]) -> Plot:
-    """How the scores lie, flagged and kept apart, with the threshold.
+    """Return the histogram of the scores, of flagged and of kept labels, with the threshold.
 
     Args:
         p_clean: Scores of the judged, (N,).
@@ -127,7 +127,7 @@ def histogram(p_clean: Floats, flagged: npt.NDArray[np.bool_]) -> Plot:
 
 
 def budget(p_clean: Floats, wrong: npt.NDArray[np.bool_] | None) -> Plot:
-    """How many wrong labels the first n hold, in the order of the gallery.
+    """Return how many wrong labels the first n hold, in the order of the gallery.
 
     Args:
         p_clean: Scores, lowest first, (N,).
@@ -152,7 +152,7 @@ def budget(p_clean: Floats, wrong: npt.NDArray[np.bool_] | None) -> Plot:
 
 
 def roc(p_clean: Floats, wrong: npt.NDArray[np.bool_], area: float) -> Plot:
-    """Share of the wrong labels against share of the right ones among the first n, with the area under it."""
+    """Return the ROC curve: wrong labels found against right labels called wrong, with the area under it."""
     hits, others = _counts(p_clean, wrong)
     axes = Axes(1, 1)
     diagonal = axes.line(np.array([0.0, 1.0]), np.array([0.0, 1.0]), "guide")
@@ -168,7 +168,7 @@ def roc(p_clean: Floats, wrong: npt.NDArray[np.bool_], area: float) -> Plot:
 
 
 def precision_recall(p_clean: Floats, wrong: npt.NDArray[np.bool_], area: float) -> Plot:
-    """Precision against recall among the first n, with the average precision."""
+    """Return the curve of precision against recall among the first n, with the average precision."""
     hits, others = _counts(p_clean, wrong)
     axes = Axes(1, 1)
     precision = hits[1:] / (hits[1:] + others[1:])
@@ -184,7 +184,7 @@ def precision_recall(p_clean: Floats, wrong: npt.NDArray[np.bool_], area: float)
 
 
 def _counts(p_clean: Floats, wrong: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Wrong and right labels among the lowest scores, from none to all; equal scores come at once."""
+    """Return the numbers of wrong and right labels among the lowest scores; equal scores come at once."""
     order = np.argsort(p_clean, kind="stable")
     last = np.append(np.flatnonzero(np.diff(p_clean[order])), len(order) - 1)
     hits = np.cumsum(wrong[order], dtype=np.float64)[last]

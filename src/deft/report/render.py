@@ -13,7 +13,7 @@ from deft.report.words import count
 
 
 def render(page: Page) -> str:
-    """The page as one self-contained document, which may neither load nor send anything.
+    """Return the page as one self-contained document, which may neither load nor send anything.
 
     Args:
         page: All that stands on it.

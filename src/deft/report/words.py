@@ -6,7 +6,7 @@ import math
 
 
 def short(text: str, length: int) -> str:
-    """Text of at most so many characters; the middle gives way, since names often differ at their ends.
+    """Return text of at most so many characters; the middle gives way, since names often differ at their ends.
 
     Example:
         >>> short("golden retriever", 10)
@@ -29,15 +29,15 @@ def count(number: float) -> str:
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """A share; a dash where it is undefined."""
+    """Return a share; a dash where it is undefined."""
     return "–" if share is None or math.isnan(share) else f"{100 * share:.{digits}f}\u00a0%"
 
 
 def score(value: float) -> str:
-    """A score from 0 to 1, small ones no longer than others."""
+    """Return a score from 0 to 1, small ones no longer than others."""
     return "< 0.0001" if 0 < value < 0.0001 else f"{value:.{4 if value < 0.01 else 3}f}"
 
 
 def plural(number: int, one: str, many: str) -> str:
-    """A count with its noun."""
+    """Return a count with its noun."""
     return f"{count(number)} {one if number == 1 else many}"

@@ -1,4 +1,4 @@
-"""Who may talk to the server: the browser that was given the address, and no web page of anybody else's."""
+"""Access to the server: for the browser that was given the address, and for no page of another site."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Access:
         self._renew()
 
     def exchange(self, token: str) -> str | None:
-        """A session for a token, which is then used up; None if it isn't the one that was announced."""
+        """Return a session for a token, which is then used up; None if it isn't the one that was announced."""
         with self._lock:
             if not secrets.compare_digest(token.encode("utf-8", "replace"), self._token.encode()):
                 return None
@@ -61,7 +61,7 @@ class Access:
         return session
 
     def knows(self, headers: Headers) -> bool:
-        """Whether a request carries a session."""
+        """Return whether a request carries a session."""
         try:
             morsel = SimpleCookie(headers.get("cookie", "")).get(self.cookie)
         except CookieError:
@@ -69,7 +69,7 @@ class Access:
         return morsel is not None and morsel.value in self._sessions
 
     def refusal(self, method: str, headers: Headers) -> str | None:
-        """Why a request isn't from our own page, whatever its session; None if it is."""
+        """Return why a request doesn't come from our own page, whatever its session; None if it does."""
         if headers.get("host") not in self.hosts:  # a foreign name that resolves to this machine (DNS rebinding)
             return "This server answers to 127.0.0.1 only."
         origin = headers.get("origin")
@@ -89,7 +89,7 @@ class Guard:
 
     Args:
         app: What is guarded.
-        access: Who may come in.
+        access: Decides which browsers may connect.
     """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
@@ -117,7 +117,7 @@ class Guard:
         await app(scope, receive, with_headers)
 
     def _session(self, scope: Scope) -> str | None:
-        """A session for who opens the page with a token."""
+        """Return a session for a browser that opens the page with a token, else None."""
         if scope["path"] != "/" or scope["method"] != "GET":
             return None
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]

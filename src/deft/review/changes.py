@@ -17,10 +17,10 @@ class Changes:
     Args:
         before: The run before.
         rows: Its row of each image, (N,); −1 where it had none.
-        label: Whose given label is another one now, (N,).
-        flagged: Who is flagged now and was not, (N,).
-        cleared: Who was flagged and is believed now, (N,).
-        set_aside: Who was judged and is not any more, since a person took the image out, (N,).
+        label: Whether the given label is a different one now, (N,).
+        flagged: Whether the image is flagged now and was not before, (N,).
+        cleared: Whether the image was flagged before and is believed now, (N,).
+        set_aside: Whether the image was judged before and a person has taken it out since, (N,).
     """
 
     before: Detection
@@ -53,7 +53,7 @@ class Changes:
         )
 
     def mask(self, kind: str) -> np.ndarray:
-        """Which images changed so, (N,); "any" for in any way."""
+        """Return which images changed in one way, (N,), or in any way."""
         if kind == "any":
             changed: np.ndarray = self.label | self.flagged | self.cleared | self.set_aside
             return changed
@@ -61,12 +61,12 @@ class Changes:
         return masks[kind]
 
     def counts(self) -> dict[str, int]:
-        """How many images changed in each way, and how many were flagged before."""
+        """Return how many images changed in each way, and how many were flagged before."""
         kinds = ("any", "label", "flagged", "cleared", "set_aside")
         return {**{kind: int(self.mask(kind).sum()) for kind in kinds}, "before": int(self.before.is_label_issue.sum())}
 
     def item(self, row: int) -> dict[str, Any] | None:
-        """What the run before said of an image; None if it didn't have it."""
+        """Return what the previous run said of an image; None if it didn't have the image."""
         old = int(self.rows[row])
         if old < 0:
             return None
@@ -80,6 +80,6 @@ class Changes:
 
 
 def _names(found: Detection) -> np.ndarray:
-    """Given labels by name, (N,); empty where there is none."""
+    """Return the given labels by name, (N,); empty where there is none."""
     names: np.ndarray = np.array([*found.classes, ""], dtype=object)[found.given]
     return names

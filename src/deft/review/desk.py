@@ -47,7 +47,7 @@ class Desk:
     Args:
         found: The verdicts.
         log: What people decided.
-        reviewer: Whose decisions are made here.
+        reviewer: Name under which decisions are recorded.
         before: The run before, if this one was made from reviews of it.
 
     Example:
@@ -72,7 +72,7 @@ class Desk:
         self._read_on()
 
     def about(self) -> dict[str, Any]:
-        """What the page needs to know once: classes, the pairs most often confused, what changed, who reviews."""
+        """Return what the page asks for once: classes, the pairs most often confused, what changed, who reviews."""
         found = self.found
         flagged = found.is_label_issue & (found.given >= 0)
         pairs = Counter(zip(found.given[flagged].tolist(), found.predicted[flagged].tolist(), strict=True))
@@ -88,7 +88,7 @@ class Desk:
         }
 
     def page(self, query: Query, *, after: int, limit: int) -> Page:
-        """The images that a query finds, from a place in its order on.
+        """Return the images that a query finds, from a place in its order on.
 
         Places don't move when something is decided, so that nothing is left out or shown twice.
 
@@ -109,7 +109,7 @@ class Desk:
         return Page(items, int(mask.sum()), int(scope.sum()), int(decided.sum()))
 
     def items(self, samples: Sequence[str]) -> list[dict[str, Any]]:
-        """Images by sample_id, as they are now."""
+        """Return images by sample_id, as they are now."""
         with self._lock:
             self._read_on()
             return [self._item(self._row(sample)) for sample in samples]
@@ -143,7 +143,7 @@ class Desk:
         return self.items([sample for sample, _ in samples])
 
     def recent(self, count: int) -> list[list[str]]:
-        """The reviewer's last decisions that still stand and that nobody changed since, oldest first.
+        """Return the reviewer's last decisions that still stand and that nobody changed since, oldest first.
 
         Returns:
             A pair of sample_id and time for each.
@@ -171,7 +171,7 @@ class Desk:
         return Decision(sample, status, given, wanted, self.reviewer, time)
 
     def _scope(self, query: Query) -> np.ndarray:
-        """What a query finds whatever people said, (N,)."""
+        """Return which images a query finds whatever was decided about them, (N,)."""
         found = self.found
         verdicts = {"flagged": found.is_label_issue, "believed": found.is_clean, "unread": ~found.judged}
         mask = verdicts[query.verdict].copy() if query.verdict in verdicts else np.ones(len(found), bool)
@@ -188,7 +188,7 @@ class Desk:
         return mask
 
     def _shown(self, query: Query) -> np.ndarray:
-        """What people said of it, (N,)."""
+        """Return which images have the decisions that a query asks for, (N,)."""
         kinds = {
             "all": range(UNDECIDED, len(CODES)),
             "todo": [UNDECIDED],
@@ -246,7 +246,7 @@ class Desk:
 
 
 def _orders(found: Detection) -> Mapping[str, np.ndarray]:
-    """Rows in every order that can be asked for, (N,) each; rows without a score come last."""
+    """Return the rows in every order that can be asked for, (N,) each; rows without a score come last."""
     score = found.p_clean
     return {
         "worst": np.argsort(score, kind="stable"),

@@ -31,7 +31,7 @@ class Pictures:
         self._reading = contextlib.nullcontext() if files else threading.Lock()
 
     def get(self, row: int, side: int) -> bytes:
-        """An image as WebP.
+        """Return an image as WebP.
 
         Args:
             row: Which one.

@@ -45,7 +45,7 @@ class Query:
 
     @classmethod
     def read(cls, values: Mapping[str, str]) -> Query:
-        """The query of a web address.
+        """Return the query of a web address.
 
         Args:
             values: Its parameters; those that no query has are left alone.

@@ -32,7 +32,7 @@ def serve(
         run: Folder of the run, where the decisions go.
         found: Its verdicts.
         images: Its images, row by row.
-        reviewer: Whose decisions are made here.
+        reviewer: Name under which decisions are recorded.
         port: Where to listen; 0 for any free port.
         announce: Told the address to open, and the next one whenever that was used.
 
@@ -56,7 +56,7 @@ def serve(
 
 
 def listen(port: int) -> socket.socket:
-    """A socket on this machine that listens already: a browser that is quicker than the server waits for it.
+    """Return a socket that listens already, so that a browser quicker than the server waits for it.
 
     Args:
         port: Where; 0 for any free port.

@@ -41,12 +41,12 @@ Body = Mapping[str, Any]
 
 
 def create_app(desk: Desk, pictures: Pictures, access: Access) -> Starlette:
-    """The application.
+    """Return the application.
 
     Args:
         desk: What is reviewed.
         pictures: Its images.
-        access: Who may come in.
+        access: Decides which browsers may connect.
 
     Example:
         >>> app = create_app(desk, Pictures(images), Access(8000, print))  # doctest: +SKIP
@@ -112,7 +112,7 @@ def _static(name: str, kind: str) -> Callable[[Request], Response]:
 
 
 def _posted(answer: Callable[[Body], Response]) -> Callable[[Request], Any]:
-    """An endpoint that takes a JSON object."""
+    """Return an endpoint that takes a JSON object."""
 
     async def receive(request: Request) -> Response:
         if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
@@ -134,7 +134,7 @@ def _posted(answer: Callable[[Body], Response]) -> Callable[[Request], Any]:
 
 
 def _samples(body: Body) -> list[tuple[str, int]]:
-    """Pairs of sample_id and revision."""
+    """Return pairs of sample_id and revision."""
     found = body.get("samples")
     if not isinstance(found, list) or not 0 < len(found) <= LARGEST_PAGE:
         raise HTTPException(400, f"A decision is about 1 to {LARGEST_PAGE} images.")

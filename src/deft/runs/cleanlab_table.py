@@ -8,7 +8,7 @@ CLEANLAB = ("is_label_issue", "label_score", "label_quality", "given_label", "pr
 
 
 def cleanlab_issues(table: pd.DataFrame) -> pd.DataFrame:
-    """Columns of `Datalab.get_issues("label")`, and `label_quality`, as `CleanLearning` calls the score.
+    """Return columns of `Datalab.get_issues("label")`, and `label_quality`, as `CleanLearning` calls the score.
 
     Args:
         table: A detection's table.

@@ -1,7 +1,7 @@
 """What people decided about images: a log in the run folder that only ever grows.
 
 The log is SQLite in write-ahead mode with full synchronisation: a decision is on the disk before `record` returns.
-Every entry of an image has a revision, 1, 2, 3 and so on; who decides says which revision was on the screen, so two
+Every entry of an image has a revision, 1, 2, 3 and so on. A decision names the revision that was on the screen, so two
 people who look at the same image can't overwrite each other unawares.
 """
 
@@ -212,7 +212,7 @@ class Decisions:
 
         Args:
             sample_id: Only about this image.
-            after: Only entries with a larger number, for who has read up to there.
+            after: Only entries with a larger number, to read on from there.
         """
         with self._lock, explained(self.path):
             connection = self._connection(make=False)

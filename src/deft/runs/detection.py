@@ -271,7 +271,7 @@ class Detection:
         return push_table(self.table, repository, private=private)
 
     def _predicted_prob(self) -> np.ndarray:
-        """Probability of the suggested class, (N,); NaN where nothing was judged."""
+        """Return the probability of the suggested class, (N,); NaN where nothing was judged."""
         verdicts = self.verdicts
         place = (verdicts.topk == verdicts.predicted[:, None]).argmax(axis=1)
         probs = np.take_along_axis(verdicts.topk_probs, place[:, None], axis=1)[:, 0]

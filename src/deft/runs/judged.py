@@ -22,7 +22,7 @@ def new_detection(
     duplicate_group: np.ndarray | None = None,
     image_notes: Mapping[int, str] | None = None,
 ) -> Detection:
-    """A detection of these images; a label that a person has confirmed is clean, whatever the detector says."""
+    """Return a detection of these images; a label that a person has confirmed is clean, whatever the detector says."""
     sure = images.trusted & np.isfinite(verdicts.p_clean)
     reading = {"notes": list(images.notes), "skipped": dict(images.skipped)}
     verdicts = replace(

@@ -18,7 +18,7 @@ SIDE = 64  # pixels of a thumbnail
 
 
 def notebook_table(suspects: pd.DataFrame, title: str, sample_id: Sequence[str], images: LabeledImages | None) -> str:
-    """Rows of a detection's table as HTML; all text in it is escaped.
+    """Return the rows of a detection's table as HTML; all text in it is escaped.
 
     Args:
         suspects: Rows of `Detection.table`, indexed by their place in it.

@@ -1,4 +1,4 @@
-"""Who decides: from the detector's verdicts and people's decisions to one outcome per image."""
+"""From the detector's verdicts and people's decisions to one outcome per image."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Outcome:
         label: The label to use from now on; None where the image is dropped or has no label.
         reason: Why it isn't simply kept: `VERDICT`, `NO_OTHER`, or `REVIEW` with the person's status; empty where
             nobody objects and nobody looked.
-        by: The detector or person whose word it is; None where nothing was said.
+        by: Name of the detector or person who decided; None where nobody did.
     """
 
     action: Action
@@ -53,7 +53,7 @@ def decide(
     Args:
         found: The verdicts.
         decisions: The decision that stands for each image, by sample_id.
-        use: Whose word counts; under "both", a review wins over a verdict.
+        use: Which decisions count: the detector's verdicts, people's reviews, or both; under "both", a review wins.
         fix: "drop" the image, "relabel" it to the suggestion, or "keep" it as given.
         before: Given labels from before all reviews, if the run was made with some; the run's own if not given.
 
@@ -96,7 +96,7 @@ def settle(found: Detection, images: LabeledImages, fix: Fix) -> tuple[Outcome, 
 
 
 def count_outcomes(outcomes: Sequence[Outcome]) -> dict[str, int]:
-    """How many images are kept, relabelled and dropped, and by whose word.
+    """Return how many images are kept, relabelled and dropped, by reason.
 
     Example:
         >>> count_outcomes([Outcome("keep", "cat"), Outcome("drop", None, "verdict", "deft")])
@@ -107,13 +107,13 @@ def count_outcomes(outcomes: Sequence[Outcome]) -> dict[str, int]:
 
 
 def final_classes(found: Detection, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
-    """The run's classes in their order, then those that only reviewers named."""
+    """Return the run's classes in their order, then those that only reviewers named."""
     named = (one.label for one in outcomes if one.label is not None)
     return tuple(dict.fromkeys([*found.classes, *named]))
 
 
 def given_names(found: Detection) -> list[str | None]:
-    """The given label of every image by name; None where there is none."""
+    """Return the given label of every image by name; None where there is none."""
     return [found.classes[index] if index >= 0 else None for index in found.given.tolist()]
 
 

@@ -20,7 +20,7 @@ class Stopwatch:
     started: float = field(default_factory=time.perf_counter)
 
     def info(self, images: LabeledImages, device: str) -> dict[str, Any]:
-        """Versions, device, wall seconds, peak memory in MB and fingerprints of data and labels, rule of the pixels."""
+        """Return versions, device, wall seconds, peak memory in MB, fingerprints and the pixel rule."""
         return {
             "versions": {"python": sys.version.split()[0], **_versions()},
             "device": device,

@@ -150,12 +150,12 @@ def hand_on(run: Path, new: Path) -> None:
 
 
 def load_before(run: Path) -> Detection | None:
-    """The verdicts of the run that this one was made from; None if it was made from none."""
+    """Return the verdicts of the run that this one was made from; None if it was made from none."""
     return Detection.load(run / BEFORE) if (run / BEFORE).is_dir() else None
 
 
 def info(run: Path, reviewed: Reviewed) -> Mapping[str, object]:
-    """What a summary says of the reviews that a run was made with."""
+    """Return what a summary says of the reviews that a run was made with."""
     return {
         "run": str(run),
         "kept": reviewed.kept,

@@ -80,7 +80,7 @@ def read_columns(folder: str | Path) -> tuple[dict[str, list[Any]], dict[str, An
 
 
 def most_probable(columns: Mapping[str, Sequence[Any]], classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """The most probable classes, (N, k) with −1 for none, and their probabilities, (N, k) with NaN."""
+    """Return the most probable classes, (N, k) with −1 for none, and their probabilities, (N, k) with NaN."""
     index = {name: number for number, name in enumerate(classes)}
     labels, values = columns["topk_labels"], columns["topk_probs"]
     width = max((len(row) for row in labels), default=1) or 1
@@ -93,15 +93,15 @@ def most_probable(columns: Mapping[str, Sequence[Any]], classes: Sequence[str]) 
 
 
 def nullable(numbers: np.ndarray) -> pd.arrays.IntegerArray:
-    """Numbers from 0 with a missing value for −1, so that a table shows a blank."""
+    """Return numbers from 0 with a missing value for −1, so that a table shows a blank."""
     return pd.arrays.IntegerArray(np.maximum(numbers, 0).astype(np.int64), mask=numbers < 0)
 
 
 def group_numbers(values: Sequence[int | None] | None) -> np.ndarray | None:
-    """Numbers with −1 for None, int64; None where there is no such column."""
+    """Return numbers with −1 for None, int64; None where there is no such column."""
     return None if values is None else np.array([-1 if value is None else value for value in values], np.int64)
 
 
 def floats(values: Sequence[float | None]) -> np.ndarray:
-    """Numbers with NaN for None, float32."""
+    """Return numbers with NaN for None, float32."""
     return np.array([np.nan if value is None else value for value in values], np.float32)

@@ -17,7 +17,7 @@ GROUPS = 20  # of duplicates with different labels, or in several splits, that i
 def summarize(
     given: np.ndarray, predicted: np.ndarray, issue: np.ndarray, p_clean: np.ndarray, classes: Sequence[str]
 ) -> dict[str, Any]:
-    """Counts, estimated noise rate, per-class table and the pairs most often confused.
+    """Return counts, estimated noise rate, per-class table and the pairs most often confused.
 
     The estimate of the noise rate is the share of judged images that are flagged; its interval (Wilson, 95 %) says
     how far chance in the choice of images can move that share, not how far the detector may be off.
@@ -53,7 +53,7 @@ def summarize_duplicates(
     file_name: Sequence[str],
     split: Sequence[str] | None,
 ) -> dict[str, Any]:
-    """Counts of images that show the same picture, and the groups whose labels differ or that are in several splits.
+    """Return counts of images that show the same picture, and groups with different labels or in several splits.
 
     Args:
         groups: Number of each image's group of duplicates, (N,), −1 for none; None if nobody looked for them.

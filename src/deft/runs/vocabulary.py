@@ -14,7 +14,7 @@ Press = Literal["keep", "suggest", "label", "none_of_these", "bad_image", "skip"
 """What a reviewer presses on the review page, as its HTTP interface has it."""
 
 Use = Literal["verdicts", "reviews", "both"]
-"""Whose word counts; under "both", a review wins over a verdict."""
+"""Which decisions count: the detector's, people's, or both; under "both", a review wins over a verdict."""
 
 Fix = Literal["drop", "relabel", "keep"]
 """What becomes of a flagged label that no review settles."""

@@ -26,7 +26,7 @@ class Augmentation(ABC):
 
     @abstractmethod
     def apply(self, pixels: Tensor, rng: np.random.Generator) -> Tensor:
-        """One random view of each image.
+        """Return one random view of each image.
 
         Args:
             pixels: uint8, (B, 3, S, S).
@@ -114,7 +114,7 @@ class RandAugment(Augmentation):
         return cutout(pixels, self.cutout, rng) if self.cutout else pixels
 
     def _one(self, pixels: Tensor, rng: np.random.Generator) -> Tensor:
-        """One operation for each image; those that drew the same one are computed together."""
+        """Return one operation for each image; those that drew the same one are computed together."""
         operations = [*_geometric(), *COLOUR_OPERATIONS]
         chosen = rng.integers(len(operations), size=len(pixels))
         sign = np.where(rng.random(len(pixels)) < 0.5, -1.0, 1.0)
@@ -183,7 +183,7 @@ def cutout(pixels: Tensor, share: float, rng: np.random.Generator) -> Tensor:
 
 
 def _geometric() -> list[Operation]:
-    """Shears, translations and the rotation, each a map of (b, 3, S, S) and strengths (b,) in -1..1."""
+    """Return shears, translations and the rotation, each a map of (b, 3, S, S) and strengths (b,) in -1..1."""
 
     def affine(fill: Callable[[np.ndarray, np.ndarray], None]) -> Operation:
         def operation(pixels: Tensor, strength: Tensor) -> Tensor:
@@ -215,7 +215,7 @@ def _geometric() -> list[Operation]:
 
 
 def _reflect(places: Tensor, side: int) -> Tensor:
-    """Places outside 0 … side − 1 mirrored back inside."""
+    """Return places outside 0 … side − 1 mirrored back inside."""
     if side == 1:
         return torch.zeros_like(places)
     places = places.abs()

@@ -54,7 +54,7 @@ class Loader(ABC):
 
     @abstractmethod
     def load(self, rows: Rows, rng: np.random.Generator | None, view: View = "weak") -> Tensor:
-        """Inputs of some rows.
+        """Return the inputs of some rows.
 
         Args:
             rows: Rows of the data set, (B,).
@@ -163,11 +163,11 @@ class Batches:
         self._count = int((self._group < 0).sum()) + len(np.unique(self._group[self._group >= 0]))
 
     def __len__(self) -> int:
-        """Number of batches in an epoch."""
+        """Return the number of batches in an epoch."""
         return -(-self._count // self.batch_size)
 
     def subset(self, rows: Rows, *, batch_size: int | None = None, stream: int = 0) -> Batches:
-        """Some of the samples, in an order of their own.
+        """Return some of the samples, in an order of their own.
 
         Args:
             rows: Rows of the data set; a row may stand there more than once, and there may be none.

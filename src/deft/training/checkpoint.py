@@ -88,7 +88,7 @@ def restore(
 
 
 def checkpoint_notes(path: Path) -> dict[str, Any]:
-    """What a checkpoint says of itself: `epochs` done, the `fingerprint` of its run, the state of the `scaler`.
+    """Return a checkpoint's notes: `epochs` done, the `fingerprint` of its run, the state of the `scaler`.
 
     Raises:
         DataError: The file is no checkpoint of deft.
@@ -104,7 +104,7 @@ def checkpoint_notes(path: Path) -> dict[str, Any]:
 
 
 def _own(module: nn.Module) -> dict[str, Tensor]:
-    """The state of a module, each tensor once: a weight that two places share is written under its first name."""
+    """Return a module's state, each tensor once: a weight that two places share has its first name."""
     seen: set[tuple[int, int, int]] = set()
     state = {}
     for name, value in module.state_dict().items():
@@ -118,7 +118,7 @@ def _own(module: nn.Module) -> dict[str, Tensor]:
 
 
 def encoder_fingerprint(encoder: nn.Module) -> str:
-    """Short hash of an encoder's weights: names, shapes, and the first and last values of each."""
+    """Return a short hash of an encoder's weights: names, shapes, and the first and last values of each."""
     digest = hashlib.blake2b(digest_size=8)
     for name, value in sorted(encoder.state_dict().items()):
         flat = value.detach().float().flatten()

@@ -157,7 +157,7 @@ def open_inputs(
 
 
 def _groups(store: PixelStore, rows: np.ndarray, labels: np.ndarray, progress: Progress) -> np.ndarray:
-    """Number of the group of duplicates of each row, (n,), −1 for none."""
+    """Return the number of the group of duplicates of each row, (n,), −1 for none."""
     names: list[bytes] = []
     small: list[np.ndarray] = []
     starts = range(0, len(rows), PIECE)

@@ -55,7 +55,7 @@ class Training(nn.Module, ABC):
         """
 
     def starts_afresh(self, epoch: int) -> bool:
-        """Whether an epoch begins with new weights, so that the optimizer's memory of the old ones must go.
+        """Return whether an epoch begins with new weights, so that the optimizer's memory of the old ones must go.
 
         Args:
             epoch: Counted from 0.
@@ -71,7 +71,7 @@ class Training(nn.Module, ABC):
         return 1.0
 
     def stage(self, epoch: int, epochs: int) -> tuple[int, int]:
-        """Where an epoch stands in the schedule of the learning rate: epochs behind it, and epochs in all.
+        """Return an epoch's place in the schedule of the learning rate: the epochs before it, and all epochs.
 
         A method that trains in stages lets the schedule begin again with each of them.
 

@@ -18,7 +18,7 @@ GREY = (0.299, 0.587, 0.114)  # of red, green and blue in luminance, as Pillow w
 
 
 def identity(pixels: Tensor, strength: Tensor) -> Tensor:
-    """The image itself."""
+    """Return the image itself."""
     return pixels
 
 
@@ -50,28 +50,28 @@ def posterize(pixels: Tensor, strength: Tensor) -> Tensor:
 
 
 def solarize(pixels: Tensor, strength: Tensor) -> Tensor:
-    """Invert the values above a border, which falls with the strength."""
+    """Invert the values above a threshold, which falls with the strength."""
     border = (256 * (1 - strength.abs())).view(-1, 1, 1, 1)
     return torch.where(pixels.float() >= border, 255 - pixels, pixels)
 
 
 def colour(pixels: Tensor, strength: Tensor) -> Tensor:
-    """More or less saturation."""
+    """Return the image with more or less saturation."""
     return _blend(_luminance(pixels), pixels, strength)
 
 
 def contrast(pixels: Tensor, strength: Tensor) -> Tensor:
-    """More or less distance from the mean luminance."""
+    """Return the image with more or less distance from the mean luminance."""
     return _blend(_luminance(pixels).mean((2, 3), keepdim=True), pixels, strength)
 
 
 def brightness(pixels: Tensor, strength: Tensor) -> Tensor:
-    """Lighter or darker."""
+    """Return the image lighter or darker."""
     return _blend(torch.zeros(1, device=pixels.device), pixels, strength)
 
 
 def sharpness(pixels: Tensor, strength: Tensor) -> Tensor:
-    """Sharper or smoother, by Pillow's 3 x 3 filter."""
+    """Return the image sharper or smoother, by Pillow's 3 x 3 filter."""
     kernel = torch.ones(3, 3, device=pixels.device)
     kernel[1, 1] = 5
     weight = (kernel / 13).expand(3, 1, 3, 3)
@@ -98,7 +98,7 @@ def _luminance(pixels: Tensor) -> Tensor:
 
 
 def _blend(other: Tensor, pixels: Tensor, strength: Tensor) -> Tensor:
-    """Between `other` (factor 0) and the image (1), or beyond; the factor is 1 + 0.9 of the strength."""
+    """Return a blend between `other` (factor 0) and the image (1), or beyond; the factor is 1 + 0.9 of the strength."""
     factor = (1 + 0.9 * strength).view(-1, 1, 1, 1)
     return _bytes(other + factor * (pixels.float() - other))
 

@@ -15,7 +15,7 @@ Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
 
 def resolve_precision(precision: Precision, device: torch.device) -> torch.dtype:
-    """The number format of activations for a device; weights stay float32 in any case.
+    """Return the number format of activations for a device; weights stay float32 in any case.
 
     "auto" follows the hardware alone, never a timing, so that the same machine always computes the same: bfloat16
     on GPUs that have it and on CPUs with instructions for it, float16 on older GPUs, else float32.
@@ -42,13 +42,13 @@ def resolve_precision(precision: Precision, device: torch.device) -> torch.dtype
 
 
 def autocast(dtype: torch.dtype, device: torch.device) -> contextlib.AbstractContextManager[object]:
-    """Context in which matrix products on `device` run in `dtype`; float32 changes nothing."""
+    """Return a context in which matrix products on `device` run in `dtype`; float32 changes nothing."""
     return torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32)
 
 
 @lru_cache(maxsize=1)
 def cpu_has_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 in hardware: Intel's matrix units (AMX), or AVX-512's dot products."""
+    """Return whether this CPU multiplies bfloat16 in hardware: Intel's AMX, or AVX-512's dot products."""
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split()
     except OSError:

@@ -23,7 +23,7 @@ class Processes:
 
     @classmethod
     def current(cls, device: torch.device) -> Processes:
-        """Those that `accelerate launch` or `torchrun` started.
+        """Return the processes that `accelerate launch` or `torchrun` started.
 
         Args:
             device: Where this one computes.
@@ -39,7 +39,7 @@ class Processes:
         return self.rank == 0
 
     def gather(self, values: Tensor) -> Tensor:
-        """What all processes hold, one after the other along the first axis.
+        """Return what all processes hold, one after the other along the first axis.
 
         Args:
             values: (n, ...), where n may differ between the processes.

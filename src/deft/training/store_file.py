@@ -120,7 +120,7 @@ class _Filling:
         self._may_start = workers != 0
 
     def run(self) -> StoreFacts:
-        """Fill the file; what there is to say of it."""
+        """Fill the file, and return what there is to say of it."""
         rule = self._images.pixels
         done = self._fill(np.arange(len(self._images)), rule, "Reading images")
         deep = dict(done.unmeasured)

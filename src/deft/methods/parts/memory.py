@@ -37,7 +37,7 @@ class RunningMeans(nn.Module):
         self.updates[index] += 1
 
     def read(self, index: Tensor) -> Tensor:
-        """The means of some rows, (b, width), on the device of `index`; zeros for rows never updated."""
+        """Return the means of some rows, (b, width), on the device of `index`; zeros for rows never updated."""
         here = index.to(self.means.device)
         means = self.means[here]
         if self.corrected:

@@ -14,7 +14,7 @@ FMIX_ALPHA = 1.0
 
 
 def draw_share(alpha: float, rng: np.random.Generator) -> float:
-    """λ ~ Beta(α, α), the larger of λ and 1 − λ, so that a mixture stays closer to its first part (MixMatch, Eq. 9).
+    """Return λ ~ Beta(α, α), or 1 − λ if larger, so that a mixture stays closer to its first part (MixMatch, Eq. 9).
 
     Args:
         alpha: Parameter of the distribution; 0 mixes nothing.
@@ -28,7 +28,7 @@ def draw_share(alpha: float, rng: np.random.Generator) -> float:
 
 
 def interpolate(first: Tensor, second: Tensor, share: float) -> Tensor:
-    """λ·first + (1 − λ)·second."""
+    """Return λ·first + (1 − λ)·second."""
     return share * first + (1 - share) * second
 
 
@@ -77,7 +77,7 @@ def fmix(inputs: Tensor, targets: Tensor, *, rng: np.random.Generator) -> tuple[
 def fmix_mask(
     height: int, width: int, share: float, rng: np.random.Generator, *, decay: float = FMIX_DECAY
 ) -> np.ndarray:
-    """A random binary mask of few, large blobs, for images of any size (Harris et al. 2020).
+    """Return a random binary mask of few, large blobs, for images of any size (Harris et al. 2020).
 
     Noise whose spectrum falls as 1/f^decay, cut where the wanted share of the pixels is above.
 
@@ -102,5 +102,5 @@ def fmix_mask(
 
 
 def _partners(inputs: Tensor, rng: np.random.Generator) -> Tensor:
-    """A random order of a batch."""
+    """Return a random order of a batch."""
     return torch.from_numpy(rng.permutation(len(inputs))).to(inputs.device)

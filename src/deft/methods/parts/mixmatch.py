@@ -32,7 +32,7 @@ class Guessed:
 
 
 def refine(network: nn.Module, batch: Batch, weights: Tensor, *, classes: int, temperature: float) -> Guessed:
-    """Labelled samples, their labels mixed with what the network itself says of the first two views.
+    """Return labelled samples, their labels mixed with what the network itself says of the first two views.
 
     Args:
         network: The one that will be trained on them.
@@ -47,7 +47,7 @@ def refine(network: nn.Module, batch: Batch, weights: Tensor, *, classes: int, t
 
 
 def guess(networks: TwoNetworks, batch: Batch | None, *, temperature: float) -> Guessed | None:
-    """Unlabelled samples, with what both networks say of the first two views; None for none.
+    """Return unlabelled samples, with what both networks say of the first two views; None for none.
 
     Args:
         networks: Both are asked.
@@ -69,7 +69,7 @@ def mixmatch_loss(
     weight: float,
     rng: np.random.Generator,
 ) -> Tensor:
-    """L_x + λ_u·L_u + L_pen on mixtures of all views with each other.
+    """Return L_x + λ_u·L_u + L_pen on mixtures of all views with each other.
 
     L_x is the cross-entropy of mixtures that are mostly labelled, L_u the squared error of the others, L_pen keeps
     the mean prediction from leaving classes out. The mixtures are forwarded together, without MixMatch's

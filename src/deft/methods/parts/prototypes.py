@@ -14,7 +14,7 @@ ABSENT = -5.0
 
 
 def centred(features: Tensor) -> Tensor:
-    """Features less their mean over all samples, at unit length.
+    """Return features less their mean over all samples, at unit length.
 
     Source: the code of Wei et al., "Robust Long-Tailed Learning under Label Noise", arXiv 2108.11569.
 
@@ -28,7 +28,7 @@ def centred(features: Tensor) -> Tensor:
 
 
 def class_means(features: Tensor, labels: Tensor, chosen: Tensor, classes: int) -> Tensor:
-    """Mean feature of each class, not scaled again.
+    """Return the mean feature of each class, not scaled again.
 
     Args:
         features: (n, D).
@@ -46,7 +46,7 @@ def class_means(features: Tensor, labels: Tensor, chosen: Tensor, classes: int) 
 
 
 def nearness(features: Tensor, prototypes: Tensor) -> Tensor:
-    """−‖f − c_k‖² of each sample and class, the scores of a nearest-class-mean classifier.
+    """Return −‖f − c_k‖² of each sample and class, the scores of a nearest-class-mean classifier.
 
     Args:
         features: (n, D), of length 1 at most.
@@ -60,7 +60,7 @@ def nearness(features: Tensor, prototypes: Tensor) -> Tensor:
 
 
 def _sums(features: Tensor, labels: Tensor, chosen: Tensor, classes: int) -> tuple[Tensor, Tensor]:
-    """Sum of the chosen features of each class, (K, D), and their number, (K, 1)."""
+    """Return the sum of the chosen features of each class, (K, D), and their number, (K, 1)."""
     weights = chosen.to(features.dtype).unsqueeze(1)
     sums = torch.zeros(classes, features.shape[1], device=features.device, dtype=features.dtype)
     counts = torch.zeros(classes, 1, device=features.device, dtype=features.dtype)

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 
 def probabilities(network: nn.Module, inputs: Tensor) -> Tensor:
-    """What a network says of a batch when it isn't training, (b, K): no gradient, no dropout, running statistics.
+    """Return a network's probabilities for a batch outside of training, (b, K): no gradient, no dropout.
 
     The public codes leave batch normalisation in training mode here, so that guessing moves its statistics; one of
     DivideMix's authors writes that evaluation mode is fine (issue 44).
@@ -31,12 +31,12 @@ def probabilities(network: nn.Module, inputs: Tensor) -> Tensor:
 
 
 def one_hot(labels: Tensor, classes: int) -> Tensor:
-    """Labels (b,) as probabilities (b, K), float32."""
+    """Return labels (b,) as probabilities (b, K), float32."""
     return F.one_hot(labels, classes).float()
 
 
 def sharpen(probs: Tensor, temperature: float) -> Tensor:
-    """q_k ∝ p_k^(1/T): surer for T < 1 (MixMatch, Berthelot et al., NeurIPS 2019, Eq. 7).
+    """Return q_k ∝ p_k^(1/T): surer for T < 1 (MixMatch, Berthelot et al., NeurIPS 2019, Eq. 7).
 
     Args:
         probs: (b, K).
@@ -51,7 +51,7 @@ def sharpen(probs: Tensor, temperature: float) -> Tensor:
 
 
 def co_refine(labels: Tensor, weights: Tensor, views: Sequence[Tensor], temperature: float) -> Tensor:
-    """Sharpened w·y + (1 − w)·p̄, the targets of labelled samples (DivideMix, Li et al., ICLR 2020).
+    """Return sharpened w·y + (1 − w)·p̄, the targets of labelled samples (DivideMix, Li et al., ICLR 2020).
 
     Args:
         labels: Given labels y as probabilities, (b, K).
@@ -67,7 +67,7 @@ def co_refine(labels: Tensor, weights: Tensor, views: Sequence[Tensor], temperat
 
 
 def co_guess(views: Sequence[Tensor], temperature: float) -> Tensor:
-    """Sharpened mean over views and networks, the targets of unlabelled samples (DivideMix, Li et al., ICLR 2020).
+    """Return the sharpened mean over views and networks: targets of unlabelled samples (DivideMix, ICLR 2020).
 
     Args:
         views: What each network says of each view, (b, K) each.

@@ -6,7 +6,7 @@ import math
 
 
 def linear_ramp(epoch: float, *, start: float = 0.0, length: float) -> float:
-    """(epoch − start) / length, kept in 0..1.
+    """Return (epoch − start) / length, kept in 0..1.
 
     Args:
         epoch: Epochs done, with the share of the present one.
@@ -23,7 +23,7 @@ def linear_ramp(epoch: float, *, start: float = 0.0, length: float) -> float:
 
 
 def sigmoid_ramp(epoch: float, *, start: float = 0.0, length: float) -> float:
-    """exp(−5·(1 − t)²), t being the linear ramp; it begins at 0.0067 (Laine & Aila, ICLR 2017).
+    """Return exp(−5·(1 − t)²), t being the linear ramp; it begins at 0.0067 (Laine & Aila, ICLR 2017).
 
     Args:
         epoch: Epochs done, with the share of the present one.

@@ -16,7 +16,7 @@ from deft.training.batches import Batches
 
 
 def score_pass(network: nn.Module, train: Batches, score: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """One value per row of the data set, keyed by row, so that no order is assumed anywhere.
+    """Return one value per row of the data set, keyed by row, so that no order is assumed anywhere.
 
     Args:
         network: Put into evaluation mode for the pass, and back.
@@ -50,5 +50,5 @@ def score_pass(network: nn.Module, train: Batches, score: Callable[[Tensor, Tens
 
 
 def score_losses(network: nn.Module, train: Batches) -> Tensor:
-    """The cross-entropy of every given label, (N,), NaN in rows that don't take part."""
+    """Return the cross-entropy of every given label, (N,), NaN in rows that don't take part."""
     return score_pass(network, train, lambda inputs, labels: cross_entropy(network(inputs), labels))

@@ -49,11 +49,11 @@ class TwoNetworks(nn.Module):
             network.load_state_dict(fresh.state_dict())
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """The mean of both networks' class scores, (B, K); the papers take the sum, which ranks alike."""
+        """Return the mean of both networks' class scores, (B, K); the papers take the sum, which ranks alike."""
         return torch.stack([network(inputs).float() for network in self.both]).mean(dim=0)
 
     def agreement(self, inputs: Tensor, labels: Tensor) -> Tensor:
-        """The probability of the given labels in the mean of both networks' predictions, (B,)."""
+        """Return the probability of the given labels in the mean of both networks' predictions, (B,)."""
         probs = torch.stack([network(inputs).float().softmax(dim=1) for network in self.both]).mean(dim=0)
         return probs.gather(1, labels.unsqueeze(1)).squeeze(1)
 
