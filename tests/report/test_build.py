@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -216,3 +217,18 @@ def test_verdicts_on_other_images_are_refused() -> None:
 
 def test_it_is_in_the_index() -> None:
     assert deft.build_report is build_report
+
+
+def test_duplicates_are_counted_and_those_with_different_labels_are_named() -> None:
+    images, found = make(12)
+    assert "duplicates" not in {fact.name for fact in build_report(images, found).page.sizes}
+    groups = np.full(12, -1, np.int64)
+    groups[[1, 4]], groups[[2, 3]] = 0, 1  # two dogs, and a bird that is also a cat
+    twice = replace(found, verdicts=replace(found.verdicts, duplicate_group=groups))
+    told = {fact.name: (fact.value, fact.note) for fact in build_report(images, twice).page.sizes}
+    assert told["duplicates"] == ("4 images", "2 different pictures")
+    assert told["duplicates with different labels"] == (
+        "1 group",
+        "such as photos/0002.png (bird), photos/0003.png (cat)",
+    )
+    assert "duplicates in several splits" not in told

@@ -103,7 +103,7 @@ def _page(images: LabeledImages, found: Detection, limit: int, name: str, progre
         curves=curves,
         names=check_names(found),
         reading=facts.reading(found),
-        sizes=facts.sizes(images) + facts.odd_pictures(summary),
+        sizes=facts.sizes(images) + facts.odd_pictures(summary) + facts.duplicates(summary),
         errors=facts.errors(found),
         how=facts.how(found),
         settings=facts.all_settings(found),

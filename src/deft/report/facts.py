@@ -128,6 +128,28 @@ def reading(found: Detection) -> tuple[str, ...]:
     return (*map(shown, about.get("notes", ())), *passed)
 
 
+def duplicates(summary: Mapping[str, Any]) -> tuple[Fact, ...]:
+    """Images that show the same picture; with a group as an example where labels differ or splits share it.
+
+    Args:
+        summary: What `Detection.summary` gives.
+    """
+    about = summary["duplicates"]
+    if not about.get("groups"):
+        return ()
+    lines = [
+        Fact("duplicates", plural(about["images"], "image", "images"), f"{count(about['groups'])} different pictures")
+    ]
+    for told, counted, listed, cell in (
+        ("duplicates with different labels", "groups_with_different_labels", "different_labels", "given_label"),
+        ("duplicates in several splits", "groups_in_several_splits", "several_splits", "split"),
+    ):
+        if about[counted]:
+            first = ", ".join(f"{shown(one['file_name'])} ({shown(one[cell] or '')})" for one in about[listed][0][:3])
+            lines.append(Fact(told, plural(about[counted], "group", "groups"), f"such as {first}"))
+    return tuple(lines)
+
+
 def errors(found: Detection) -> Table:
     """Return images that couldn't be judged, and why.
 
