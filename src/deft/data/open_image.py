@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 import re
 import struct
@@ -35,6 +36,9 @@ _standard_error = threading.Lock()
 @contextlib.contextmanager
 def reading() -> Iterator[None]:
     """Keep Pillow's warnings quiet, and turn whatever a decoder raises into an `ImageError` with its reason."""
+    logger = logging.getLogger("PIL")
+    if not logger.handlers:  # without any, Python prints Pillow's errors, which name no file
+        logger.addHandler(logging.NullHandler())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on odd EXIF and palettes: no news to anyone
@@ -212,6 +216,8 @@ def _reason(error: Exception) -> str:
         return f"too large: {text}"
     if isinstance(error, EOFError) or re.search("truncated|broken data", text.lower()):
         return f"truncated: {text}"
+    if text == "cannot load this image":
+        return "its pixels are coded in a way that can't be read"
     if isinstance(error, MemoryError):
         return "not enough memory to decode it"
     if found := re.search(r"cannot find loader for this (\w+) file|decoder (\w+) not available", text):
