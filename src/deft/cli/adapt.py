@@ -147,8 +147,7 @@ def adapt(
     own, rates = _parsed(method, sets, lr)
     from deft.adaptation.adapt import adapt as train
 
-    chosen = tuning_named(tuning)
-    model, optimization = _load(backbone, head, chosen, device, precision, rates)
+    model, optimization = _load(backbone, head, chosen := tuning_named(tuning), device, precision, rates)
     trained = train(
         model,
         images,
