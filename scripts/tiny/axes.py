@@ -11,13 +11,14 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from deft.encoders.efficientnet_lite import LATE, Trunk, through
 from scripts.tiny.evaluate import caltech, cross_probe, imagenet_sample
 from scripts.tiny.features import calm_malloc, normalise, squares
 from scripts.tiny.fold import folded_trunk, published
 from scripts.tiny.targets import class_targets, joint_axes
 from scripts.tiny.texts import imagenet_tree
 from torch import Tensor
+
+from deft.encoders.efficientnet_lite import LATE, Trunk, through
 
 WIDTHS = (256, 320, 384, 512)
 
