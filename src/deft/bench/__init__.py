@@ -1,0 +1,1 @@
+"""The paper's experiments: its data sets in their original layouts."""
