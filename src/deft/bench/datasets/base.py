@@ -135,7 +135,7 @@ def labelled(
         labels=np.asarray(labels, np.int64),
         classes=names.classes,
         words=names.as_words(),
-        sample_id=tuple(file_name),
+        own_id=tuple(file_name),
         file_name=tuple(file_name),
         clean_labels=None if clean is None else np.asarray(clean, np.int64),
         read_errors=errors,
