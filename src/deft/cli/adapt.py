@@ -162,10 +162,15 @@ def adapt(
         seed=seed,
         workspace=workspace_of(out / WORK, resume, workers, progress),
     )
+    _save(trained, data, out)
+    _report(trained, out, output_format)
+
+
+def _save(trained: AdaptedModel, data: str, out: Path) -> None:
+    """Write the model, and take away what training left beside it."""
     _name_data(trained, data)
     trained.save(out)
     shutil.rmtree(out / WORK)
-    _report(trained, out, output_format)
 
 
 def _check_places(out: Path, data: str, *, resume: bool) -> None:
