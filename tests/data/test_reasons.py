@@ -47,6 +47,12 @@ def test_formats_of_plug_ins_name_the_extra(spec: ImageSpec, monkeypatch: pytest
     assert reason(b"\xff\x0a" + bytes(50), spec).startswith("a JPEG XL image; to read it: pip install")
 
 
+def test_a_damaged_header_is_said_in_printable_words(spec: ImageSpec) -> None:
+    assert reason(b"\0\0\0\x20ftyp\0\0!h" + bytes(90), spec) == (
+        "damaged: a film or an image whose header names no kind"
+    )
+
+
 def test_drawings_that_other_programs_would_run_are_refused(spec: ImageSpec) -> None:
     assert reason(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", spec).startswith("a PostScript drawing")
 

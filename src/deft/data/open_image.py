@@ -158,6 +158,8 @@ def _unidentified(data: bytes) -> str:
             return about or f"truncated: a {kind} file of {len(data)} bytes without a whole header"
     if data[4:8] == b"ftyp":
         brand = data[8:12].decode("latin-1").strip()
+        if not (brand.isascii() and brand.isprintable()):
+            return "damaged: a film or an image whose header names no kind"
         return f"a file of the kind '{brand}' (a film, or an image of a newer format), which can't be read"
     if not any(data[:4096]):
         return "not an image (all zeros)"
