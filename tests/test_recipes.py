@@ -15,10 +15,16 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"```python\n# (?:(\w+) in )?src/(deft/\S+)\.py\n(.*?)```", re.DOTALL)
-FILES = {"deft/detectors/fair_share", "deft/methods/focal", "deft/encoders/alias", "deft/export/label_list"}
+FILES = {
+    "deft/data/colon_lines",
+    "deft/detectors/fair_share",
+    "deft/encoders/alias",
+    "deft/export/label_list",
+    "deft/methods/focal",
+}
 START = """
 import importlib, sys
-for room in ("detectors", "methods", "encoders", "export"):
+for room in ("data", "detectors", "methods", "encoders", "export"):
     importlib.import_module(f"deft.{room}").__path__.append(f"{sys.argv[1]}/deft/{room}")
 for table, module, line in TABLES:
     home = importlib.import_module(module)
@@ -95,6 +101,13 @@ def test_a_new_encoder_is_loaded(house: Path) -> None:
     (folder / "config.json").write_text(json.dumps({"model_type": "deft-alias", "of": "tiny"}), encoding="utf-8")
     said = _python(house, f"import deft; print(deft.load_encoder({str(folder)!r}).name)")
     assert said.strip() == str(folder)
+
+
+def test_a_new_kind_of_table_is_read(house: Path, photos: Path) -> None:
+    table = photos / "list.colons"
+    table.write_text("cat: cat/0.png\ndog: dog/1.png\n", encoding="utf-8")
+    code = f"import deft; i = deft.load_images({str(table)!r}); print(i.file_name, [i.classes[k] for k in i.labels])"
+    assert _python(house, code).strip() == "('cat/0.png', 'dog/1.png') ['cat', 'dog']"
 
 
 def _deft(house: Path, *words: str) -> str:

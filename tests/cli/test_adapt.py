@@ -79,7 +79,7 @@ def test_from_photos_to_a_model_to_answers(photos: Path, resnet: Path, tmp_path:
     scored = deft("evaluate", model, photos, "--device", "cpu", "-q", "--format", "json")
     assert scored.exit_code == 0, scored.output
     outcome = json.loads(scored.stdout)
-    given = [name.split("/")[0].replace("_", " ") for name in table["file_name"]]
+    given = [name.split("/")[0] for name in table["file_name"]]
     assert outcome["accuracy"] == pytest.approx((table["predicted_label"] == given).mean())
     assert np.sum(outcome["confusion"]) == 16
 

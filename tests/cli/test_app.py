@@ -19,20 +19,21 @@ OPTIONS = {
     "detect": {
         "--batch-size", "--class-specific", "--classes", "--clean-col", "--context", "--data", "--detector", "--device",
         "--epochs", "--fail-on-issues", "--for-real-noise", "--for-weak-model", "--format", "--image-col",
-        "--label-col", "--labels", "--length", "--limit", "--lr",
+        "--label-col", "--labels", "--length", "--limit", "--lr", "--max-pixels", "--max-seconds",
         "--method", "--model", "--noise-rate", "--out", "--paper", "--precision", "--quiet", "--resume", "--seed",
         "--set", "--split", "--tuning", "--verdict", "--warmup", "--workers", "--with-reviews", "--words",
     },
     "report": {"--data", "--limit", "--out", "--quiet"},
     "adapt": {
         "--backbone", "--batch-size", "--classes", "--data", "--device", "--epochs", "--fix", "--format", "--head",
-        "--image-col", "--keep", "--label-col", "--labels", "--lr", "--method", "--noise-rate", "--out", "--precision",
-        "--quiet", "--resume", "--seed", "--set", "--split", "--tuning", "--validation", "--words", "--workers",
+        "--image-col", "--keep", "--label-col", "--labels", "--lr", "--max-pixels", "--max-seconds", "--method",
+        "--noise-rate", "--out", "--precision", "--quiet", "--resume", "--seed", "--set", "--split", "--tuning",
+        "--validation", "--words", "--workers",
     },
-    "predict": {"--device", "--format", "--out", "--quiet", "--top", "--workers"},
+    "predict": {"--device", "--format", "--max-pixels", "--max-seconds", "--out", "--quiet", "--top", "--workers"},
     "evaluate": {
-        "--classes", "--device", "--format", "--image-col", "--label-col", "--labels", "--out", "--quiet", "--split",
-        "--workers",
+        "--classes", "--device", "--format", "--image-col", "--label-col", "--labels", "--max-pixels", "--max-seconds",
+        "--out", "--quiet", "--split", "--workers",
     },
     "demo": {"--out", "--quiet"},
     "corrupt": {

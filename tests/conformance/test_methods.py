@@ -167,7 +167,7 @@ def test_predictions_are_class_scores(method: Method, table_run: Any) -> None:
 
 def test_what_a_method_is_told_holds_no_true_label() -> None:
     told = {field.name for field in fields(TrainingContext)}
-    assert told == {"network", "labels", "rows", "classes", "epochs", "seed", "device", "noise_rate"}
+    assert told == {"network", "labels", "rows", "classes", "epochs", "seed", "device", "noise_rate", "optimization"}
     assert "clean" not in " ".join(vars(Batches(None, np.zeros(1), np.zeros(1), batch_size=1, seed=0, device="cpu")))  # type: ignore[arg-type]
 
 

@@ -558,12 +558,12 @@ def test_arrays(shape: tuple[int, ...]) -> None:
 
 
 def test_pillow_images() -> None:
-    pictures = [Image.new("RGBA", (4, 4), (0, 0, 0, 0)), Image.new("L", (5, 3), 9)]
+    pictures = [Image.new("RGBA", (4, 4), (90, 20, 10, 0)), Image.new("L", (5, 3), 9)]
     images = load_images(pictures, labels=[0, 1], classes=["empty", "dark"])
     assert images.classes == ("empty", "dark")
     first = images.reader.read(0)
     assert isinstance(first, np.ndarray)
-    assert first.min() == 255
+    assert first[0, 0, :3].tolist() == [90, 20, 10]  # the colours that are stored, as in a file
 
 
 def test_pillow_image_that_is_truncated(tmp_path: Path) -> None:

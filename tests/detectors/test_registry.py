@@ -18,7 +18,8 @@ from typing import ClassVar
 import numpy as np
 
 from deft.detectors.base import Detector, run_info
-from deft.runs.detection import Verdicts, new_detection
+from deft.runs.detection import Verdicts
+from deft.runs.judged import new_detection
 from deft.training.inputs import Reading
 
 

@@ -40,8 +40,8 @@ def test_many_classes_are_cut_to_the_most_confused_and_it_says_so() -> None:
 def test_tables_have_cleanlabs_columns_and_the_worst_first() -> None:
     summary = make(40)[1].summary()
     table = class_table(summary)
-    assert table.columns[:3] == ("Class Name", "Images", "Label Issues")
-    issues = [int(row[2]) for row in table.rows]
+    assert table.columns[:4] == ("Class Name", "Images", "Judged", "Label Issues")
+    issues = [int(row[3]) for row in table.rows]
     assert issues == sorted(issues, reverse=True)
     assert sum(issues) == 10
     pairs = pair_table(summary)

@@ -22,7 +22,7 @@ from torch import nn
 from deft.training.batches import Batches, Loader
 from deft.training.loop import fit
 from deft.classifiers.base import Classifier
-from deft.methods.base import Setting
+from deft.methods.base import TrainingContext
 from deft.methods.elr import ELR
 from deft.methods.parts.score_pass import score_losses
 from deft.training.optimization import Optimization
@@ -57,8 +57,8 @@ processes = Processes.current(cpu)
 labels = np.random.default_rng(0).integers(0, 3, 50)
 # 48 of the 50 rows, so that every batch of 16 has two equal halves.
 train = Batches(Table(), labels, np.arange(48), batch_size=16, seed=0, device=cpu, processes=processes)
-setting = Setting(Net, labels, np.arange(48), 3, 3, 0, cpu)
-method = fit(ELR().build(setting), train, epochs=3, optimization=Optimization(clip=0.5, precision="float32"))
+context = TrainingContext(Net, labels, np.arange(48), 3, 3, 0, cpu)
+method = fit(ELR().build(context), train, epochs=3, optimization=Optimization(clip=0.5, precision="float32"))
 losses = score_losses(method.network, train)
 uneven = processes.gather(torch.arange(processes.rank + 1))
 if processes.writes:

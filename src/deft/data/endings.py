@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from deft.data.table_readers import READERS
+
 IMAGE_ENDINGS = frozenset(
     (
         ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".ppm", ".pgm",
@@ -12,7 +14,7 @@ IMAGE_ENDINGS = frozenset(
 )  # fmt: skip
 """Endings of the files that are taken for images."""
 
-TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".lst", ".json", ".jsonl", ".ndjson", ".parquet")
+TABLE_ENDINGS = (*READERS, ".parquet")
 """Endings of the files that are read as tables."""
 
 ARCHIVE_ENDINGS = (".zip", ".tar")

@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from deft.data.assemble import SourceRows
 from deft.data.columns import Columns
-from deft.data.delimited import read_delimited
 from deft.data.joined import join
-from deft.data.json_tables import read_json, read_json_lines
 from deft.data.listed import listed, splits_of
 from deft.data.names import in_order
 from deft.data.parquet_tables import from_parquet
 from deft.data.readers import LARGEST_FILE, show_path
 from deft.data.splits import shard_split
 from deft.data.table import Table
+from deft.data.table_readers import READERS
 from deft.errors import DataError
 from deft.progress import Progress
-
-READERS: Mapping[str, Callable[[str, bytes], Table]] = {
-    ".csv": read_delimited,
-    ".tsv": read_delimited,
-    ".txt": read_delimited,
-    ".lst": read_delimited,
-    ".json": read_json,
-    ".jsonl": read_json_lines,
-    ".ndjson": read_json_lines,
-}
-"""How tables are read, by ending; Parquet besides."""
 
 
 def from_table(path: Path, columns: Columns, progress: Progress, folders: Sequence[Path] = ()) -> SourceRows:
@@ -70,7 +59,9 @@ def read_table(source: str, ending: str, data: bytes) -> Table:
     Raises:
         DataError: It isn't a table.
     """
-    return READERS[ending.lower()](source, data)
+    module, _, name = READERS[ending.lower()].partition(":")
+    read: Callable[[str, bytes], Table] = getattr(import_module(module), name)
+    return read(source, data)
 
 
 def settle(table: Table, columns: Columns, source: str, progress: Progress) -> Columns:
