@@ -261,7 +261,7 @@ def _cats_and_dogs(bank: Bank, seed: int) -> Case:
 
 def _named(case: Case, classes: tuple[str, ...], truth: np.ndarray) -> Case:
     """The same images in other classes."""
-    images = replace(case.images, labels=truth, classes=classes, clean_labels=truth)
+    images = replace(case.images, labels=truth, classes=classes, words=(), clean_labels=truth)
     return Case(images, case.pooled, case.joint)
 
 
@@ -279,7 +279,7 @@ def _catch_all(bank: Bank, seed: int) -> Case:
 def _open_set(bank: Bank, seed: int) -> Case:
     """Nine tenths CIFAR with true labels, a tenth photos of things that are none of its classes, labelled at random."""
     known, other = _part(bank.case("cifar"), seed), bank.case("tiny_imagenet")
-    strange = [k for k, name in enumerate(other.images.classes) if not any(part in name.lower() for part in NEAR)]
+    strange = [k for k, name in enumerate(other.images.words) if not any(part in name.lower() for part in NEAR)]
     rng = np.random.default_rng([seed, 4])
     drawn = rng.permutation(np.flatnonzero(np.isin(_truth(other), strange)))[: len(known.images) // 9]
     guests = other.keep(drawn)
