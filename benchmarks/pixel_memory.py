@@ -17,8 +17,6 @@ from typing import Any
 
 from PIL import Image
 
-Image.MAX_IMAGE_PIXELS = None
-
 DEFLATE: dict[str, Any] = {"compression": "tiff_adobe_deflate"}
 KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "RGB png": ("RGB", "png", {}),
@@ -85,6 +83,7 @@ def write(kind: str, side: int, folder: Path) -> Path:
 
 
 def main() -> None:
+    Image.MAX_IMAGE_PIXELS = None  # the pictures that are written are larger
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--side", type=int, default=13000)
     parser.add_argument("kinds", nargs="*", default=list(KINDS))
