@@ -20,7 +20,7 @@ class DataError(DeftError):
 
 
 class ConflictError(DataError):
-    """Somebody else decided in the meantime."""
+    """Another reviewer has decided about the same image in the meantime."""
 
 
 class ModelError(DeftError):
@@ -28,4 +28,4 @@ class ModelError(DeftError):
 
 
 class SettingsError(DeftError, ValueError):
-    """An option's value makes no sense."""
+    """A setting has a value that isn't allowed."""

@@ -13,7 +13,7 @@ SCE_CLIP = 1e-4  # the zero of a one-hot label, in the logarithm of the reverse 
 
 
 def masked_mean(losses: Tensor, mask: Tensor) -> Tensor:
-    """Mean of the losses that a mask chooses; zero, with a gradient of zero, if it chooses none.
+    """Return the mean of the losses that a mask chooses; zero, with a gradient of zero, if it chooses none.
 
     Args:
         losses: (B,).
@@ -26,7 +26,7 @@ def masked_mean(losses: Tensor, mask: Tensor) -> Tensor:
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy of each sample.
+    """Return the cross-entropy of each sample.
 
     Args:
         logits: (N, K).
@@ -39,7 +39,7 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def symmetric_cross_entropy(logits: Tensor, labels: Tensor, *, alpha: float = 1.0, beta: float = 1.0) -> Tensor:
-    """α·CE + β·RCE of each sample (Wang et al., ICCV 2019, Eq. 6).
+    """Return α·CE + β·RCE of each sample (Wang et al., ICCV 2019, Eq. 6).
 
     With the label's zeros clipped at 1e-4 the reverse term is A·(1 − p_y), A = −ln 1e-4 = 9.21, so no one-hot
     matrix is needed. α = β = 1 is what DeFT uses.
@@ -58,7 +58,7 @@ def symmetric_cross_entropy(logits: Tensor, labels: Tensor, *, alpha: float = 1.
 
 
 def clean_probability_logit(positive: Tensor, negative: Tensor) -> Tensor:
-    """Log-odds of p_clean: s⁺ − s⁻ (DeFT, Eq. 6: a softmax over two is a sigmoid of the difference).
+    """Return the log-odds of p_clean, s⁺ − s⁻ (DeFT, Eq. 6: a softmax over two is a sigmoid of the difference).
 
     Args:
         positive: Similarity to the positive prompt over the temperature, any shape.
@@ -68,7 +68,7 @@ def clean_probability_logit(positive: Tensor, negative: Tensor) -> Tensor:
 
 
 def dual_prompt_loss(yes: Tensor, no: Tensor) -> Tensor:
-    """−log p_clean(ŷ) − log(1 − p_clean(ȳ)) of each sample (DeFT, Eq. 7, L_dp).
+    """Return −log p_clean(ŷ) − log(1 − p_clean(ȳ)) of each sample (DeFT, Eq. 7, L_dp).
 
     By log-sigmoid: the authors clip the probabilities at 1e-5, which stops the gradient of just the samples that
     are most wrong.
@@ -84,7 +84,7 @@ def dual_prompt_loss(yes: Tensor, no: Tensor) -> Tensor:
 
 
 def generalized_cross_entropy(logits: Tensor, labels: Tensor, *, q: float = 0.7) -> Tensor:
-    """(1 − p_y^q)/q of each sample (Zhang & Sabuncu, NeurIPS 2018, Eq. 6).
+    """Return (1 − p_y^q)/q of each sample (Zhang & Sabuncu, NeurIPS 2018, Eq. 6).
 
     By exp(q·log p): the power of a probability has an infinite slope at zero, this form has none.
 
@@ -100,7 +100,7 @@ def generalized_cross_entropy(logits: Tensor, labels: Tensor, *, q: float = 0.7)
 
 
 def soft_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """−Σ_k t_k·log p_k of each sample.
+    """Return −Σ_k t_k·log p_k of each sample.
 
     Args:
         logits: (N, K).
@@ -113,7 +113,7 @@ def soft_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def agreement_penalty(probs: Tensor, targets: Tensor) -> Tensor:
-    """log(1 − ⟨t, p⟩) of each sample: low where a prediction repeats its target (Liu et al., NeurIPS 2020, Eq. 6).
+    """Return log(1 − ⟨t, p⟩) of each sample: low where prediction and target agree (Liu et al., NeurIPS 2020, Eq. 6).
 
     Args:
         probs: Probabilities p, clipped away from one, (N, K).
@@ -127,7 +127,7 @@ def agreement_penalty(probs: Tensor, targets: Tensor) -> Tensor:
 
 
 def brier(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean over the classes of (p_k − t_k)² of each sample, MixMatch's loss of guesses (NeurIPS 2019, Eq. 4).
+    """Return each sample's mean of (p_k − t_k)² over the classes, MixMatch's loss of guesses (NeurIPS 2019, Eq. 4).
 
     Args:
         logits: (N, K).
@@ -140,7 +140,7 @@ def brier(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def prior_penalty(logits: Tensor) -> Tensor:
-    """Σ_k π_k·log(π_k / p̄_k), π uniform and p̄ the mean prediction of a batch (DivideMix, Li et al., ICLR 2020).
+    """Return Σ_k π_k·log(π_k / p̄_k), π uniform, p̄ the mean prediction of a batch (DivideMix, Li et al., ICLR 2020).
 
     Args:
         logits: (N, K).
@@ -157,7 +157,7 @@ def prior_penalty(logits: Tensor) -> Tensor:
 
 
 def negative_entropy(logits: Tensor) -> Tensor:
-    """Σ_k p_k·log p_k of each sample; added to a loss it makes predictions less sure of themselves.
+    """Return Σ_k p_k·log p_k of each sample; added to a loss it makes predictions less sure of themselves.
 
     Args:
         logits: (N, K).
@@ -170,7 +170,7 @@ def negative_entropy(logits: Tensor) -> Tensor:
 
 
 def jensen_shannon(label_probs: Tensor, *, unit: Literal["bits", "nats"] = "bits") -> Tensor:
-    """Jensen-Shannon divergence between a one-hot label and a prediction, from the label's probability q alone.
+    """Return the Jensen-Shannon divergence of a prediction from a one-hot label, by the label's probability q.
 
     ½·[ln(2/(1+q)) + q·ln(2q/(1+q)) + (1−q)·ln 2]: what the other classes share among them doesn't matter.
 
@@ -189,7 +189,7 @@ def jensen_shannon(label_probs: Tensor, *, unit: Literal["bits", "nats"] = "bits
 
 
 def nt_xent(first: Tensor, second: Tensor, *, temperature: float) -> Tensor:
-    """Contrastive loss of each sample between two views, all other samples being its negatives (SimCLR, Eq. 1).
+    """Return each sample's contrastive loss between two views; all others are its negatives (SimCLR, Eq. 1).
 
     Args:
         first: Vectors of one view, (N, D); their length doesn't matter.

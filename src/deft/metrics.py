@@ -68,7 +68,7 @@ def score_detection(
         The scores.
 
     Raises:
-        DataError: The rows don't correspond.
+        DataError: The arrays differ in length.
 
     Example:
         >>> score_detection([True, False], [0.1, 0.8], [0, 1], [1, 1], [1, 1]).f1
@@ -112,7 +112,7 @@ def auroc(positive: npt.ArrayLike, score: npt.ArrayLike) -> float:
         The area, 0..1; NaN where all rows are of one kind.
 
     Raises:
-        DataError: The rows don't correspond.
+        DataError: The arrays differ in length.
 
     Example:
         >>> auroc([True, False, True], [0.9, 0.5, 0.4])
@@ -139,7 +139,7 @@ def average_precision(positive: npt.ArrayLike, score: npt.ArrayLike) -> float:
         The mean, 0..1; NaN where no row is positive.
 
     Raises:
-        DataError: The rows don't correspond.
+        DataError: The arrays differ in length.
 
     Example:
         >>> round(average_precision([True, False, True], [0.9, 0.5, 0.4]), 3)
@@ -152,7 +152,7 @@ def average_precision(positive: npt.ArrayLike, score: npt.ArrayLike) -> float:
 
 
 def clean_selection(is_clean: npt.ArrayLike, given: npt.ArrayLike, truth: npt.ArrayLike) -> tuple[float, float]:
-    """Precision and recall of the images kept as clean, as in table 1 of the paper.
+    """Return the precision and recall of the images kept as clean, as in table 1 of the paper.
 
     Source: Wei et al., "Vision-Language Models are Strong Noisy Label Detectors", NeurIPS 2024.
 
@@ -165,7 +165,7 @@ def clean_selection(is_clean: npt.ArrayLike, given: npt.ArrayLike, truth: npt.Ar
         Share of the kept labels that are right, and share of the right labels that are kept; NaN for none.
 
     Raises:
-        DataError: The rows don't correspond.
+        DataError: The arrays differ in length.
     """
     kept, labels, true = _rows(is_clean, given, truth)
     known = true >= 0
@@ -175,7 +175,7 @@ def clean_selection(is_clean: npt.ArrayLike, given: npt.ArrayLike, truth: npt.Ar
 
 
 def accuracy(predicted: npt.ArrayLike, truth: npt.ArrayLike) -> float:
-    """Share of the predictions that are the truth.
+    """Return the share of predictions that are right.
 
     Args:
         predicted: Classes, (N,) integers.
@@ -185,7 +185,7 @@ def accuracy(predicted: npt.ArrayLike, truth: npt.ArrayLike) -> float:
         The share, 0..1; NaN for no row.
 
     Raises:
-        DataError: The rows don't correspond.
+        DataError: The arrays differ in length.
     """
     guesses, true = _rows(predicted, truth)
     known = true >= 0
@@ -193,7 +193,7 @@ def accuracy(predicted: npt.ArrayLike, truth: npt.ArrayLike) -> float:
 
 
 def wilson_interval(successes: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Interval of a share that was counted.
+    """Return the confidence interval of a share that was counted.
 
     Source: Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
 
@@ -223,7 +223,7 @@ def wilson_interval(successes: int, total: int, confidence: float = 0.95) -> tup
 
 
 def expected_calibration_error(confidence: npt.ArrayLike, correct: npt.ArrayLike, *, bins: int = 15) -> float:
-    """Mean distance between stated confidence and measured accuracy over bins of equal width.
+    """Return the mean distance between stated confidence and measured accuracy over bins of equal width.
 
     Source: Guo et al., "On calibration of modern neural networks", ICML 2017.
 
@@ -237,7 +237,7 @@ def expected_calibration_error(confidence: npt.ArrayLike, correct: npt.ArrayLike
 
     Raises:
         SettingsError: There is no bin.
-        DataError: The rows don't correspond or a confidence lies outside 0..1.
+        DataError: The arrays differ in length or a confidence lies outside 0..1.
     """
     if bins < 1:
         raise SettingsError(f"Calibration needs at least one bin, not {bins}.")
@@ -265,7 +265,7 @@ def _share(part: int, whole: int) -> float:
 
 
 def _rows(*columns: npt.ArrayLike) -> list[npt.NDArray[Any]]:
-    """The columns as arrays of one row each, all of one length."""
+    """Return the columns as arrays of one row each, all of one length."""
     arrays = [np.asarray(column) for column in columns]
     if any(array.ndim != 1 or len(array) != len(arrays[0]) for array in arrays):
         shapes = ", ".join(str(array.shape) for array in arrays)

@@ -214,7 +214,7 @@ def _truncated_normal(mean: float, std: float, size: int, rng: np.random.Generat
 
 
 def _features(features: npt.ArrayLike, labels: Labels, rows: npt.NDArray[np.intp]) -> Floats:
-    """Features of the rows, flattened, (n, D)."""
+    """Return the features of the rows, flattened, (n, D)."""
     given = np.asarray(features)
     if given.ndim < 2 or len(given) != len(labels):
         raise DataError(
@@ -227,7 +227,7 @@ def _features(features: npt.ArrayLike, labels: Labels, rows: npt.NDArray[np.intp
 
 
 def _standardised(features: Floats) -> Floats:
-    """Features whose columns have mean zero and variance one, or are all zero."""
+    """Return features whose columns have mean zero and variance one, or are all zero."""
     if not len(features):
         return features
     spread = features.std(axis=0)

@@ -46,7 +46,7 @@ def two_component_posterior(
     tol: float = 1e-2,
     reg_covar: float = 5e-4,
 ) -> Floats:
-    """Probability that each sample is clean, from a mixture of two Gaussians over the losses.
+    """Return the probability that each sample is clean, from a mixture of two Gaussians over the losses.
 
     Source: Li et al., "DivideMix", ICLR 2020, whose settings are the defaults. Beyond it: the largest 0.5 %
     count as equally large, so that one outlier doesn't set the scale; the probability never rises with the
@@ -81,7 +81,7 @@ def two_component_posterior(
 
 
 def estimate_noise_rate(losses: npt.ArrayLike, *, seed: int) -> float:
-    """Share of wrong labels, read off a two-component mixture over the losses.
+    """Return the share of wrong labels, estimated from a two-component mixture over the losses.
 
     The mixture finds two groups whether or not there are two, so on clean data the estimate is too high.
 
@@ -160,7 +160,7 @@ def class_quota_mask(losses: npt.ArrayLike, labels: npt.ArrayLike, quota: int | 
 
 
 def unit_range(losses: npt.ArrayLike) -> Floats:
-    """Losses scaled to 0..1 as the mixture does it, so that those of several epochs can be averaged.
+    """Return losses scaled to 0..1 as the mixture does it, so that those of several epochs can be averaged.
 
     Args:
         losses: One loss per sample, (N,); NaN where there is none.
@@ -185,7 +185,7 @@ def _losses(losses: npt.ArrayLike) -> Floats:
 
 
 def _unit_range(values: Floats) -> Floats:
-    """Losses scaled to 0..1 after the largest few are made equal; all zero if they don't differ."""
+    """Return losses scaled to 0..1 after the largest few are made equal; all zero if they don't differ."""
     finite = values[np.isfinite(values)]
     if not len(finite):
         return np.zeros_like(values)
@@ -201,7 +201,7 @@ def _unit_range(values: Floats) -> Floats:
 
 
 def _posterior(scaled: Floats, mixture: GaussianMixture) -> Floats:
-    """Posterior of the component with the smaller mean, made to fall with the loss."""
+    """Return the posterior of the component with the smaller mean, made to fall with the loss."""
     if len(np.unique(scaled)) < 2:
         return np.ones_like(scaled)
     column = scaled[:, None]

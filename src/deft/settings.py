@@ -49,7 +49,7 @@ def from_settings(kind: type[T], settings: Mapping[str, Any], readers: Readers |
     Args:
         kind: A frozen dataclass.
         settings: Its fields by name, as plain JSON values.
-        readers: For fields of abstract types.
+        readers: Functions that read fields of abstract types, by type.
         given: Fields that settings don't hold, such as a model.
 
     Raises:
@@ -232,7 +232,7 @@ def _several(text: str, one: Callable[[str], Any], count: int | None) -> tuple[A
 
 
 def _wanted(hint: Any) -> str:
-    """What has to be typed for a value of a type, for people."""
+    """Return what a person has to type for a value of a type."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Literal:
         return "one of " + ", ".join(map(str, inner))

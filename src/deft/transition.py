@@ -25,11 +25,11 @@ CANDIDATES = 20  # classes that may be an image's true one while the matrix is s
 
 @dataclass(frozen=True)
 class NoiseTransition:
-    """Which label an image of each class is given, and how sharp the model's class scores have to be read.
+    """Which label an image of each class is given, and how far the model's class scores have to be sharpened.
 
     Args:
         matrix: Probability of each given label (column) for each true class (row), float64, (K, K).
-        inverse_temperature: By which scores are multiplied before the softmax.
+        inverse_temperature: What scores are multiplied by before the softmax.
         threshold: Probability of being wrong above which a label is flagged.
 
     Example:
@@ -79,17 +79,17 @@ def estimate_transition(scores: Tensor, labels: Tensor) -> NoiseTransition:
 
     Source: Dawid and Skene, "Maximum Likelihood Estimation of Observer Error-Rates Using the EM Algorithm", Applied
     Statistics 1979, with a model's class probabilities as each image's prior, as in the noise adaptation of Bekker and
-    Goldberger, ICASSP 2016. Beyond them: scores are sharpened (temperature scaling, Guo et al., ICML 2017), and every
-    row is drawn to one common noise rate with evenly spread errors, as by some images more, so that a class with few
-    images has a row as well and K² free numbers don't follow chance. How sharp and how many is chosen by what foretells
-    the other half of the labels best.
+    Goldberger, ICASSP 2016. In addition, scores are sharpened (temperature scaling, Guo et al., ICML 2017), and every
+    row is drawn towards one common noise rate with evenly spread errors, as if some more images had been seen, so that
+    a class with few images gets a sensible row too and K² free numbers don't fit chance. The sharpness and the number
+    of such images are those that predict held-out labels best.
 
     Args:
         scores: Class scores of N images, unnormalised log-probabilities, (N, K).
         labels: Their given labels, (N,).
 
     Raises:
-        DataError: The scores aren't of as many images as the labels, are of fewer than two classes or not finite, or a
+        DataError: Scores and labels differ in number, there are fewer than two classes, a score isn't finite, or a
             label is none of the classes.
 
     Example:
@@ -182,7 +182,7 @@ class _Labels:
         return cls(scores, labels, classes)
 
     def part(self, rows: Tensor) -> _Labels:
-        """Some of the images."""
+        """Return some of the images."""
         return _Labels(self.scores[rows], self.labels[rows], self.classes[rows])
 
     @cached_property
@@ -191,11 +191,11 @@ class _Labels:
         return (self.classes * self.scores.shape[1] + self.labels.unsqueeze(1)).flatten()
 
     def chances(self, inverse_temperature: float) -> Tensor:
-        """P(class | image) of each candidate, (N, C)."""
+        """Return P(class | image) of each candidate, (N, C)."""
         return (inverse_temperature * self.scores).log_softmax(dim=1).gather(1, self.classes).exp()
 
     def maximise(self, inverse_temperature: float, strength: float) -> Tensor:
-        """The most likely matrix, (K, K), at a sharpness and with a pull to the common rate."""
+        """Return the most likely matrix, (K, K), for a given sharpness and pull to the common rate."""
         chances, matrix = self.chances(inverse_temperature), _even(self.scores.shape[1], START_RATE)
         for _ in range(MOST_ROUNDS):
             before, matrix = matrix, _matrix(self._expect(chances, matrix)[0], strength)
@@ -204,11 +204,11 @@ class _Labels:
         return matrix
 
     def likelihood(self, inverse_temperature: float, matrix: Tensor) -> float:
-        """Mean log-likelihood of the labels."""
+        """Return the mean log-likelihood of the labels."""
         return float(self._expect(self.chances(inverse_temperature), matrix)[1].log().mean())
 
     def _expect(self, chances: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
-        """Expected counts of (class, label), (K, K), and the probability of each label, (N,)."""
+        """Return the expected counts of (class, label), (K, K), and the probability of each label, (N,)."""
         count = len(matrix)
         joint = chances * matrix.flatten()[self.cells].view_as(chances)
         # What is left for classes that are no candidates is taken as one class with the mean of their rows.
@@ -221,7 +221,7 @@ class _Labels:
 
 
 def _matrix(counts: Tensor, strength: float) -> Tensor:
-    """The matrix of expected counts of (class, label), each row with images of the common rate added."""
+    """Return the matrix of expected counts of (class, label), with images of the common rate added to each row."""
     # Two images added: a rate of zero could never be left again, and no new label would ever be blamed.
     rate = (counts.sum() - counts.trace() + 2 * START_RATE) / (counts.sum() + 2)
     added = strength * len(counts)
@@ -229,6 +229,6 @@ def _matrix(counts: Tensor, strength: float) -> Tensor:
 
 
 def _even(classes: int, rate: float) -> Tensor:
-    """The matrix of symmetric noise."""
+    """Return the matrix of symmetric noise."""
     matrix = torch.full((classes, classes), rate / (classes - 1), dtype=torch.float64)
     return matrix.fill_diagonal_(1 - rate)

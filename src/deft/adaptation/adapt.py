@@ -46,7 +46,7 @@ def adapt(
     seed: int = 0,
     workspace: Workspace | None = None,
 ) -> AdaptedModel:
-    """Train an image classifier: original weights, a new head, and a way to learn from labels that may be wrong.
+    """Train an image classifier from a backbone's original weights with a method that tolerates wrong labels.
 
     With cross-entropy on the kept part of a detection it is the second phase of DeFT (Wei et al., NeurIPS 2024,
     Algorithm 1, lines 12 to 15).
@@ -61,8 +61,8 @@ def adapt(
             classifier, or "prompts", learned prompts as the classifier.
         epochs: How often each image is seen.
         optimization: How the losses are minimised; the authors' settings for the backbone if not given.
-        validation: A share of the images to hold back, or images of their own; None watches nothing. `Validation`
-            says whether the best weights are kept instead of the last.
+        validation: A share of the images to hold back, or a separate set of images; None for no validation.
+            `Validation` says whether the best weights are kept instead of the last.
         noise_rate: Share of wrong labels, for a method that asks for it.
         batch_size: Images per step.
         seed: Draws heads, order, views and the validation split.
@@ -74,7 +74,7 @@ def adapt(
     Raises:
         DataError: Nothing is left to learn from, or fewer than two classes.
         ModelError: The backbone can't be loaded, or the tuning doesn't fit it.
-        SettingsError: Settings that don't go together.
+        SettingsError: Some settings don't go together.
 
     Example:
         >>> model = deft.adapt("facebook/convnext-tiny-224", deft.fix_labels(found, images))  # doctest: +SKIP

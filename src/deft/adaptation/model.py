@@ -66,7 +66,7 @@ class AdaptedModel:
     """A trained classifier, its classes, and the record of its training.
 
     Args:
-        predictor: Answers, and knows how it is stored.
+        predictor: The network that answers, which knows how to store itself.
         classes: Names of its K classes.
         training_record: What it was trained on and how: data, counts, method, seed, scores, versions.
 
@@ -82,13 +82,13 @@ class AdaptedModel:
     def predict(
         self, images: LabeledImages, *, top: int = 5, workers: int | None = None, progress: Progress | None = None
     ) -> pd.DataFrame:
-        """Name images, whether or not they have labels.
+        """Predict the classes of images, whether or not they have labels.
 
         Args:
             images: N of them, such as `find_images` or `load_images` gives.
             top: How many classes are listed for each.
             workers: Processes that decode images; None takes one per core.
-            progress: Told how far it is.
+            progress: Told how far the work has come.
 
         Returns:
             One row per image, in order: `sample_id`, `file_name`, `predicted_label`, `predicted_label_id`,
@@ -122,12 +122,12 @@ class AdaptedModel:
     def evaluate(
         self, images: LabeledImages, *, workers: int | None = None, progress: Progress | None = None
     ) -> Evaluation:
-        """Compare with labels that are known to be right.
+        """Compare predictions with labels that are known to be right.
 
         Args:
             images: Labelled images; classes are matched by name.
             workers: Processes that decode images; None takes one per core.
-            progress: Told how far it is.
+            progress: Told how far the work has come.
 
         Returns:
             Accuracy, recall and precision of each class, and the confusion matrix.

@@ -71,7 +71,7 @@ class HubPredictor(Predictor):
     """A backbone of the hub with all that was learned in its own weights, and its head.
 
     Args:
-        backbone: In evaluation mode.
+        backbone: The backbone, in evaluation mode.
         head: The final linear layer.
     """
 

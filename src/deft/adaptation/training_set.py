@@ -18,11 +18,11 @@ from deft.runs.vocabulary import CHANGE, TrainingFix, check_word
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Images to learn from, and what was done to their labels before.
+    """Images to learn from, and what was done to their labels.
 
     Args:
         images: The images, N of them, with the labels to learn.
-        weights: How much each label counts, (N,); None if all count alike.
+        weights: How much each label counts, (N,); None if all count the same.
         counts: Images given, kept, dropped and so on, by name, for the model card.
         fix: What was done with labels found wrong; None if nothing was looked for.
         detection: Settings of the detection that found them.
@@ -53,15 +53,15 @@ def fix_labels(found: Detection, images: LabeledImages, how: TrainingFix = "drop
         images: What it judged, row by row; labels that a person has confirmed (`trusted`) are believed, whatever the
             detection says.
         how: "drop" leaves those images out, as the paper does; "relabel" gives them the suggested class, and drops
-            those whose own class is the likeliest still; "keep" changes nothing; "weigh" lets every image count by
+            those whose given class is still the likeliest; "keep" changes nothing; "weigh" lets every image count by
             P(clean) of its label (`WeightedCE`).
 
     Returns:
-        What `adapt` takes in the place of images.
+        A training set, which `adapt` takes in place of images.
 
     Raises:
         DataError: The images aren't those of the detection.
-        SettingsError: There is no such way.
+        SettingsError: `how` is none of these.
 
     Example:
         >>> model = deft.adapt("microsoft/resnet-50", fix_labels(found, images, "relabel"))  # doctest: +SKIP

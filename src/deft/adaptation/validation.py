@@ -25,14 +25,14 @@ SPLIT_STREAM = 77  # sets the draw of the split apart from the order of the epoc
 
 @dataclass(frozen=True)
 class Validation:
-    """What training is watched with; never the test set.
+    """The images that training is watched with; never the test set.
 
     Args:
-        of: A share of the images, split off by the seed, class by class; or images of their own.
+        of: A share of the images, split off by the seed, class by class; or a separate set of images.
         keep: "last" weights, as the paper reports first, or the "best" by accuracy on the validation images.
 
     Raises:
-        SettingsError: The share is not between 0 and 1, or there are no such weights.
+        SettingsError: The share is not between 0 and 1, or `keep` is neither of these.
 
     Example:
         >>> model = adapt("tiny", images, validation=Validation(0.1, keep="best"))  # doctest: +SKIP
@@ -54,9 +54,9 @@ def split_off(
     """Return rows to train on and rows to validate on, the same share of every class.
 
     Args:
-        labels: Of all rows, (N,).
+        labels: Labels of all rows, (N,).
         rows: Those that take part.
-        share: Of each class, rounded; every class keeps at least one sample to train on.
+        share: Share of each class, rounded; every class keeps at least one sample to train on.
         seed: Draws them.
         groups: Number of the group of duplicates of each row, (N,), −1 for none: a group is held back whole or not at
             all, with the class of its first member.

@@ -26,12 +26,12 @@ class Classifier(nn.Module, ABC):
 
     @abstractmethod
     def features(self, inputs: Tensor) -> Tensor:
-        """What the head reads, (B, D), of a batch's inputs."""
+        """Return what the head reads, (B, D), of a batch's inputs."""
 
     @abstractmethod
     def classify(self, features: Tensor) -> Tensor:
-        """Class scores before the softmax, (B, K), of features (B, D)."""
+        """Return class scores before the softmax, (B, K), of features (B, D)."""
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Class scores before the softmax, (B, K), of a batch's inputs."""
+        """Return class scores before the softmax, (B, K), of a batch's inputs."""
         return self.classify(self.features(inputs))

@@ -82,7 +82,7 @@ class HubClassifier(Classifier):
         return scores
 
     def merged(self) -> tuple[VisionModel, nn.Linear]:
-        """The backbone with all that was learned in its own weights, and the head.
+        """Return the backbone with everything learned merged into its own weights, and the head.
 
         This classifier is spent afterwards: what it added is part of the backbone now.
         """

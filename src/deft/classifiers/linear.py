@@ -85,12 +85,12 @@ class TextHeadClassifier(Classifier):
 
 
 def own_copy(encoder: DualEncoder) -> DualEncoder:
-    """A copy of an encoder's image half; the frozen text tower is shared."""
+    """Return a copy of an encoder's image half; the frozen text tower is shared."""
     return copy.deepcopy(encoder, {id(encoder.text): encoder.text})
 
 
 def seeded_linear(width: int, classes: int, *, seed: int) -> nn.Linear:
-    """A linear layer with PyTorch's usual initial weights, drawn from a seed of its own."""
+    """Return a linear layer with PyTorch's usual initial weights, drawn from a seed of its own."""
     # Without PyTorch's own initialisation, which draws from the global generator.
     layer: nn.Linear = nn.utils.skip_init(nn.Linear, width, classes)
     generator = torch.Generator().manual_seed(seed)

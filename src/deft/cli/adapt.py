@@ -180,7 +180,7 @@ def _check_places(out: Path, data: str, *, resume: bool) -> None:
 
 
 def _validation(given: str | None, keep: Keep) -> float | Source | None:
-    """The share to hold back, or where images of their own come from; refused at once where it is neither."""
+    """Return the share to hold back, or where images of their own come from; refused at once where it is neither."""
     if given is None:
         if keep == "best":
             raise SettingsError("--keep best needs --validation: something to tell which epoch was best.")
@@ -195,7 +195,7 @@ def _validation(given: str | None, keep: Keep) -> float | Source | None:
 
 
 def _opened(watched: float | Source | None, keep: Keep, progress: Progress) -> Validation | None:
-    """What training is watched with."""
+    """Return what training is watched with."""
     if watched is None:
         return None
     from deft.adaptation.validation import Validation
@@ -204,7 +204,7 @@ def _opened(watched: float | Source | None, keep: Keep, progress: Progress) -> V
 
 
 def _source(command: typer.Context, data: str, fix: TrainingFix, moved: str | None) -> Source | None:
-    """Where labelled images come from; None for a run, which knows it itself."""
+    """Return where labelled images come from; None for a run, which knows it itself."""
     from deft.runs.folder import RUN
 
     if (Path(data).expanduser() / RUN).is_file():
@@ -218,7 +218,7 @@ def _source(command: typer.Context, data: str, fix: TrainingFix, moved: str | No
 
 
 def _images(source: Source | None, run: Path, fix: TrainingFix, moved: str | None, progress: Progress) -> TrainingSet:
-    """The images of a run, as it judged them and people decided; or labelled images as they are."""
+    """Return the images of a run, as it judged them and people decided; or labelled images as they are."""
     from deft.adaptation.training_set import all_of, fix_labels
 
     if source is not None:
@@ -236,7 +236,7 @@ def _images(source: Source | None, run: Path, fix: TrainingFix, moved: str | Non
 
 
 def _parsed(method: str, sets: Mapping[str, str], lr: float | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What `--set` and `--lr` say of the method and of the optimization, as typed values.
+    """Return what `--set` and `--lr` say about the method and the optimization, as typed values.
 
     Raises:
         SettingsError: There is no such setting, or a value isn't allowed.
@@ -255,7 +255,7 @@ def _parsed(method: str, sets: Mapping[str, str], lr: float | None) -> tuple[dic
 
 
 def _method(name: str, settings: Mapping[str, Any], images: TrainingSet) -> Method | None:
-    """The method; None where weights take the place of plain cross-entropy."""
+    """Return the method; None where weights take the place of plain cross-entropy."""
     from deft.methods.registry import method_class
     from deft.settings import changed
 
@@ -265,7 +265,7 @@ def _method(name: str, settings: Mapping[str, Any], images: TrainingSet) -> Meth
 def _load(
     name: str, head: HeadName, tuning: Tuning, device: str, precision: PrecisionName, rates: Mapping[str, Any]
 ) -> tuple[VisionModel | DualEncoder, Optimization]:
-    """The backbone, and how it is trained: the authors' settings for it, but for what was typed."""
+    """Return the backbone and its optimization: the authors' settings for it, changed by what was typed."""
     from deft.adaptation.backbones import kind_of, load_backbone
     from deft.adaptation.presets import preset
     from deft.settings import changed

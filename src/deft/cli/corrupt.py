@@ -93,7 +93,7 @@ def _corrupted(
 
 
 def parse_map(text: str, classes: Sequence[str]) -> dict[int, int]:
-    """Class numbers of "cat=dog,dog=cat".
+    """Return the class numbers that "cat=dog,dog=cat" names.
 
     Raises:
         SettingsError: A pair isn't one, or names a class that isn't there.
@@ -112,7 +112,7 @@ def parse_map(text: str, classes: Sequence[str]) -> dict[int, int]:
 
 
 def _small_pixels(images: LabeledImages, progress: Progress) -> Any:
-    """Pixels of all images at a small size, uint8 (N, side, side, 3)."""
+    """Return the pixels of all images at a small size, uint8 (N, side, side, 3)."""
     import numpy as np
 
     from deft.data.image_spec import ImageSpec

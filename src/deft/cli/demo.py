@@ -53,7 +53,7 @@ def demo(
 
 
 def _detectors(encoder: DualEncoder) -> dict[str, Detector]:
-    """DeFT and what it is compared with; only small-loss is told how many labels are wrong."""
+    """Return DeFT and what it is compared with; only small-loss is told how many labels are wrong."""
     from deft.detectors.deft import DeFT
     from deft.detectors.label_match import LabelMatch
     from deft.detectors.small_loss import SmallLoss

@@ -225,7 +225,7 @@ def _check_places(out: Path, data: str, moved: str | None, *, resume: bool, with
 
 
 def _again(command: typer.Context, run: Path, moved: str | None, *, kept: Path | None) -> _Job:
-    """A run to be judged once more, by the detector that judged it unless a kept one does."""
+    """Return a run to be judged once more, by the detector that judged it unless a kept one does."""
     why = "--with-reviews takes data and settings from the run; {} can't be given with it."
     refuse_given(command, {str(one.name) for one in command.command.params} - WITH_REVIEWS, why)
     check_opens(run, moved)
@@ -264,7 +264,7 @@ def _fail_on(found: Detection, rate: float | None) -> None:
 
 
 def _sample(images: LabeledImages, limit: int | None, seed: int) -> LabeledImages:
-    """Some of the images, drawn by their names whatever the order of rows, in their order; all without a limit."""
+    """Return a sample drawn by file name, so that the order of rows doesn't matter; all images without a limit."""
     from hashlib import blake2b
 
     import numpy as np

@@ -38,7 +38,7 @@ def doctor(
 
 
 def check_numerics(device: str) -> tuple[str, float]:
-    """Largest difference between the tiny model's float32 features of fixed images on a device and on the CPU.
+    """Return the largest difference between tiny's float32 features of fixed images on a device and on the CPU.
 
     Args:
         device: As for `deft detect --device`.
@@ -83,7 +83,7 @@ def _machine() -> list[tuple[str, str]]:
 
 
 def _devices() -> list[tuple[str, str]]:
-    """Every device that can be asked for, with the number format that `--precision auto` takes on it."""
+    """Return every device that can be asked for, with the number format that `--precision auto` takes on it."""
     import torch
 
     places = [torch.device("cpu")]

@@ -192,7 +192,7 @@ def hide_types(params: Sequence[Any]) -> None:
     Typer would write <bool> and <str> there.
 
     Args:
-        params: Of a command.
+        params: Params of a command.
     """
     for param in params:
         if getattr(param, "is_flag", False):
@@ -245,7 +245,7 @@ def refuse_given(context: typer.Context, refused: Container[str], why: str) -> N
     """Refuse options that were typed and don't go with what else was typed.
 
     Args:
-        context: Of the command.
+        context: Context of the command.
         refused: Names of its parameters.
         why: The sentence, with `{}` for the option.
 

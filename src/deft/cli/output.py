@@ -20,17 +20,17 @@ NAMED = 10  # classes that a line names at the most
 
 
 def printable(text: object) -> str:
-    """Text with control characters, surrogates and the like shown as escapes, on one line."""
+    """Return text with control characters, surrogates and the like shown as escapes, on one line."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in str(text))
 
 
 def plain(text: object, style: str = "") -> Text:
-    """Text that rich prints as it is, without reading markup in it."""
+    """Return text that rich prints as it is, without reading markup in it."""
     return Text(printable(text), style=style)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: int = 1) -> Table:
-    """A table whose cells are printed as they are.
+    """Return a table whose cells are printed as they are.
 
     Args:
         title: Stands above it.
@@ -47,12 +47,12 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], 
 
 
 def percent(share: float | None) -> str:
-    """A share for people; a dash where it is undefined."""
+    """Return a share for people; a dash where it is undefined."""
     return "–" if share is None or math.isnan(share) else f"{share:.1%}"
 
 
 def to_json(value: Mapping[str, Any]) -> str:
-    """JSON without NaN (null instead) and in ASCII, so that any name survives any terminal."""
+    """Return JSON without NaN (null instead) and in ASCII, so that any name survives any terminal."""
     return json.dumps(_without_nan(value), indent=2, allow_nan=False)
 
 
@@ -66,7 +66,7 @@ def scores_of(found: Detection) -> DetectionScores | None:
 
 
 def print_summary(console: Console, found: Detection, scores: DetectionScores | None) -> None:
-    """Counts, estimated noise rate, scores where the truth is known, and the worst labels.
+    """Print counts, the estimated noise rate, scores where the truth is known, and the worst labels.
 
     Args:
         console: Where to print.
@@ -115,7 +115,7 @@ def print_summary(console: Console, found: Detection, scores: DetectionScores | 
 
 
 def duplicates(about: Mapping[str, Any]) -> list[str]:
-    """What to say of images that show the same picture: nothing where there are none.
+    """Return what to say about images that show the same picture; nothing where there are none.
 
     Args:
         about: The summary's `duplicates`.

@@ -67,7 +67,7 @@ def write_predictions(table: pd.DataFrame, path: Path) -> None:
     """Write a table of predictions; in CSV, lists are written as JSON.
 
     Args:
-        table: Of `AdaptedModel.predict`.
+        table: Table of `AdaptedModel.predict`.
         path: Ends in .csv or .parquet.
     """
     from deft.files import replace_file

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def choose_progress(*, quiet: bool) -> Progress:
-    """Bars for a person at a terminal, lines for a log, nothing if asked to be quiet."""
+    """Return bars for a person at a terminal, lines for a log, nothing if asked to be quiet."""
     if quiet:
         return Silent()
     return Bars() if sys.stderr.isatty() else Lines()
@@ -45,7 +45,7 @@ class Bars(Progress):
         self._console.print(plain(text))
 
     def _start(self) -> Drawn:
-        """Tasks inside tasks share one display: rich can only have one at a time."""
+        """Start the display, which nested tasks share: rich can only have one at a time."""
         self._open += 1
         if self._drawn is None:
             self._drawn = Drawn(

@@ -41,7 +41,7 @@ class TarReader(ImageReader):
         path: The file.
         starts: First byte of each image, (N,).
         sizes: Number of bytes of each, (N,).
-        names: Of the members.
+        names: Names of the members.
     """
 
     path: str
@@ -84,7 +84,7 @@ class ZipReader(ImageReader):
 
     Args:
         path: The file.
-        names: Of the members.
+        names: Names of the members.
     """
 
     path: str
@@ -188,7 +188,7 @@ def archive_tree(path: Path) -> ArchiveTree:
 
 @lru_cache(maxsize=4)
 def _opened(path: str, stamp: bytes) -> zipfile.ZipFile:
-    """An open zip file, kept by this process because reading its directory takes long; anew where the file changed."""
+    """Return an open zip file; kept open, as reading its directory takes long, and reopened if the file changed."""
     return zipfile.ZipFile(path)
 
 

@@ -113,7 +113,7 @@ def unique(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _numbers(found: SourceRows, classes: ClassNames | None) -> tuple[LabelColumn, Encoded]:
-    """The labels given and then the true ones, as cells and as numbers."""
+    """Return the labels given and then the true ones, as cells and as numbers."""
     cells = [*found.labels, *(found.clean or [])]
     if found.labels_are == "folders":
         column = read_names(cells)
@@ -126,7 +126,7 @@ def _numbers(found: SourceRows, classes: ClassNames | None) -> tuple[LabelColumn
 
 
 def _by_name(labels: Sequence[Label], names: Sequence[str]) -> list[Label]:
-    """Labels with numbers spelt out in the source's own names, where the user has others; -1 is no label there."""
+    """Return labels with numbers spelt out in the source's own names, where the user has others; -1 is no label."""
     return [
         (None if label < 0 else names[label] if label < len(names) else label) if isinstance(label, int) else label
         for label in labels
@@ -134,7 +134,7 @@ def _by_name(labels: Sequence[Label], names: Sequence[str]) -> list[Label]:
 
 
 def _cells(images: LabeledImages, found: SourceRows) -> tuple[Any, ...] | None:
-    """What stands in the data for each label, if anywhere that isn't the class's name."""
+    """Return the data's own value for each label, if any differs from the class's name."""
     if found.labels_are == "values" or found.names is not None:
         return None
     rows = zip(found.labels, images.given_names(), strict=True)

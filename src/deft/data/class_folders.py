@@ -153,7 +153,7 @@ def _which_level(nested: Sequence[Node]) -> str:
 
 
 def _splits_in_classes(root: Node, found: ClassFolders) -> None:
-    """Class folders that are parted into splits themselves: `cat/train/1.jpg`."""
+    """Find class folders that are themselves divided into splits: `cat/train/1.jpg`."""
     classes = [node for name, node in root.held.items() if name.casefold() not in POOLS]
     inner = [node.held for node in classes if not node.direct]
     if len(inner) < len(classes) or not all(held and all(map(is_split, held)) for held in inner):
@@ -164,7 +164,7 @@ def _splits_in_classes(root: Node, found: ClassFolders) -> None:
 
 
 def _parts(root: Node) -> dict[str, Node]:
-    """The splits; empty where there are none."""
+    """Return the splits; empty where there are none."""
     like = {name: node for name, node in root.held.items() if is_split(name)}
     others = [name for name in root.held if name not in like and name.casefold() not in UNLABELLED]
     if not any(_has_classes(node) for node in like.values()):
@@ -173,13 +173,13 @@ def _parts(root: Node) -> dict[str, Node]:
 
 
 def _has_classes(node: Node) -> bool:
-    """Whether a folder holds class folders, be it inside of one more."""
+    """Return whether a folder holds class folders, directly or inside one more folder."""
     inner = _unwrapped(node, ClassFolders())
     return any(name.casefold() not in CONTAINERS for name in inner.held)
 
 
 def _unwrapped(node: Node, found: ClassFolders) -> Node:
-    """The folder inside of folders that hold nothing but one folder."""
+    """Return the folder inside any folders that hold nothing but one folder."""
     while not node.direct and len(node.held) == 1:
         (name, child), *_ = node.held.items()
         if child.direct or not child.held or is_split(name):

@@ -53,7 +53,7 @@ def reduced(image: Image.Image, box: Box, tone: Tone, wanted: tuple[int, int]) -
     Args:
         image: The whole picture.
         box: The part: left, top, right, bottom.
-        tone: From `tone_of`.
+        tone: Output of `tone_of`.
         wanted: Width and height that it will be resized to.
     """
     left, top, right, bottom = box

@@ -61,7 +61,7 @@ def read_contents(
         rows: The reader's row of each, (N,).
         file_name: What each is called, (N,).
         known: Content by stamp (`ImageReader.stamps`), of files that were read before.
-        progress: Told how far it is.
+        progress: Told how far the work has come.
     """
     names: list[str] = [""] * len(rows)
     stamps, before = reader.stamps(rows) if known else None, known or {}
@@ -100,7 +100,7 @@ def keep_known(folder: Path, stamps: Sequence[bytes], names: Sequence[str]) -> N
     Args:
         folder: The run.
         stamps: As `ImageReader.stamps` gives them.
-        names: Of the content of each.
+        names: Names of the content of each.
 
     Raises:
         DataError: They can't be written there.

@@ -146,7 +146,7 @@ def _write_arrow(
     rows: Iterator[int],
     source: tuple[LabeledImages, Sequence[str], Mapping[str, Sequence[Any]], dict[int, str]],
 ) -> None:
-    """Rows go to the disk as they come, so that memory stays small and nothing lands in the library's cache."""
+    """Write rows to the disk as they come, so memory stays small and nothing lands in the library's cache."""
     from datasets.arrow_writer import ArrowWriter
 
     images, labels, notes, failures = source
@@ -169,7 +169,7 @@ def _write_arrow(
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The library draws bars of its own, on whatever terminal there is."""
+    """Silence the progress bars that the library draws itself, on whatever terminal there is."""
     import datasets
 
     was_on = not datasets.are_progress_bars_disabled()

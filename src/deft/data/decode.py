@@ -72,9 +72,9 @@ def examine(data: bytes | Pixels, spec: ImageSpec, side: int, rule: PixelRule = 
     """Return the image as `decode` does, with what there is to say of it.
 
     Args:
-        data: As of `decode`.
-        spec: As of `decode`.
-        side: As of `decode`.
+        data: As in `decode`.
+        spec: As in `decode`.
+        side: As in `decode`.
         rule: Black, white and the largest size.
 
     Raises:
@@ -102,7 +102,7 @@ def whole(data: bytes | Pixels, side: int | None, rule: PixelRule = _USUAL) -> P
     Args:
         data: An encoded image, or its pixels.
         side: The longer of h and w, at the most; a smaller image keeps its size, and with None every image does.
-        rule: As of `decode`.
+        rule: As in `decode`.
 
     Raises:
         ImageError: With the reason.

@@ -80,7 +80,7 @@ def _cut(source: str, text: str) -> Iterator[Row]:
 
 
 def _mark(lines: Sequence[str]) -> str | None:
-    """The mark that cuts all lines alike, best one that gives known columns or paths; else one that cuts the header."""
+    """Return the mark that cuts all lines alike, preferably into known columns or paths; else one for the header."""
     likely = _alike(lines, MARKS) or _alike(lines, sorted(_others(lines[0])))
     if likely:
         return max(likely, key=lambda found: (_tells(found[1]), found[2]))[0]
@@ -106,7 +106,7 @@ def _listed(lines: Sequence[str]) -> bool:
 
 
 def _tells(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether rows name columns that are known, or images."""
+    """Return whether rows name columns that are known, or images."""
     return known_columns(rows[0]) or any(is_image(field.strip()) for field in rows[-1])
 
 
@@ -135,7 +135,7 @@ def _by_mark(source: str, text: str, mark: str) -> Iterator[Row]:
 
 
 def _by_blanks(lines: Sequence[str]) -> Callable[[str], list[str]] | None:
-    """How blanks cut lines: between a path and its label, or into equally many words."""
+    """Return how blanks cut lines: between a path and its label, or into equally many words."""
     if _listed(lines):
         return _path_and_label
     if len({len(line.split()) for line in lines}) == 1 and len(lines[0].split()) > 1:
@@ -157,7 +157,7 @@ def _header(source: str, fields: Sequence[str]) -> list[str]:
 
 
 def _likely(columns: Sequence[str], values: dict[str, list[str | None]]) -> tuple[str | None, str | None]:
-    """The columns of a table without a header: the one of image files, and the other one, or the other one of words."""
+    """Return the columns of a headerless table: image files, and the only other column or the only one of words."""
     images = [name for name in columns if all(is_image((cell or "").strip()) for cell in values[name][:SAMPLE])]
     if len(images) != 1:
         return None, None

@@ -44,7 +44,7 @@ class Unmeasured(Exception):
     """A picture of more than 8 bits whose black and white aren't known yet.
 
     Attributes:
-        kind: Of the picture.
+        kind: Kind of the picture.
         measured: The values in it.
     """
 

@@ -17,7 +17,7 @@ NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
 
 
 def digits(noise: float = 0.3, seed: int = 0) -> tuple[LabeledImages, IntArray]:
-    """scikit-learn's 1797 handwritten digits with some labels made wrong, and the true labels, (1797,).
+    """Return scikit-learn's 1797 handwritten digits with some labels made wrong, and the true labels, (1797,).
 
     Args:
         noise: Share of labels that become another digit, each with the same chance.

@@ -81,8 +81,8 @@ def find_groups(names: list[bytes], small: Pixels, labels: IntArray) -> IntArray
     Groups are numbered by their first image. Whatever is linked over others is one group, as the frames of a film are.
 
     Args:
-        names: Of each image's pixels, from `pixel_names`, (N,).
-        small: From `small_grey`, (N, T, T).
+        names: Names of each image's pixels, from `pixel_names`, (N,).
+        small: Output of `small_grey`, (N, T, T).
         labels: Given labels, (N,): what images of different classes have in common is no sign of a duplicate.
     """
     first = {name: row for row, name in reversed(list(enumerate(names)))}
@@ -97,7 +97,7 @@ def near_pairs(small: Pixels, labels: IntArray) -> IntArray:
     """Return pairs of rows that show one picture, int64 (P, 2), though not all pairs of a large group.
 
     Args:
-        small: From `small_grey`, no two the same, (N, T, T).
+        small: Output of `small_grey`, no two the same, (N, T, T).
         labels: Given labels, (N,).
     """
     parts = [_details(small[start : start + _PIECE]) for start in range(0, len(small), _PIECE)]
@@ -118,7 +118,7 @@ def fingerprints(small: Pixels) -> Floats:
     """Return what shifts hardly change: logarithms of the strengths of the low waves, float32 (N, 40).
 
     Args:
-        small: From `small_grey`, (N, T, T).
+        small: Output of `small_grey`, (N, T, T).
     """
     found = np.empty((len(small), len(_WAVES)), np.float32)
     down, right = (np.array(part) for part in zip(*_WAVES, strict=True))
@@ -131,7 +131,7 @@ def fingerprints(small: Pixels) -> Floats:
 
 
 def _candidates(small: Pixels) -> IntArray:
-    """Pairs of neighbours by fingerprint, each once, (P, 2)."""
+    """Return pairs of neighbours by fingerprint, each once, (P, 2)."""
     from scipy.spatial import cKDTree
 
     prints = fingerprints(small)
@@ -150,7 +150,7 @@ def _candidates(small: Pixels) -> IntArray:
 
 
 def _details(small: Pixels) -> tuple[npt.NDArray[np.float16], Floats]:
-    """Pictures without what is smooth, at unit length and faded at the border, (B, T, T), and their contrast, (B,)."""
+    """Return the detail of pictures, at unit length and faded at the border, (B, T, T), and their contrast, (B,)."""
     from scipy.ndimage import gaussian_filter1d
 
     grey = small.astype(np.float32)
@@ -162,7 +162,7 @@ def _details(small: Pixels) -> tuple[npt.NDArray[np.float16], Floats]:
 
 
 def _agreement(details: npt.NDArray[np.float16], pairs: IntArray) -> Floats:
-    """Largest correlation over shifts of each pair, (P,)."""
+    """Return the largest correlation of each pair over all shifts, (P,)."""
     first, second = (
         np.fft.rfft2(details[pairs[:, part]].astype(np.float32), s=(2 * SIDE, 2 * SIDE)) for part in (0, 1)
     )
@@ -173,7 +173,7 @@ def _agreement(details: npt.NDArray[np.float16], pairs: IntArray) -> Floats:
 
 
 def _threshold(alike: Floats, apart: npt.NDArray[np.bool_]) -> float:
-    """Correlation from which a pair counts, given what candidates of different classes have in common."""
+    """Return the correlation from which a pair counts, given what candidates of different classes have in common."""
     others = alike[apart]
     if len(others) < 20:
         return ALIKE
@@ -182,7 +182,7 @@ def _threshold(alike: Floats, apart: npt.NDArray[np.bool_]) -> float:
 
 
 def _number(count: int, pairs: IntArray) -> IntArray:
-    """Numbers of what hangs together, by its first row, int64 (N,); -1 for what stands alone."""
+    """Return a number for each connected group, by its first row, int64 (N,); -1 for rows in no group."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

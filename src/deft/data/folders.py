@@ -70,7 +70,7 @@ def _metadata(tree: Tree, columns: Columns, progress: Progress) -> SourceRows | 
 
 
 def _metadata_of_splits(tree: Tree, columns: Columns, progress: Progress) -> SourceRows | None:
-    """`train/metadata.csv` and `test/metadata.csv`, each with paths relative to itself."""
+    """Return `train/metadata.csv` and `test/metadata.csv`, each with paths relative to itself."""
     there = set(tree.others)
     tops = [folder for folder in tree.folders if "/" not in folder and is_split(folder)]
     tables = {top: [name for name in METADATA if f"{top}/{name}" in there] for top in tops}
@@ -98,7 +98,7 @@ def _fiftyone(tree: Tree, columns: Columns, progress: Progress) -> SourceRows | 
 
 
 def _parquet_shards(tree: Tree, columns: Columns, progress: Progress) -> SourceRows | None:
-    """Parquet files without images beside them, as a data set of the Hub is stored."""
+    """Return Parquet files without images beside them, as a data set of the Hub is stored."""
     shards = [name for name in tree.others if name.lower().endswith(".parquet")]
     if not shards or tree.images or not isinstance(tree, FolderTree):
         return None
@@ -167,7 +167,7 @@ def _labels_beside(tree: Tree, split: str, rows: SourceRows, progress: Progress)
 
 
 def _one_table(tree: Tree, columns: Columns, progress: Progress) -> SourceRows | None:
-    """The only table of a folder, whose images have no class folders: `labels.csv` beside `images/`."""
+    """Return the only table of a folder, whose images have no class folders: `labels.csv` beside `images/`."""
     tables = [name for name in _tables(tree) if "/" not in name and not name.lower().endswith((".txt", ".lst"))]
     if len(tables) != 1:
         return None
@@ -211,7 +211,7 @@ def _nothing(tree: Tree) -> str:
 
 
 def _seen(tree: Tree) -> str:
-    """What lies in a tree, in a few words."""
+    """Return what a tree holds, in a few words."""
     kinds = Counter(_kind(name) for name in tree.others) + Counter(tree.skipped)
     if tree.images:
         kinds[LOOSE.partition(" ")[0] + "s"] = len(tree.images)

@@ -21,7 +21,7 @@ def identify(
         images: Any.
         folder: A run folder, which keeps the notes; None keeps none.
         write: Whether what was read is noted; reading a run must not need the right to write there.
-        progress: Told how far it is.
+        progress: Told how far the work has come.
 
     Raises:
         DataError: The notes can't be written.

@@ -72,7 +72,7 @@ def count_notes(notes: Iterable[str]) -> dict[str, int]:
     """Return how many pictures each kind of note is about, most frequent first.
 
     Args:
-        notes: From `image_note`.
+        notes: Output of `image_note`.
 
     Example:
         >>> count_notes(["blank; tiny (9 x 7)", "tiny (4 x 4)"])

@@ -36,17 +36,17 @@ class LabeledImages:
         split: Name of the split that each image came from.
         clean_labels: True labels where they are known, for scoring only, int64 (N,); -1 where unknown.
         read_errors: Why a row can't be used, by row; rows without a label are always here.
-        trusted: Whose label a person has confirmed, bool (N,): detectors take it as true; nobody's if not given.
+        trusted: Mask of labels that a person has confirmed, bool (N,), which detectors take as true; none by default.
         content: Name of each image's content where it is known already (`content_id`), (N,).
-        own_id: Unique names for the images where they have names already (`sample_id`), (N,).
-        pixels: How the pictures become red, green and blue, and which are too large.
+        own_id: Unique names that the data itself gives its images (`sample_id`), (N,).
+        pixels: How the pictures are converted to RGB, and which are too large.
         words: What a model reads for each class, (K,); made from the names if not given.
-        label_cells: What stands in the data for each label, (N,), where that isn't the class's name but its number.
-        notes: What a person should know of how the data was read, a sentence each.
+        label_cells: Each label as the data writes it, (N,), where that is a number rather than the class's name.
+        notes: What a person should know about how the data was read, one sentence each.
         skipped: Number of files that were passed over, by kind.
 
     Raises:
-        DataError: The rows don't correspond, a label is none of the classes, or an id or a class is there twice.
+        DataError: Lengths differ, a label is none of the classes, or an id or a class occurs twice.
 
     Example:
         >>> images = load_images("photos/")  # doctest: +SKIP
@@ -108,7 +108,7 @@ class LabeledImages:
         return f"LabeledImages({len(self)} images, {len(self.classes)} classes{unusable})"
 
     def keep(self, chosen: npt.ArrayLike) -> LabeledImages:
-        """Return only some of the images, sharing the reader.
+        """Return some of the images; they share the reader.
 
         Args:
             chosen: A mask with one truth value per image, or row numbers, each at most once; they come
@@ -149,7 +149,7 @@ class LabeledImages:
                 of a label becomes usable when it gets one.
             classes: Names, if they change too; true labels are then kept only where the names are the same.
             words: What a model reads for each of `classes`; None keeps them where the names are the same.
-            trusted: Whose label a person has confirmed, (N,); None leaves that as it is.
+            trusted: Mask of the labels that a person has confirmed, bool (N,); None keeps the present one.
         """
         given = np.asarray(labels)
         names = self.classes if classes is None else tuple(classes)
@@ -182,8 +182,8 @@ class LabeledImages:
         """Return labels as the data writes them.
 
         Args:
-            names: Class of each image, (N,). Where that is the label given, the cell comes out as it came in;
-                elsewhere a class is written as most of its cells are.
+            names: Class of each image, (N,). An image that keeps its label keeps its cell; otherwise the class is
+                written as in most of its cells.
 
         Example:
             >>> load_images("ints.csv", classes=["cat", "dog"]).spelt(["dog", "cat"])  # doctest: +SKIP
@@ -197,8 +197,8 @@ class LabeledImages:
     def content_id(self) -> tuple[str, ...]:
         """Name of each image's content, (N,), the same wherever its bytes lie; copies of a file share it.
 
-        Every image is read for it, once (`contents.identify` keeps what was read between runs). An image that can't
-        be read goes by its file name.
+        Every image is read once for it, and the result is kept between runs. An image that can't be read is named by
+        its file name.
         """
         return read_contents(self.reader, self.rows, self.file_name) if self.content is None else self.content
 
@@ -206,17 +206,17 @@ class LabeledImages:
     def sample_id(self) -> tuple[str, ...]:
         """A name for each image that is unique in this data and the same in every run, (N,).
 
-        It is the name of the content, so moves and other orders of rows don't change it; further copies of a file
-        have a number behind it.
+        It is the name of the content, so moving files or reordering rows doesn't change it; further copies of a file
+        get a number added.
         """
         if self.own_id is not None:
             return self.own_id
         return unique_names(self.content_id, self._apart())
 
     def by_content(self) -> IntArray:
-        """Return the rows in the order that learning goes by, int64 (N,): it depends on what is judged alone.
+        """Return the rows in the order in which they are learned, int64 (N,).
 
-        That is by content, and copies of a file by their labels and names: never by the order of rows.
+        Rows are sorted by content, and copies of a file by label and name, so the order of the rows has no effect.
         """
         content, apart = self.content_id, self._apart()
 
@@ -227,28 +227,28 @@ class LabeledImages:
         return np.array(sorted(range(len(self)), key=key), np.int64)
 
     def _apart(self) -> list[tuple[str, str]]:
-        """What tells copies of a file apart: file names, and labels where one file stands there twice."""
+        """Return what tells copies of a file apart: file names, and labels where one file is listed twice."""
         names = (*self.classes, "")
         return [(name, names[label]) for name, label in zip(self.file_name, self.labels.tolist(), strict=True)]
 
     @property
     def _content(self) -> tuple[str, ...] | None:
-        """Names of the contents where they are known already: they go with the images from here on."""
+        """Names of the contents if they are known already; they are then passed on with the images."""
         return self.content or self.__dict__.get("content_id")
 
     @property
     def _ids(self) -> tuple[str, ...] | None:
-        """The same of `sample_id`: a copy of a file keeps its name when some are taken or labels change."""
+        """The same for `sample_id`: a copy of a file keeps its name when rows are taken out or labels change."""
         return self.own_id or self.__dict__.get("sample_id")
 
     def in_classes(self, names: Sequence[str], words: Sequence[str] | None = None) -> LabeledImages:
-        """Return the same images with labels that count in other classes, matched by name.
+        """Return the same images with labels that are indices into other classes, matched by name.
 
-        The same spelling counts first, then the only one that differs but in case, underscores or hyphens. A class
-        that isn't among the names is left out where no image has it.
+        The same spelling comes first, then the only one that differs just in case, underscores or hyphens. A class
+        that isn't among the names is left out if no image has it.
 
         Args:
-            names: The classes to count in, in their order.
+            names: The other classes, in their order.
             words: What a model reads for them; None keeps the words of those that are there.
 
         Raises:
@@ -295,6 +295,6 @@ class LabeledImages:
         return digest.hexdigest()
 
     def _words_of(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Words for other names: those of a class that keeps its name stay."""
+        """Return words for other names; a class that keeps its name keeps its words."""
         known = dict(zip(self.classes, self.words, strict=True))
         return tuple(known.get(name, own) for name, own in zip(names, words_for(names), strict=True))

@@ -114,7 +114,7 @@ def _ids(parts: Sequence[SourceRows]) -> list[str] | None:
 
 
 def _in_words(part: SourceRows, labels: Sequence[object]) -> list[object]:
-    """Labels as names, where the part has class names of its own."""
+    """Return labels as names, where the part has class names of its own."""
     names = part.names.names if part.names is not None else ()
     return [
         (names[label] if 0 <= label < len(names) else None) if names and isinstance(label, int) else label

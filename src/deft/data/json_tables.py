@@ -63,7 +63,7 @@ def read_json_lines(source: str, data: bytes) -> Table:
 
 
 def _label_studio(value: Any) -> Table | None:
-    """Label Studio's tasks: `data` with the image, `annotations` with choices."""
+    """Read Label Studio's tasks: `data` with the image, `annotations` with choices."""
     if not _records(value) or not all(isinstance(task.get("data"), dict) for task in value):
         return None
     records = []
@@ -75,7 +75,7 @@ def _label_studio(value: Any) -> Table | None:
 
 
 def _choices(task: Mapping[str, Any]) -> list[str] | None:
-    """All different choices that people made of a task; None where there are none."""
+    """Return all different choices that people made of a task; None where there are none."""
     found: dict[str, None] = {}
     for annotation in task.get("annotations") or task.get("completions") or []:
         if isinstance(annotation, dict) and not annotation.get("was_cancelled"):
@@ -90,7 +90,7 @@ def _is_address(cell: Any) -> bool:
 
 
 def _local(address: Any) -> Any:
-    """A file's path from Label Studio's address of it; other addresses stay."""
+    """Return a file's path from Label Studio's address of it; other addresses stay as they are."""
     if not isinstance(address, str):
         return address
     parts = urlsplit(address)
@@ -100,7 +100,7 @@ def _local(address: Any) -> Any:
 
 
 def _fiftyone_samples(value: Any) -> Table | None:
-    """FiftyOne's `samples.json`: the given label is the field `ground_truth`, or the only one of its kind."""
+    """Read FiftyOne's `samples.json`: the given label is the field `ground_truth`, or the only one of its kind."""
     samples = value.get("samples") if isinstance(value, dict) else None
     if not samples or not _records(samples) or not all("filepath" in sample for sample in samples):
         return None
@@ -119,7 +119,7 @@ def _fiftyone_samples(value: Any) -> Table | None:
 
 
 def _fiftyone_labels(value: Any) -> Table | None:
-    """FiftyOne's `labels.json` beside a folder `data`: labels by file name without its ending."""
+    """Read FiftyOne's `labels.json` beside a folder `data`: labels by file name without its ending."""
     if not isinstance(value, dict) or not isinstance(value.get("labels"), dict) or "classes" not in value:
         return None
     classes = value["classes"]
@@ -137,7 +137,7 @@ def _fiftyone_labels(value: Any) -> Table | None:
 
 
 def _columns(value: Any) -> Table | None:
-    """A mapping of column names to lists of equal length."""
+    """Read a mapping of column names to lists of equal length."""
     if not isinstance(value, dict) or not value or not all(isinstance(cells, list) for cells in value.values()):
         return None
     if len({len(cells) for cells in value.values()}) != 1:
@@ -146,7 +146,7 @@ def _columns(value: Any) -> Table | None:
 
 
 def _labels_by_file(value: Any) -> Table | None:
-    """A mapping of file names to labels."""
+    """Read a mapping of file names to labels."""
     if not isinstance(value, dict) or not value:
         return None
     if not all(isinstance(label, str | int | float | None) for label in value.values()):

@@ -125,7 +125,7 @@ def _several(pieces: Sequence[str]) -> str:
 
 
 def _integers(values: list[Label]) -> list[Label]:
-    """Text that a program wrote for whole numbers, as `1.0`, becomes integers, if all of the column is such."""
+    """Return integers for text such as `1.0`, as programs write whole numbers, if the whole column is like that."""
     texts = [value for value in values if isinstance(value, str)]
     if not texts or not all(_WHOLE.fullmatch(text) for text in texts):
         return values
@@ -133,7 +133,7 @@ def _integers(values: list[Label]) -> list[Label]:
 
 
 def _in_pieces(values: Sequence[Label], known: Collection[str]) -> dict[int, list[str]]:
-    """The rows whose text is several labels, with the pieces: all of them are labels elsewhere."""
+    """Return the rows whose text is several labels, with the pieces, all of which are labels of other rows."""
     counts = Counter(value for value in values if isinstance(value, str))
     found: dict[str, list[str]] = {}
     for mark in _SEVERAL:

@@ -99,10 +99,10 @@ def _rows(source: Any, labels: Any, columns: Columns, split: str | None, progres
 
 
 def find_images(source: str | Path, *, progress: Progress | None = None) -> LabeledImages:
-    """Find images, whatever folders they lie in; labels aren't needed and aren't read from folder names.
+    """Find images in a folder, at any depth; labels aren't needed and aren't read from folder names.
 
     Args:
-        source: A folder of images, searched to any depth; an image; or a table or data set as `load_images` reads.
+        source: A folder of images, searched to any depth; an image; or a table or data set that `load_images` reads.
         progress: Told of guesses and oddities.
 
     Returns:

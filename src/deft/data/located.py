@@ -41,7 +41,7 @@ class Finder:
         return None
 
     def _forms(self, name: str) -> Iterator[str]:
-        """Windows' path marks, both Unicode forms (Macs write NFD), no ending, and the end of a path from elsewhere."""
+        """Yield other forms of a path: Windows' marks, both Unicode forms (Macs write NFD), no ending, only its end."""
         plain = name.replace("\\", "/")
         texts = dict.fromkeys(form(text) for text in (name, plain) for form in (str, _nfc, _nfd))
         yield from texts
@@ -63,7 +63,7 @@ class Located:
     """Files on this machine.
 
     Args:
-        paths: Of each image; empty where a cell is blank.
+        paths: Paths of each image; empty where a cell is blank.
         problems: Row to reason, of the images that can't be there.
         otherwise: How many are there under another spelling than the table's.
     """

@@ -155,7 +155,7 @@ def _from_mapping(given: Mapping[str, str]) -> ClassNames:
 
 
 def _distinct(names: Sequence[str], numbers: Iterable[int]) -> tuple[str, ...]:
-    """The names, those that come more than once with their number behind them."""
+    """Return the names, with a number added to those that occur more than once."""
     times = Counter(names)
     taken = set(names)
     found = []
@@ -196,7 +196,7 @@ def _looked_up(counts: Mapping[str | int, int], classes: ClassNames) -> tuple[di
 
 
 def _by_number(whole: Mapping[str | int, int], classes: ClassNames) -> tuple[dict[str | int, int], list[str]]:
-    """Classes of integer labels, and how they were counted."""
+    """Return the classes of integer labels, and how they were counted."""
     if classes.numbers is not None:
         table = {label: classes.numbers[number] for label, number in whole.items() if number in classes.numbers}
         return table, []
@@ -212,7 +212,7 @@ def _by_number(whole: Mapping[str | int, int], classes: ClassNames) -> tuple[dic
 
 
 def _start(numbers: set[int], classes: ClassNames) -> tuple[int, list[str]]:
-    """Whether integer labels count from 0 or from 1, and the sentence that says so."""
+    """Return whether integer labels count from 0 or from 1, and the sentence that says so."""
     if classes.start is not None:
         return classes.start, []
     low, high, count = min(numbers), max(numbers), len(classes.names)
@@ -232,7 +232,7 @@ def _start(numbers: set[int], classes: ClassNames) -> tuple[int, list[str]]:
 def _own_spelling(
     table: Mapping[str | int, int], classes: ClassNames, counts: Mapping[str | int, int]
 ) -> tuple[tuple[str, ...], list[str]]:
-    """The names given, each in the one other spelling that the data has for it; several become the name given."""
+    """Return the names in the data's own spelling, where it has just one other; else the name given."""
     texts: dict[int, list[str]] = {}
     for label, number in table.items():
         if number >= 0 and isinstance(label, str):
@@ -248,7 +248,7 @@ def _own_spelling(
 
 
 def _folded(names: Sequence[str], words: Sequence[str] = ()) -> dict[str, int]:
-    """Class by spelling without case and marks, where that means one class only."""
+    """Return the class of each spelling without case and marks, where that means only one class."""
     found: dict[str, set[int]] = {}
     for texts in (names, words):
         for number, text in enumerate(texts):

@@ -30,7 +30,7 @@ PEDESTAL = 0.75  # a darkest value above so much of the brightest means that not
 
 @dataclass(frozen=True)
 class ValueRange:
-    """What a picture's numbers mean.
+    """The numbers that mean black and white in a picture.
 
     Args:
         low: The number that is black.
@@ -47,14 +47,14 @@ class ValueRange:
 
 @dataclass(frozen=True)
 class PixelRule:
-    """How the pictures of a data set become red, green and blue.
+    """How the pictures of a data set are converted to RGB.
 
     Args:
         max_pixels: A picture with more pixels isn't decoded.
         max_seconds: An image that takes longer to read and decode is given up.
-        ranges: Black and white of pictures of more than 8 bits, by kind of picture ("16 bits", "float", ...).
-        unknown: What becomes of a kind without a range: "measure" takes that of the files at hand; "clip" takes its
-            numbers as if they had 8 bits, as Pillow and transformers' pipelines do.
+        ranges: Values of black and white by kind of picture with more than 8 bits ("16 bits", "float", ...).
+        unknown: What to do with a kind that has no range: "measure" takes the range of the files at hand; "clip" reads
+            its numbers as if they had 8 bits, as Pillow and transformers' pipelines do.
 
     Example:
         >>> PixelRule(max_pixels=10**9).max_pixels
@@ -67,11 +67,11 @@ class PixelRule:
     unknown: Literal["measure", "clip"] = "measure"
 
     def range_of(self, kind: str, stated: ValueRange | None) -> ValueRange | None:
-        """Return black and white of a kind of picture; None where they have to be measured.
+        """Return the values of black and white for a kind of picture; None where they have to be measured.
 
         Args:
-            kind: Of the picture.
-            stated: What its file says, if it does.
+            kind: Kind of picture, as in `ranges`.
+            stated: The range that its file states, if any.
         """
         if kind in self.ranges:
             return self.ranges[kind]
@@ -117,7 +117,7 @@ def range_of_values(kind: str, measured: Iterable[ValueRange]) -> ValueRange:
     scale: a brightest value of 1.0001 or 4096 changes next to nothing.
 
     Args:
-        kind: Of the pictures.
+        kind: Kind of the pictures.
         measured: The smallest and the largest value of every file, outliers aside.
 
     Example:

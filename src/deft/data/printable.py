@@ -26,5 +26,5 @@ def shown(text: object) -> str:
 
 
 def isolated(text: str) -> str:
-    """Text whose marks of direction reach no further, for places that hold no elements (titles, alt texts)."""
+    """Return text whose writing direction can't affect what follows, where elements can't be used (titles, alt)."""
     return f"\u2068{text}\u2069"

@@ -114,6 +114,6 @@ def _label(tree: ArchiveTree, member: str | None, columns: Columns) -> Any:
 
 
 def _stem(name: str) -> str:
-    """What the members of one sample share: the name up to the first dot of its last part."""
+    """Return what the members of one sample share: the name up to the first dot of its last part."""
     folder, mark, last = name.rpartition("/")
     return folder + mark + last.partition(".")[0]

@@ -118,7 +118,7 @@ def _write_bytes(path: Path, images: LabeledImages, columns: Cells) -> None:
 
 
 def _features(schema: Any) -> str:
-    """What tells Hugging Face's reader that the first column holds images."""
+    """Return what tells Hugging Face's reader that the first column holds images."""
     kinds = {"double": "float64"}
     values = {one.name: {"dtype": kinds.get(str(one.type), str(one.type)), "_type": "Value"} for one in schema}
     return json.dumps({"info": {"features": {"image": {"_type": "Image"}, **values}}})

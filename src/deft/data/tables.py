@@ -53,7 +53,7 @@ def read_table(source: str, ending: str, data: bytes) -> Table:
 
     Args:
         source: What the table is called.
-        ending: Of its file.
+        ending: Ending of its file.
         data: Its content.
 
     Raises:

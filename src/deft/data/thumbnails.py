@@ -24,7 +24,7 @@ def thumbnail(images: LabeledImages, row: int, *, side: int, format: Literal["WE
         images: Where the image is.
         row: Which one.
         side: The longer side in pixels, at the most; a smaller image keeps its size.
-        format: Of the file.
+        format: Format of the file.
 
     Returns:
         The file, without any of the original's metadata.

@@ -173,7 +173,7 @@ def dropping(name: str) -> str | None:
     """Return the kind of a folder that is passed over, None where it isn't.
 
     Args:
-        name: Of the folder, with those that lead to it.
+        name: Name of the folder, with those that lead to it.
     """
     last = name.rpartition("/")[2].casefold()
     if last.startswith("."):

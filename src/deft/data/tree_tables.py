@@ -24,7 +24,7 @@ def from_tree_table(
 
     Args:
         tree: Where it lies.
-        name: Of the table, within the tree.
+        name: Name of the table, within the tree.
         columns: What the user says about its columns.
         progress: Told of guesses.
         bases: Folders of the tree that its paths may be relative to, before its own.
@@ -92,7 +92,7 @@ def _in_archive(
 
 
 def _members(cells: Sequence[str], members: set[str], folders: Sequence[str]) -> tuple[list[str], dict[int, str]]:
-    """The member that each cell means, and the reason where there is none."""
+    """Return the member that each cell means, and the reason where there is none."""
     finders = [Finder(lambda name, folder=folder: _join(folder, name) in members) for folder in folders]  # type: ignore[misc]
     names, errors = [], {}
     for row, cell in enumerate(cells):

@@ -136,7 +136,7 @@ def title(name: str, words: str) -> str:
 
 
 def _code(texts: Sequence[str]) -> re.Pattern[str] | None:
-    """The kind of code that all names begin with, each with one of its own; None where there is none."""
+    """Return the kind of code that all names begin with, each with a different one; None where there is none."""
     if len(texts) < 2:
         return None
     for kind in (_WORDNET_PREFIX, _DOTTED_NUMBER, _PADDED_NUMBER):

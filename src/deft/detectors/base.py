@@ -25,8 +25,8 @@ from deft.training.workspace import Workspace
 class Detector(ABC):
     """Finds wrong labels; a frozen value, chosen by its type and changed with `dataclasses.replace`.
 
-    A detector is one file: a frozen dataclass whose fields are its settings, and a line in `DETECTORS`. What it does
-    stands in `_detect`, to which images come in the order of their content.
+    A detector is one file, holding a frozen dataclass whose fields are its settings, and one line in `DETECTORS`. It
+    implements `_detect`, which receives the images in the order of their content.
 
     Args:
         encoder: A vision-language model, from `load_encoder`.
@@ -73,9 +73,9 @@ class Detector(ABC):
         """
 
     def settings(self) -> dict[str, object]:
-        """Return all that determines the verdicts besides the images, as plain JSON values.
+        """Return everything besides the images that determines the verdicts, as plain JSON values.
 
-        `detector_from_settings` makes the detector from them again.
+        `detector_from_settings` rebuilds the detector from them.
         """
         return {"detector": self.name, "model": self.encoder.name, **to_settings(self, without=("encoder",))}
 
@@ -84,7 +84,7 @@ def by_content(images: LabeledImages, space: Workspace) -> tuple[LabeledImages, 
     """Return images in the order of their content, and the place of each image given among them, (N,).
 
     Args:
-        images: In any order.
+        images: The images, in any order.
         space: Keeps notes of which file holds what.
     """
     known = identify(images, space.folder, progress=space.progress)

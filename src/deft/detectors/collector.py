@@ -31,7 +31,7 @@ class Collector:
         """Take in a batch.
 
         Args:
-            batch: Whose rows they are.
+            batch: The batch that was scored.
             log_odds: That the given label is right, positive for clean, (B,).
             logits: Class scores, (B, K).
             threshold: Similarity that the given label's own has to pass, (B,).
@@ -50,7 +50,7 @@ class Collector:
         return self._log_odds
 
     def verdicts(self, shift: float = 0.0) -> Verdicts:
-        """One verdict per row.
+        """Return one verdict per row.
 
         Args:
             shift: Added to all log-odds, for detectors that find their border only once all are known.
@@ -69,11 +69,11 @@ class Collector:
 
 
 def score_of(scores: Tensor, classes: Tensor) -> Tensor:
-    """The score of one class per sample, (B,), of scores (B, K) and classes (B,)."""
+    """Return the score of one class per sample, (B,), from scores (B, K) and classes (B,)."""
     return scores.gather(1, classes.unsqueeze(1)).squeeze(1)
 
 
 def margin(scores: Tensor, classes: Tensor) -> Tensor:
-    """By how much one class's score exceeds the best of all others, (B,), of (B, K) and (B,)."""
+    """Return by how much one class's score exceeds the best other score, (B,), from (B, K) and (B,)."""
     rivals = scores.scatter(1, classes.unsqueeze(1), float("-inf")).amax(dim=1)
     return score_of(scores, classes) - rivals

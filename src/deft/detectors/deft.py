@@ -27,29 +27,29 @@ from deft.tuning import VPT, Frozen, Tuning
 from deft.tuning.parts import frozen_part
 
 BY_EVIDENCE = Recipe(warmup=None, warmup_loss="gce", verdict="evidence", steps=100, rate="temperature")
-"""How the default learns: robustly, from all labels to the end, in few steps of the text tower."""
+"""How the default learns: with a robust loss, from all labels in every epoch, in few steps of the text tower."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeFT(Detector):
-    """Finds wrong labels with dual prompts and all else that speaks for a class (Wei et al. 2024, and beyond).
+    """Finds wrong labels with dual prompts and other evidence about the class (Wei et al. 2024, extended).
 
-    Every class gets a learned sentence for it and one against it (Algorithm 1, phase 1). Both are experts beside the
-    zero-shot text, a discriminant and the nearest neighbours of the untouched encoder's features. What foretells
-    held-out labels best says how much each counts and how labels go wrong, so no noise rate and no preset is asked for,
-    whether the encoder knows the classes or not. The verdict comes from a separate pass with the final weights.
+    Every class gets a learned prompt for it and one against it (Algorithm 1, phase 1). Both are experts, beside the
+    zero-shot text, a discriminant and the nearest neighbours in the untouched encoder's features. How much each counts,
+    and how labels go wrong, is chosen by how well it predicts held-out labels, so neither a noise rate nor a preset is
+    needed, whether or not the encoder knows the classes. The verdict comes from a separate pass with the final weights.
 
     `DeFT.paper` is the paper's detector: VPT, and a label passes if the image is closer to its positive prompt than to
-    its negative one. `docs/deft.md` shows both, measured.
+    its negative one. `docs/deft.md` compares the two.
 
     Args:
         encoder: A vision-language model, from `load_encoder`.
         tuning: How the image tower adapts; by default not at all, so that every image is seen once.
         prompts: Length, position and kind of the learned contexts.
-        epochs: Epochs T₁ in all, warm-up included.
-        recipe: How the losses are read, and what the verdict goes by.
+        epochs: Number of epochs T₁, warm-up included.
+        recipe: How phase 1 learns, and what the verdict is based on.
         optimization: Learning rate, schedule and number format.
-        batch_size: Images per step; with kept features the least number (see `Recipe`).
+        batch_size: Images per step; with kept features, the smallest number (see `Recipe`).
         seed: Draws prompts, order, augmentation and complementary labels.
         views: Views kept per image where an encoder's stem is heavy (see `Reading`).
 
@@ -85,7 +85,7 @@ class DeFT(Detector):
 
     @classmethod
     def paper(cls, encoder: DualEncoder, *, tuning: Tuning = VPT(length=20), seed: int = 0) -> DeFT:
-        """Return the paper's settings, whatever the defaults are.
+        """Return the paper's detector, whatever the defaults are.
 
         Source: Wei et al. 2024, section 4.1 and appendix; L_dp as in the authors' code.
 
@@ -140,10 +140,10 @@ class DeFT(Detector):
     ) -> DeFT:
         """Return settings for a model that hardly knows the classes, such as the bundled `tiny`; not the paper's.
 
-        Every class learns contexts of its own, since a shared one can only lean on what the names mean to the model;
-        L_sim is generalised cross-entropy over all labels to the end, since a weak model's early verdicts are no guide;
+        Every class learns its own contexts, since a shared one relies on what the names mean to the model; L_sim is
+        generalised cross-entropy over all labels in every epoch, since a weak model's early verdicts are unreliable;
         the verdict is the posterior, since a weak model is often unsure. The learning rate suits `tiny`, whose inverse
-        temperature is a third of CLIP's. `docs/benchmarks.md` shows what it gains.
+        temperature is a third of CLIP's. `docs/benchmarks.md` shows what this gains.
 
         Args:
             encoder: A vision-language model.
@@ -204,7 +204,7 @@ class DeFT(Detector):
         Args:
             images: What was opened, N of them, in the order of their content.
             inputs: The images, opened.
-            frozen: Features of the untouched encoder, where verdicts go by evidence (`frozen_features`).
+            frozen: Features of the untouched encoder, if verdicts are based on evidence (`frozen_features`).
             space: Where and how to run.
 
         Returns:
@@ -214,7 +214,7 @@ class DeFT(Detector):
         return trained, trained.judge(inputs, frozen, len(images), space.progress)
 
     def _samples(self, batches: Batches) -> Batches:
-        """The training samples; those with kept features in batches so large that the text tower runs seldom."""
+        """Return the training samples; with kept features in batches so large that the text tower seldom runs."""
         if self.recipe.steps is None or self.tuning.changes_images:
             return batches
         size = max(batches.batch_size, -(-len(batches.rows) * self.epochs // self.recipe.steps))

@@ -32,12 +32,12 @@ class Evidence:
         references: Pooled features of labelled images, float16, (R, P).
         labels: Their given labels, (R,).
         texts: Unit features of "a photo of a ...", (K, D).
-        shrinkage: Of the discriminant.
+        shrinkage: Shrinkage of the discriminant.
         weighed: Weights of the experts, and the noise of the labels.
         foreign: How many images belong to none of the classes.
         threshold: Probability of being right below which a label is flagged.
         shares: How much each expert counts, summing to one, (E,).
-        band: By what factors the estimated noise rate may be lower and higher for what the labels can't tell.
+        band: Factors by which the true noise rate may be lower and higher than estimated, beyond what labels can tell.
     """
 
     references: Tensor

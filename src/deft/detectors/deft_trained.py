@@ -57,9 +57,9 @@ class TrainedDeFT(Detector):
         reading: How inputs are read.
         weights: The learned weights of prompts and tuning.
         words: What its model reads for each class; made from the names if not given.
-        transition: How true classes turned into the labels that it has learned from, where its verdicts go by that.
-        evidence: How much each expert counts, and how labels go wrong, where its verdicts go by that.
-        pixels: Black and white of the deep pictures that it has learned from; those that it judges are read alike.
+        transition: How true classes turned into the labels that it learned from, if its verdicts are based on that.
+        evidence: How much each expert counts and how labels go wrong, if its verdicts are based on that.
+        pixels: How it read the pictures that it learned from; those that it judges are read in the same way.
 
     Example:
         >>> detector = TrainedDeFT.from_pretrained("run/detector")  # doctest: +SKIP
@@ -128,12 +128,12 @@ class TrainedDeFT(Detector):
 
         Args:
             inputs: The images, opened.
-            frozen: Features of the untouched encoder, where verdicts go by evidence.
+            frozen: Features of the untouched encoder, if verdicts are based on evidence.
             rows: How many rows the verdicts have, N.
-            progress: Told how far it is.
+            progress: Told how far the work has come.
 
         Returns:
-            What the detector says of each row, (N,).
+            What the detector says about each row, (N,).
         """
         with self._method(inputs) as method:
             if self.evidence is None or frozen is None:
@@ -144,13 +144,13 @@ class TrainedDeFT(Detector):
     def observed(
         self, images: LabeledImages, inputs: Inputs, frozen: Features | None, progress: Progress
     ) -> TrainedDeFT:
-        """Return the same detector, with what its verdicts go by besides the prompts, learned from open inputs.
+        """Return the same detector with its transition or evidence estimated from open inputs.
 
         Args:
             images: What was opened.
             inputs: The images, opened.
-            frozen: Features of the untouched encoder, where verdicts go by evidence.
-            progress: Told how far it is.
+            frozen: Features of the untouched encoder, if verdicts are based on evidence.
+            progress: Told how far the work has come.
         """
         if self.recipe.verdict == "negative":
             return self
@@ -164,7 +164,7 @@ class TrainedDeFT(Detector):
             return replace(self, evidence=learn_evidence(method, images, inputs, frozen, score))
 
     def told(self, verdicts: Verdicts) -> dict[str, Any]:
-        """Return what can be said of verdicts that it gave, for a detection's `info`.
+        """Return what its verdicts were based on, for a detection's `info`.
 
         Args:
             verdicts: What `judge` gave.
@@ -263,7 +263,7 @@ class TrainedDeFT(Detector):
 def _tensors(
     weights: Mapping[str, Tensor], transition: NoiseTransition | None, evidence: Evidence | None
 ) -> dict[str, Tensor]:
-    """All that a saved detector holds in tensors."""
+    """Return all that a saved detector holds in tensors."""
     tensors = {name: value.contiguous() for name, value in weights.items()}
     if transition is not None:
         tensors[MATRIX] = transition.matrix.contiguous()

@@ -39,10 +39,10 @@ CITATION = (
 
 
 def mostly_generalized(logits: Tensor, labels: Tensor) -> Tensor:
-    """Generalised cross-entropy with q = 0.7 and a fiftieth of cross-entropy, (N,).
+    """Return generalised cross-entropy with q = 0.7 and a fiftieth of cross-entropy, (N,).
 
-    The first weighs a sample's gradient by p_y^q: a class that a model never names would never be learned, and all its
-    labels would be called wrong. (Handwritten threes were, with `tiny` and four prompts.)
+    The first weights a sample's gradient by p_y^q: alone, it would never learn a class that the model never predicts,
+    and all its labels would be called wrong. (With `tiny` and four prompts that happened to handwritten threes.)
 
     Args:
         logits: (N, K).
@@ -63,27 +63,27 @@ class Recipe:
     """How phase 1 learns.
 
     Args:
-        warmup: Epochs T₀ in which every label counts as clean for L_sim; None for all of them, to the end.
+        warmup: Number of epochs T₀ in which every label counts as clean for L_sim; None for all epochs.
         dual_warmup: The same for L_dp.
         gradient: Which weights L_dp trains. "both" is the published formula; "negative" is the authors' code, which
             stops the gradient at the image feature and at the positive similarity.
         pseudo_labels: Whether L_dp takes the predicted class as ŷ where the given label isn't believed; if not,
             such samples are left out of it (Algorithm 1).
         warmup_loss: What L_sim is during the warm-up: "ce" as published, "sce" as in the authors' code for real noise,
-            or "gce", generalised cross-entropy (`mostly_generalized`), which minds wrong labels least.
+            or "gce", generalised cross-entropy (`mostly_generalized`), which wrong labels disturb least.
         require_margin: Whether a clean label must also be the class with the largest s⁺ − s⁻, while learning and in a
             negative verdict.
-        verdict: What the final verdict goes by. "negative" is the paper's: a label passes if the image is closer to
-            its positive prompt than to its negative one. "posterior" is ours: it passes if it is likely enough, given
-            what both prompts of all classes say of the image and how often each class is mistaken for each other,
-            which is estimated from the images (`estimate_transition`). "evidence" is ours as well, and the default of
-            `DeFT(encoder)`: beside both prompts it hears the zero-shot text, a discriminant and the nearest neighbours
-            of frozen features, each weighed by what foretells held-out labels (`Evidence`). None of them changes how
-            phase 1 learns.
-        steps: Most steps of all epochs together where features are kept: batches are made as large as it takes, for
-            each step runs the text tower over all classes. None leaves the batch size alone.
-        rate: Whether the learning rate is "fixed", or, by "temperature", meant for CLIP's temperature and raised where
-            an encoder's softmax is flatter: one that is half as sharp moves half as far in a step.
+        verdict: What the final verdict is based on. "negative" is the paper's: a label passes if the image is closer to
+            its positive prompt than to its negative one. "posterior" is ours: a label passes if it is likely enough,
+            given what both prompts of all classes say about the image and how often each class is mistaken for each
+            other one, which is estimated from the images (`estimate_transition`). "evidence" is ours as well, and the
+            default of `DeFT(encoder)`: beside both prompts it uses the zero-shot text, a discriminant and the nearest
+            neighbours in frozen features, each weighted by how well it predicts held-out labels (`Evidence`). None of
+            them changes how phase 1 learns.
+        steps: Largest number of steps in all epochs together if features are kept: batches are made large enough for
+            it, since each step runs the text tower over all classes. None leaves the batch size alone.
+        rate: "fixed" takes the learning rate as it is; "temperature" takes it as meant for CLIP's temperature, and
+            raises it for an encoder whose softmax is flatter, which would otherwise move less in each step.
 
     Raises:
         SettingsError: A value makes no sense; the sentence says which.
@@ -118,7 +118,7 @@ class Recipe:
 
     @property
     def features(self) -> Features:
-        """Which features are kept where the image tower stays as it is."""
+        """Which features are kept if the image tower stays as it is."""
         return "pooled" if self.verdict == "evidence" else "joint"
 
 
@@ -131,7 +131,7 @@ class DualPromptTraining(Training):
         prompts: The dual prompts.
         attachment: The tuning's trainable weights.
         recipe: How it learns.
-        trusted: Whose label a person has confirmed, bool (N,) over the rows of the data set: always believed.
+        trusted: Mask of labels that a person has confirmed, bool (N,) over the rows of the data set: always believed.
     """
 
     citation = CITATION
@@ -179,11 +179,11 @@ class DualPromptTraining(Training):
         return self.encoder.logit_scale * self._encode(inputs) @ positive.T
 
     def text_features(self) -> tuple[Tensor, Tensor]:
-        """Unit features of the positive and the negative prompts, (K, D) each."""
+        """Return unit features of the positive and the negative prompts, (K, D) each."""
         return self.prompts(self.encoder.text)  # type: ignore[no-any-return]
 
     def scores(self, inputs: Tensor, texts: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """s⁺ and s⁻ of a batch against every class, (B, K) each.
+        """Return s⁺ and s⁻ of a batch against every class, (B, K) each.
 
         Args:
             inputs: What the batch holds.
@@ -199,7 +199,7 @@ class DualPromptTraining(Training):
             return scale * features @ positive.float().T, scale * seen @ negative.float().T
 
     def _loss(self, batch: Batch, positive_sim: Tensor, negative_sim: Tensor, other: Tensor, epoch: int) -> Tensor:
-        """L = L_dp + L_sim of one batch (Eq. 7 and 8)."""
+        """Return L = L_dp + L_sim of one batch (Eq. 7 and 8)."""
         recipe, labels = self._recipe, batch.labels
         stopped = positive_sim.detach() if recipe.gradient == "negative" else positive_sim
         odds = clean_probability_logit(stopped, negative_sim)
@@ -219,7 +219,7 @@ class DualPromptTraining(Training):
 
 
 def believed(odds: Tensor, labels: Tensor, *, require_margin: bool) -> Tensor:
-    """Log-odds that each given label is right, (B,); positive means clean (Eq. 4).
+    """Return the log-odds that each given label is right, (B,); positive means clean (Eq. 4).
 
     With `require_margin` the label's log-odds must also be the largest of all classes (the authors' extra
     condition for real noise); the result is then the smaller of the two distances to the border.
@@ -236,7 +236,7 @@ def believed(odds: Tensor, labels: Tensor, *, require_margin: bool) -> Tensor:
 
 
 def evidence(positive_sim: Tensor, negative_sim: Tensor) -> Tensor:
-    """What an image says for each class before its label is looked at, as a log-probability up to a constant, (B, K).
+    """Return the log-probability of each class up to a constant, (B, K), from the image alone, not from its label.
 
     Two experts' product: the softmax over the positive prompts, exp(s⁺), and each class's own odds against its
     negative prompt, exp(s⁺ − s⁻).

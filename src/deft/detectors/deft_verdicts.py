@@ -29,7 +29,7 @@ def judge(
     progress: Progress,
     transition: NoiseTransition | None = None,
 ) -> Verdicts:
-    """Verdicts on open inputs.
+    """Return verdicts on open inputs.
 
     Args:
         method: What has learned.
@@ -54,7 +54,7 @@ def judge(
 def observe_transition(
     method: DualPromptTraining, inputs: Inputs, reading: Reading, progress: Progress
 ) -> NoiseTransition:
-    """How true classes turn into given labels on these inputs, as the trained prompts see it.
+    """Return how true classes turn into given labels on these inputs, as the trained prompts see it.
 
     Labels that a person has confirmed are left out: the doubtful ones were asked about, so they are no fair sample.
     What is found is how the labels that are left came about. Of a group of duplicates one image counts.

@@ -174,14 +174,14 @@ def judge_by_evidence(evidence: Evidence, frozen: Features, scored: Scored, rows
 
 
 def _shrunk(start: Evidence, pooled: Tensor, labels: Tensor) -> Evidence:
-    """The shrinkage under which the discriminant foretells left-out labels best."""
+    """Return the shrinkage under which the discriminant foretells left-out labels best."""
     _, copies = start.neighbours.compare(pooled.float(), labels)
     tried = [replace(start, shrinkage=shrinkage) for shrinkage in SHRINKAGES]
     return max(tried, key=lambda one: even_likelihood(one.discriminant.scores(pooled, labels, copies), labels))
 
 
 def _weighed(start: Evidence, frozen: Features, scored: Scored, scale: float, keys: np.ndarray) -> Evidence:
-    """Weights, noise, foreign images and threshold, from the scores of a fair sample."""
+    """Return weights, noise, foreign images and threshold, from the scores of a fair sample."""
     parts: list[list[Tensor]] = []
     pooled, labels, index = [], [], []
     for batch, positive, negative in scored:

@@ -46,7 +46,7 @@ class SmallLossTraining(Training):
         attachment: The tuning's trainable weights.
         noise_rate: Share of wrong labels.
         warmup: Epochs over which the share left out rises.
-        trusted: Whose label a person has confirmed, bool (N,) over the rows of the data set: never left out.
+        trusted: Mask of labels that a person has confirmed, bool (N,) over the rows of the data set: never left out.
     """
 
     citation = CITATION
@@ -93,7 +93,7 @@ class SmallLoss(Detector):
         tuning: How the image tower adapts.
         noise_rate: Share r of wrong labels, which this method has to be told; None estimates it after training by
             a two-component mixture over the losses (and trains without leaving anything out).
-        epochs: Epochs in all.
+        epochs: Number of epochs.
         warmup: Epochs over which the share left out rises to r.
         optimization: Learning rate, schedule and number format.
         batch_size: Images per step.
@@ -171,7 +171,7 @@ class SmallLoss(Detector):
         return head
 
     def _score(self, method: SmallLossTraining, inputs: Inputs, rows: int) -> tuple[Verdicts, float]:
-        """A final pass that ranks all losses; the border between kept and left out becomes p_clean = ½."""
+        """Rank all losses in a final pass; the border between kept and left out becomes p_clean = ½."""
         device = inputs.batches.device
         collector = Collector(rows, method.head.out_features)
         with torch.no_grad(), autocast(resolve_precision(self.reading.precision, device), device):
@@ -188,7 +188,7 @@ class SmallLoss(Detector):
 
 
 def _border(losses: np.ndarray, kept: np.ndarray) -> float:
-    """A loss between the largest that is kept and the smallest that is not."""
+    """Return a loss between the largest that is kept and the smallest that is not."""
     largest = losses[kept].max() if kept.any() else losses.min() - 1.0
     smallest = losses[~kept].min() if (~kept).any() else losses.max() + 1.0
     return float((largest + smallest) / 2)

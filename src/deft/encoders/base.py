@@ -17,13 +17,13 @@ class DualEncoder(nn.Module, ABC):
     """An image tower and a text tower in one space; frozen and in evaluation mode unless a tuning says otherwise.
 
     The image tower is a stem (pixels to tokens) and a stack of transformer `layers`, each a `Block` that maps
-    (B, L, W) to (B, L, W). Tunings hook themselves onto the layers and need to know nothing else, so tokens
-    that they append must pass through: `tower` hands whatever sequence it gets to the layers and reads its
-    result only from the tokens that it knows. Of the last layer it may ask for these alone.
+    (B, L, W) to (B, L, W). Tunings hook onto the layers and need to know nothing else, so tokens that they append
+    must pass through: `tower` hands whatever sequence it gets to the layers, and reads its result only from the
+    tokens that it knows. It may ask the last layer for these alone.
 
     Attributes:
         name: What the model is called in tables and saved settings: a hub id, "tiny" or a folder.
-        spec: The pixels it wants.
+        spec: The pixels that it expects.
         text: Its text tower.
 
     Example:

@@ -19,12 +19,12 @@ SCORES_PER_TOKEN = 4  # times the width: as much as the MLP holds
 
 
 class Block(nn.Module):
-    """A pre-norm transformer layer (CLIP's and SigLIP's alike) whose attention can have guests.
+    """A pre-norm transformer layer (CLIP's and SigLIP's alike) whose attention can read extra tokens.
 
-    Guests are tokens that all others see in the attention and that end there: they have keys and values, but ask
-    nothing, and nothing leaves the layer at their places. Visual prompts are such guests: what a layer gives at
-    their places is replaced by the next layer's prompts. Being the same for all images, they are normed and
-    projected once per batch. All of it is exact (`tests/tuning/test_vpt.py`).
+    The extra tokens have keys and values but no queries, so all others attend to them and the layer has no output at
+    their places. Visual prompts need no more: the output at their places would be replaced by the next layer's
+    prompts. As they are the same for all images, they are normed and projected once per batch. All of it is exact
+    (`tests/tuning/test_vpt.py`).
 
     Args:
         layer: A layer of Hugging Face's CLIP or SigLIP; its parts are taken over under their names.
@@ -37,11 +37,11 @@ class Block(nn.Module):
         self._narrow = NarrowCopies()
 
     def forward(self, tokens: Tensor, prompts: Tensor | None = None, first: int | None = None) -> Tensor:
-        """Tokens of the next layer.
+        """Return tokens of the next layer.
 
         Args:
             tokens: (B, L, W).
-            prompts: Guests, (n, W) for all images or (B, n, W).
+            prompts: Extra tokens, (n, W) for all images or (B, n, W).
             first: How many of the first tokens are computed; the others only serve as keys and values.
 
         Returns:
@@ -53,15 +53,15 @@ class Block(nn.Module):
         queries = linear(attention.q_proj, normed[:, :first])
         keys, values = linear(attention.k_proj, normed), linear(attention.v_proj, normed)
         if prompts is not None:
-            guests = self._narrow.cast(parts.layer_norm1(prompts.to(tokens.dtype)))
-            keys = _append(keys, linear(attention.k_proj, guests))
-            values = _append(values, linear(attention.v_proj, guests))
+            extra = self._narrow.cast(parts.layer_norm1(prompts.to(tokens.dtype)))
+            keys = _append(keys, linear(attention.k_proj, extra))
+            values = _append(values, linear(attention.v_proj, extra))
         tokens = tokens[:, :first] + linear(attention.out_proj, _attend(queries, keys, values, attention.num_heads))
         return tokens + feed_forward(parts.mlp, parts.layer_norm2(tokens), self._narrow)
 
 
 def feed_forward(mlp: Any, normed: Tensor, narrow: NarrowCopies) -> Tensor:
-    """What the MLP of a layer of Hugging Face's CLIP or SigLIP adds, (..., W).
+    """Return what the MLP of a layer of Hugging Face's CLIP or SigLIP adds, (..., W).
 
     CLIP's quick GELU x·σ(1.702 x) is computed as a scaled SiLU: fewer passes over the widest tensor, and one of its
     size less to keep for the way back.
@@ -86,7 +86,7 @@ def as_blocks(layers: nn.ModuleList) -> None:
 
 
 def class_token(layers: nn.ModuleList, tokens: Tensor) -> Tensor:
-    """What the last layer gives at the first place, (B, W), without computing its other places.
+    """Return what the last layer gives at the first place, (B, W), without computing its other places.
 
     Args:
         layers: Blocks.
@@ -99,13 +99,13 @@ def class_token(layers: nn.ModuleList, tokens: Tensor) -> Tensor:
     return first[:, 0]
 
 
-def _append(own: Tensor, guests: Tensor) -> Tensor:
-    """(B, L + n, W) of (B, L, W) and (n, W) or (B, n, W)."""
-    return torch.cat([own, guests.expand(len(own), -1, -1)], dim=1)
+def _append(own: Tensor, extra: Tensor) -> Tensor:
+    """Return tokens with more tokens appended, (B, L + n, W), from (B, L, W) and (n, W) or (B, n, W)."""
+    return torch.cat([own, extra.expand(len(own), -1, -1)], dim=1)
 
 
 def _attend(queries: Tensor, keys: Tensor, values: Tensor, heads: int) -> Tensor:
-    """Attention, (B, Q, W) of queries (B, Q, W) and keys and values (B, L, W)."""
+    """Return the attention, (B, Q, W), of queries (B, Q, W) and keys and values (B, L, W)."""
     queries, keys, values = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in (queries, keys, values))
     size = queries.shape[-1]
     if _prefers_products(keys):
@@ -117,7 +117,7 @@ def _attend(queries: Tensor, keys: Tensor, values: Tensor, heads: int) -> Tensor
 
 
 def _prefers_products(keys: Tensor) -> bool:
-    """Whether two batched products beat torch's fused attention, (B, H, L, d).
+    """Return whether two batched products beat torch's fused attention, (B, H, L, d).
 
     In bfloat16 on a CPU they do, mostly on the way back (docs/speed.md); they keep the scores, so they are used
     only while these are small beside what the MLP keeps.

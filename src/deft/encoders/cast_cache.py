@@ -37,12 +37,12 @@ class NarrowCopies:
         return NarrowCopies()  # a copied module makes its own when it needs them
 
     def cast(self, values: Tensor) -> Tensor:
-        """The values as autocast would hand them to a product, once for all its readers."""
+        """Return the values as autocast would hand them to a product, once for all its readers."""
         dtype = _narrow_type(values.device)
         return values if dtype is None else values.to(dtype)
 
     def linear(self, layer: nn.Module, inputs: Tensor) -> Tensor:
-        """What a layer gives; a plain frozen linear layer under autocast by its copies, any other by itself."""
+        """Return a layer's output; a plain frozen linear layer under autocast uses its copies."""
         dtype = _narrow_type(inputs.device)
         if dtype is None or not _is_plain(layer) or layer.weight.requires_grad:
             output: Tensor = layer(inputs)
@@ -66,10 +66,10 @@ def _narrow_type(device: torch.device) -> torch.dtype | None:
 
 
 def _is_plain(layer: nn.Module) -> TypeGuard[nn.Linear]:
-    """Whether a layer does nothing but multiply and add: no LoRA around it, nobody hooked on."""
+    """Return whether a layer does nothing but multiply and add: no LoRA around it, no hook on it."""
     return type(layer) is nn.Linear and not layer._forward_hooks and not layer._forward_pre_hooks
 
 
 def _state(weight: Tensor) -> tuple[int, int]:
-    """Changes when a weight is written to in place, or gets other memory."""
+    """Return a value that changes when a weight is written to in place or moves to other memory."""
     return weight._version, weight.data_ptr()

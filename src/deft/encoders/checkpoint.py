@@ -38,7 +38,7 @@ def read_checkpoint(name: str) -> tuple[Any, Any, ImageSpec]:
 
 
 def _read_spec(name: str, config: Any) -> ImageSpec:
-    """The pixels a checkpoint wants, from its preprocessor's own file."""
+    """Return the pixels that a checkpoint expects, from its preprocessor's own file."""
     found = preprocessor_settings(name)
     clip = config.model_type == "clip"
     half = (0.5, 0.5, 0.5)

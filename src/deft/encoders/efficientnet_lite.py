@@ -52,7 +52,7 @@ class SameConv(nn.Conv2d):
         self.uneven = None if even else (before, before + 1, before, before + 1)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Convolved maps, (B, C', H / stride, W / stride), of maps (B, C, H, W)."""
+        """Return convolved maps, (B, C', H / stride, W / stride), of maps (B, C, H, W)."""
         output: Tensor = super().forward(F.pad(input, self.uneven) if self.uneven else input)
         return output
 
@@ -77,7 +77,7 @@ class InvertedResidual(nn.Module):
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Maps (B, C', H / stride, W / stride) of maps (B, C, H, W)."""
+        """Return maps (B, C', H / stride, W / stride) of maps (B, C, H, W)."""
         hidden: Tensor = maps if self.expand is None else F.relu6(self.expand(maps))
         hidden = self.project(F.relu6(self.depthwise(hidden)))
         return hidden + maps if self.residual else hidden
@@ -108,7 +108,7 @@ class Trunk(nn.Module):
         self.head = SameConv(STAGES[-1][-1], TRUNK_CHANNELS, 1)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Features on a grid.
+        """Return features on a grid.
 
         Args:
             pixels: Normalised images, (B, 3, H, W), H and W multiples of 32.
@@ -120,12 +120,12 @@ class Trunk(nn.Module):
         return features
 
     def early(self, pixels: Tensor) -> Tensor:
-        """Maps between the common blocks and those that are there twice, (B, 192, H / 32, W / 32)."""
+        """Return the maps between the shared blocks and those that exist twice, (B, 192, H / 32, W / 32)."""
         maps = F.relu6(self.first(pixels.contiguous(memory_format=torch.channels_last)))
         return through(self.blocks[:LATE], maps)
 
     def late(self, maps: Tensor) -> Tensor:
-        """Maps that enter the last convolution, (B, 320, h, w), of the maps that `early` gives."""
+        """Return the maps that enter the last convolution, (B, 320, h, w), of the maps that `early` gives."""
         small = self.looks_small(maps)
         parts = ((~small, self.blocks[LATE:]), (small, self.small))
         found = [through(blocks, _pick(maps, rows)) for rows, blocks in parts if bool(rows.any())]
@@ -135,21 +135,21 @@ class Trunk(nn.Module):
         return torch.cat(found)[order]
 
     def looks_small(self, maps: Tensor) -> Tensor:
-        """Whether each picture was small before it was enlarged, (B,) bool, by the maps that `early` gives."""
+        """Return whether each picture was small before it was enlarged, (B,) bool, by the maps that `early` gives."""
         weight, bias = self.size_judge.weight.float(), self.size_judge.bias.float()
         # Not by the layer itself, which autocast would round to eight bits.
         return (maps.mean((2, 3)).float() * weight).sum(dim=1) + bias > 0
 
 
 def through(blocks: Iterable[nn.Module], maps: Tensor) -> Tensor:
-    """Maps after some blocks, one after the other."""
+    """Return the maps after some blocks, one after the other."""
     for block in blocks:
         maps = block(maps)
     return maps
 
 
 def _blocks() -> nn.ModuleList:
-    """All blocks in their order, untaught."""
+    """Return all blocks in their order, untrained."""
     blocks: list[nn.Module] = []
     channels = STEM_CHANNELS
     for repeats, kernel, stride, expansion, outputs in STAGES:
@@ -160,5 +160,5 @@ def _blocks() -> nn.ModuleList:
 
 
 def _pick(maps: Tensor, rows: Tensor) -> Tensor:
-    """The maps of some images; as they are where that is all of them."""
+    """Return the maps of some images; unchanged if that is all of them."""
     return maps if bool(rows.all()) else maps[rows].contiguous(memory_format=torch.channels_last)

@@ -12,7 +12,7 @@ from deft.errors import ModelError
 
 
 def model_type(name: str, folder: Path, *, option: str = "--model") -> str:
-    """The type that a model's `config.json` states.
+    """Return the type that a model's `config.json` states.
 
     Args:
         name: What the user called it.
@@ -35,7 +35,7 @@ def model_type(name: str, folder: Path, *, option: str = "--model") -> str:
 
 
 def from_hub(name: str, file: str, *, option: str = "--model") -> Path:
-    """A file of a model in the cache, fetched from the hub if need be.
+    """Return a file of a model in the cache, fetched from the hub if need be.
 
     Raises:
         ModelError: It can't be had; the sentence says why and what else there is.
@@ -57,7 +57,7 @@ def from_hub(name: str, file: str, *, option: str = "--model") -> Path:
 
 
 def unreachable(name: str, *, option: str = "--model") -> ModelError:
-    """The error of a model that is neither here nor within reach."""
+    """Return the error for a model that is neither on this machine nor within reach."""
     return ModelError(
         f"The weights of {name!r} are not on this machine and the Hugging Face hub can't be reached. "
         f"Use {option} tiny (ships with deft, works offline), give a local folder, or run once with a network."
@@ -65,7 +65,7 @@ def unreachable(name: str, *, option: str = "--model") -> ModelError:
 
 
 def preprocessor_settings(name: str) -> dict[str, Any]:
-    """What a model's own file says of its pixels; empty if it has none."""
+    """Return what a model's own file says about its pixels; empty if it has none."""
     for file in ("preprocessor_config.json", "processor_config.json"):
         path = Path(name) / file
         if not Path(name).is_dir():

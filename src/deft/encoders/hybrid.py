@@ -79,7 +79,7 @@ class HybridConfig:
 
     @classmethod
     def read(cls, path: Path) -> HybridConfig:
-        """The sizes in a `config.json`.
+        """Return the sizes in a `config.json`.
 
         Raises:
             ModelError: The file is of another model or lacks a size.
@@ -128,21 +128,21 @@ class HybridVision(nn.Module):
         self.head = nn.Linear(config.width, config.dim, bias=False)
 
     def tokens(self, grid: Tensor) -> Tensor:
-        """Class token and grid tokens, (B, 1 + h * w, W), of the trunk's features, (B, 1280, h, w)."""
+        """Return class token and grid tokens, (B, 1 + h * w, W), of the trunk's features, (B, 1280, h, w)."""
         return self.embed(grid.flatten(2).transpose(1, 2))
 
     def embed(self, features: Tensor) -> Tensor:
-        """Class token and grid tokens, (B, 1 + L, W), of features in reading order, (B, L, 1280)."""
+        """Return class token and grid tokens, (B, 1 + L, W), of features in reading order, (B, L, 1280)."""
         projected = self.project(features)
         return torch.cat([projected.mean(1, keepdim=True), projected], dim=1) + self.positions
 
     def pool(self, tokens: Tensor) -> Tensor:
-        """The class token after the last norm, (B, W), of the tokens that enter the first layer, (B, L, W)."""
+        """Return the class token after the last norm, (B, W), of the tokens that enter the first layer, (B, L, W)."""
         pooled: Tensor = self.norm(class_token(self.layers, tokens))
         return pooled
 
     def features(self, tokens: Tensor) -> Tensor:
-        """Unit features, (B, D), of the tokens that enter the first layer, (B, L, W)."""
+        """Return unit features, (B, D), of the tokens that enter the first layer, (B, L, W)."""
         return F.normalize(self.head(self.pool(tokens)), dim=-1)
 
 

@@ -58,7 +58,7 @@ def load_encoder(name: str | Path, *, device: str = "auto") -> DualEncoder:
 
 
 def choose_device(device: str) -> torch.device:
-    """The device that a name stands for; "auto" takes an accelerator where there is one.
+    """Return the device that a name stands for; "auto" takes an accelerator where there is one.
 
     Raises:
         SettingsError: There is no such device here.

@@ -18,7 +18,7 @@ BILINEAR, BICUBIC = 2, 3  # Pillow's numbers
 
 
 def read_spec(name: str, config: Any) -> tuple[ImageSpec, str | None]:
-    """The pixels a model wants.
+    """Return the pixels that a model expects.
 
     Its processor is shown a black and a white image: whatever way it scales and normalises, two values a channel
     tell it, and the shape it gives is the size.
@@ -71,7 +71,7 @@ def read_spec(name: str, config: Any) -> tuple[ImageSpec, str | None]:
 
 
 def spec_settings(spec: ImageSpec) -> dict[str, Any]:
-    """A `preprocessor_config.json` that gives just the pixels that a spec describes."""
+    """Return a `preprocessor_config.json` that gives just the pixels that a spec describes."""
     side = {"height": spec.size, "width": spec.size}
     shared = {
         "do_resize": True,
@@ -90,7 +90,7 @@ def spec_settings(spec: ImageSpec) -> dict[str, Any]:
 
 
 def _shown(processor: Any, shade: int) -> np.ndarray:
-    """What the processor makes of an image of one grey, (3, H, W)."""
+    """Return what the processor makes of an image of one grey, (3, H, W)."""
     image = np.full((PROBE_SIDE, PROBE_SIDE, 3), shade, np.uint8)
     pixels = processor(images=image, input_data_format="channels_last", return_tensors="np")["pixel_values"]
     shown: np.ndarray = np.asarray(pixels)[0]

@@ -14,7 +14,7 @@ Slots = tuple[int, ...]
 
 
 def context_slot(index: int) -> int:
-    """The slot in which context vector `index` stands."""
+    """Return the slot in which context vector `index` stands."""
     return -(index + 1)
 
 
@@ -111,7 +111,7 @@ class PromptPlan:
 def split_name(
     name: Sequence[int], stop: Sequence[int], *, start: Sequence[int], end: int, length: int, position: str
 ) -> Slots:
-    """Slots of one prompt: start token, context, class name, full stop and end token.
+    """Return slots of one prompt: start token, context, class name, full stop and end token.
 
     Args:
         name: Token ids of the class name.

@@ -85,7 +85,7 @@ class SiglipEncoder(DualEncoder):
 
 
 def _patches(pixels: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Images as rows of patches, (B, h * w, side * side * 3), and their grid (B, 2), as SigLIP 2 reads them."""
+    """Return images as rows of patches, (B, h * w, side * side * 3), and their grid (B, 2), as SigLIP 2 reads them."""
     grid = pixels.unfold(2, side, side).unfold(3, side, side)  # (B, 3, h, w, side, side)
     batch, _, high, wide = grid.shape[:4]
     rows = grid.permute(0, 2, 3, 4, 5, 1).reshape(batch, high * wide, -1)

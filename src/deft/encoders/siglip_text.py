@@ -65,7 +65,7 @@ class BidirectionalTextTower(TextTower):
         return F.normalize(pooled, dim=-1).view(sets, classes, -1)
 
     def _padded(self, plan: PromptPlan) -> tuple[Tensor, Tensor]:
-        """Slots of all prompts padded to full length, and the prompt of each, (K * max_length,)."""
+        """Return slots of all prompts padded to full length, and the prompt of each, (K * max_length,)."""
         pad = self._tokenizer.pad_token_id
         pad = self.end if pad is None else int(pad)
         rows = [[*slots, *[pad] * (self.max_length - len(slots))] for slots in plan.prompts]
@@ -74,7 +74,7 @@ class BidirectionalTextTower(TextTower):
 
 
 def _last_place(layer: Any, hidden: Tensor) -> Tensor:
-    """What a transformer layer gives at the last place, (N, W), without computing the other places."""
+    """Return what a transformer layer gives at the last place, (N, W), without computing the other places."""
     attention = layer.self_attn
     normed = layer.layer_norm1(hidden)
     heads = attention.num_heads

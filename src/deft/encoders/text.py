@@ -37,7 +37,7 @@ class TextTower(nn.Module, ABC):
 
     @abstractmethod
     def tokenize(self, text: str) -> list[int]:
-        """Token ids of a text, without start and end tokens."""
+        """Return token ids of a text, without start and end tokens."""
 
     @property
     @abstractmethod
@@ -51,11 +51,11 @@ class TextTower(nn.Module, ABC):
 
     @abstractmethod
     def embed_tokens(self, ids: Tensor) -> Tensor:
-        """Embeddings of token ids, (..., W), without positions."""
+        """Return embeddings of token ids, (..., W), without positions."""
 
     @abstractmethod
     def encode_plan(self, plan: PromptPlan, context: Tensor) -> Tensor:
-        """Unit features of planned prompts.
+        """Return unit features of planned prompts.
 
         Args:
             plan: The slots of K prompts.
@@ -98,13 +98,13 @@ class TextTower(nn.Module, ABC):
         return PromptPlan(tuple(prompts))
 
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
-        """Unit features of sentences, (K, D)."""
+        """Return unit features of sentences, (K, D)."""
         plan = self.plan_texts(texts)
         device = next(self.parameters()).device
         return self.encode_plan(plan, torch.zeros(1, 0, self.width, device=device))[0]
 
     def embed_plan(self, slots: Tensor, owners: Tensor, context: Tensor) -> Tensor:
-        """Embeddings of slots, learned vectors in their places, (S, len(slots), W).
+        """Return embeddings of slots, learned vectors in their places, (S, len(slots), W).
 
         Args:
             slots: Token ids and context slots, (X,).
@@ -214,7 +214,7 @@ class _SharedPrefixAttention:
         self.later = triangle.triu(diagonal=1)
 
     def all_tokens(self, layer: Any, hidden: Tensor) -> Tensor:
-        """What the attention adds to each packed token, (S, P + T, W)."""
+        """Return what the attention adds to each packed token, (S, P + T, W)."""
         attention, normed = layer.self_attn, self._narrow.cast(layer.layer_norm1(hidden))
         queries = self._heads(attention.q_proj, normed, attention)
         keys, values = self._seen(attention, normed)
@@ -227,7 +227,7 @@ class _SharedPrefixAttention:
         return self._merge(torch.cat([shared, own[..., self.unpad, :]], dim=-2), attention)
 
     def end_tokens(self, layer: Any, hidden: Tensor) -> Tensor:
-        """What the attention adds to each end token, (S, K, W)."""
+        """Return what the attention adds to each end token, (S, K, W)."""
         attention, normed = layer.self_attn, self._narrow.cast(layer.layer_norm1(hidden))
         queries = self._heads(attention.q_proj, normed[:, self.ends], attention)
         keys, values = self._seen(attention, normed)
@@ -236,23 +236,23 @@ class _SharedPrefixAttention:
         return self._merge(gathered, attention)
 
     def _seen(self, attention: Any, normed: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values, (S, H, P + T, d) each."""
+        """Return keys and values, (S, H, P + T, d) each."""
         keys, values = (self._heads(part, normed, attention) for part in (attention.k_proj, attention.v_proj))
         return keys, values
 
     def _heads(self, projection: nn.Module, normed: Tensor, attention: Any) -> Tensor:
-        """(S, X, W) to (S, H, X, d), in float32."""
+        """Split (S, X, W) into heads, (S, H, X, d), in float32."""
         projected = self._narrow.linear(projection, normed).float()
         split: Tensor = projected.unflatten(-1, (attention.num_heads, -1)).transpose(1, 2)
         return split
 
     def _merge(self, gathered: Tensor, attention: Any) -> Tensor:
-        """(S, H, X, d) to (S, X, W), through the output projection."""
+        """Merge heads (S, H, X, d) into (S, X, W), through the output projection."""
         merged = self._narrow.cast(gathered.transpose(1, 2).flatten(2))
         return self._narrow.linear(attention.out_proj, merged)
 
     def _own(self, queries: Tensor, keys: Tensor, values: Tensor, hide: Tensor, per_class: int) -> Tensor:
-        """Attention of `per_class` queries per class to the prefix and to the class's own tokens.
+        """Return attention of `per_class` queries per class to the prefix and to the class's own tokens.
 
         Args:
             queries: (S, H, K * per_class, d).

@@ -93,7 +93,7 @@ class VisionModel(nn.Module):
         return next(self.parameters()).device
 
     def features(self, pixels: Tensor) -> Tensor:
-        """What the final linear layer reads, (B, D), of normalised pixels (B, 3, S, S)."""
+        """Return what the final linear layer reads, (B, D), of normalised pixels (B, 3, S, S)."""
         features: Tensor = self.visual(pixel_values=pixels).logits
         return features
 
@@ -176,7 +176,7 @@ def load_vision_model(name: str | Path, *, device: str = "auto") -> VisionModel:
 
 
 def _load(name: str, kind: str) -> tuple[Any, list[str]]:
-    """A classification model, and the names of the weights that its checkpoint lacks."""
+    """Return a classification model, and the names of the weights that its checkpoint lacks."""
     from transformers import AutoModelForImageClassification
 
     try:
@@ -200,7 +200,7 @@ def _load(name: str, kind: str) -> tuple[Any, list[str]]:
 
 
 def _from_masked_autoencoder(name: str) -> tuple[Any, list[str]]:
-    """The encoder of a ViT-MAE (He et al., CVPR 2022) as a ViT classifier: same layers, nothing masked."""
+    """Return the encoder of a ViT-MAE (He et al., CVPR 2022) as a ViT classifier: same layers, nothing masked."""
     from transformers import ViTConfig, ViTForImageClassification, ViTMAEConfig, ViTMAEModel
 
     source, report = ViTMAEModel.from_pretrained(name, dtype=torch.float32, output_loading_info=True)
@@ -215,7 +215,7 @@ def _from_masked_autoencoder(name: str) -> tuple[Any, list[str]]:
 
 
 def _head_of(model: Any, name: str) -> str:
-    """Path of the linear layer whose size is the number of classes: the one that follows it when it changes."""
+    """Return the path of the linear layer whose size follows the number of classes."""
     widths = []
     for labels in (2, 3):
         config = copy.deepcopy(model.config)

@@ -117,7 +117,7 @@ class Discriminant:
     def _left_out(
         self, distances: Tensor, standard: Tensor, white: Tensor, pulled: Tensor, labels: Tensor, copies: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Distances and class counts as they are without each image and its copies."""
+        """Return the distances and class counts without each image and its copies."""
         own, counts = labels[:, None], self.counts[labels]
         copies = torch.minimum(copies, counts)
         left = counts - copies

@@ -89,7 +89,7 @@ class Foreign:
         return (odd - known).sigmoid()
 
     def _labelled_at_random(self, unusual: Tensor, log_likelihoods: Tensor) -> bool:
-        """Whether labels of the images that look foreign fit hardly better than by chance: a long tail's do fit."""
+        """Return whether labels of images that look foreign hardly fit better than chance; a long tail's do."""
         chances = log_likelihoods.exp()
         known, odd = self._parts(unusual, torch.zeros_like(unusual))
         looks = (odd + math.log(self.classes) - known).sigmoid()

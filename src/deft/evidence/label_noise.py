@@ -146,7 +146,7 @@ def hardness(log_probs: Tensor, labels: Tensor, noise: LabelNoise) -> float:
 
 
 def _share_alike(probs: Tensor, labels: Tensor, rate: float) -> float:
-    """The share of wrong labels that fall where the model's doubt lies, by expectation maximisation."""
+    """Return the share of wrong labels that fall where the model's doubt lies, by expectation maximisation."""
     classes = probs.shape[1]
     alike = (probs.T @ probs).fill_diagonal_(0) + 1e-9
     alike = alike / alike.sum(dim=1, keepdim=True)
@@ -161,7 +161,7 @@ def _share_alike(probs: Tensor, labels: Tensor, rate: float) -> float:
 
 
 def _maximised(counts: Tensor, pull: Pull) -> LabelNoise:
-    """The most likely noise of expected counts of (class, label)."""
+    """Return the most likely noise, given expected counts of (class, label)."""
     classes = len(counts)
     total = counts.sum(dim=1)
     flows = counts.clone().fill_diagonal_(0)

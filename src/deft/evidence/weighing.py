@@ -29,7 +29,7 @@ class Weighed:
     Args:
         weights: One for each expert, (E,).
         noise: How labels go wrong.
-        hardness: By how much the odds of an error were raised because errors fall on hard images; 1 where they don't.
+        hardness: Factor on the odds of an error, because errors fall on hard images; 1 if they don't.
         gain: Nats per held-out label by which the experts foretell labels better than the labels' shares do.
         gain_error: Its standard error.
     """
@@ -102,7 +102,7 @@ Fit = Callable[[Sequence[Tensor], Tensor], tuple[Tensor, LabelNoise]]
 
 
 def _evenly(experts: Sequence[Tensor], labels: Tensor) -> tuple[Tensor, LabelNoise]:
-    """Weights and one common rate, by maximum likelihood."""
+    """Return weights and one common rate, by maximum likelihood."""
     count, classes = len(experts), experts[0].shape[1]
     start = torch.full((count + 1,), START_WEIGHT / count).log()
     start[count] = -1.4  # log-odds of the rate
@@ -118,7 +118,7 @@ def _evenly(experts: Sequence[Tensor], labels: Tensor) -> tuple[Tensor, LabelNoi
 
 
 def _classwise(start: Tensor, pull: Pull) -> Fit:
-    """Weights, and noise of its own for every class, by turns."""
+    """Return weights, and noise for each class, estimated in turn."""
 
     def fit(experts: Sequence[Tensor], labels: Tensor) -> tuple[Tensor, LabelNoise]:
         weights, noise = start, None
@@ -138,7 +138,7 @@ def _classwise(start: Tensor, pull: Pull) -> Fit:
 
 
 def _held_out(experts: Sequence[Tensor], labels: Tensor, half: Tensor, fit: Fit) -> Tensor:
-    """Log-likelihood of each label under what was learned from the other half, (N,)."""
+    """Return the log-likelihood of each label under what was learned from the other half, (N,)."""
     held = torch.zeros(len(labels))
     for seen, unseen in ((half, ~half), (~half, half)):
         if not bool(seen.any()) or not bool(unseen.any()):

@@ -151,8 +151,8 @@ class Plan:
 def plan_run(run: str | Path, *, data: str | None = None, use: Use = "both", fix: Fix = "drop") -> Plan:
     """Decide what becomes of the images of a run.
 
-    The labels of a run made with reviews are those that people decided. Where reviews count, outcomes start from the
-    labels before them, so that every correction is one; under "verdicts" they start from those that were judged.
+    A run made with reviews holds the labels that people decided. If reviews count, outcomes start from the labels
+    before the reviews, so that every correction shows as one; with `use="verdicts"` they start from the judged labels.
 
     Args:
         run: Its folder.
@@ -164,7 +164,7 @@ def plan_run(run: str | Path, *, data: str | None = None, use: Use = "both", fix
         Images, verdicts and outcomes, row by row; `write_export` takes it.
 
     Raises:
-        DataError: It is no run, its images are gone, or only reviews are asked for and there are none.
+        DataError: It isn't a run, its images are gone, or only reviews were asked for and there are none.
 
     Example:
         >>> plan_run("run/", use="both", fix="relabel").outcomes[0].label  # doctest: +SKIP

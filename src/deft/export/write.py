@@ -20,7 +20,7 @@ def write_export(
     root: Path | None = None,
     progress: Progress | None = None,
 ) -> Written:
-    """Write images and their final labels into a new folder, which is complete or not there.
+    """Write images and their final labels into a new folder, completely or not at all.
 
     `imagefolder`, `csv`, `parquet` and `hf` hold the images to use, with their final labels, and list what they leave
     out in `left_out.csv`; `cleanlab`, `fiftyone` and `labelstudio` hold all that could be read, with verdict and

@@ -22,10 +22,10 @@ from deft.training.optimization import Optimization
 
 @dataclass(frozen=True)
 class TrainingContext:
-    """What a method may know of a run; true labels are no part of it.
+    """What a method may know about a run; true labels aren't part of it.
 
     Args:
-        network: Gives a fresh network for a seed; networks of different seeds differ in what is drawn at random.
+        network: Returns a fresh network for a seed; networks of different seeds differ in what is drawn at random.
         labels: Given labels of all rows, (N,).
         rows: The rows that take part, (n,).
         classes: Number of classes K.
@@ -52,10 +52,10 @@ class TrainingContext:
     optimization: Optimization = field(default_factory=Optimization)
 
     def stated_rate(self, method: str) -> float:
-        """Return the noise rate, for a method that can't do without.
+        """Return the noise rate, for a method that needs one.
 
         Args:
-            method: What the method is called, for the error.
+            method: Name of the method, for the error.
 
         Raises:
             SettingsError: None was stated.
@@ -69,8 +69,8 @@ class Method(ABC):
     """How a classifier learns from noisy labels; a frozen value, chosen by its type.
 
     Attributes:
-        citation: The paper it comes from.
-        views: Which views of each sample it draws, at most; tells what has to be kept of the images.
+        citation: The paper that it comes from.
+        views: Which views of each sample it draws at most; this decides what has to be kept of the images.
 
     Example:
         >>> model = adapt("facebook/convnext-tiny-224", images, method=GCE(q=0.7))  # doctest: +SKIP

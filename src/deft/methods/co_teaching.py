@@ -20,7 +20,7 @@ from deft.training.loop import Training
 
 @dataclass(frozen=True)
 class CoTeaching(Method):
-    """In each batch learn only the 1 − R labels with the smallest losses; Algorithm 1 of the paper.
+    """Learns only the share 1 − R of each batch with the smallest losses; Algorithm 1 of the paper.
 
     R rises in equal steps from 0 in the first epoch to the noise rate in the last one of the warm-up, and stays.
     With one network, as in DeFT's baseline, the network chooses for itself; with two, as in the paper, each one
@@ -28,10 +28,10 @@ class CoTeaching(Method):
     mean by their number once more.
 
     Args:
-        networks: 1 or 2.
+        networks: Number of networks, 1 or 2.
         warmup: Epochs over which the share left out rises; with 1 it is 0 in the first epoch and then the rate.
-        noise_rate: "stated" takes the share of wrong labels that the run states; "estimate" leaves out nothing
-            during the warm-up, and then what a mixture over the losses of all labels says.
+        noise_rate: "stated" takes the share of wrong labels that the user states; "estimate" leaves out nothing during
+            the warm-up, and after it the share that a mixture over the losses of all labels finds.
 
     Example:
         >>> deft.adapt("tiny", images, method=CoTeaching(networks=2), noise_rate=0.2)  # doctest: +SKIP

@@ -13,7 +13,7 @@ from deft.training.loop import Training
 
 @dataclass(frozen=True)
 class CE(Method):
-    """Minimise −log p_y; it learns wrong labels by heart if it is given them.
+    """Minimises −log p_y, and so memorises wrong labels if it is given any.
 
     On the kept part of a detection it is the second phase of DeFT (Wei et al. 2024, Algorithm 1, lines 12 to 15).
 

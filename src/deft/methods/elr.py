@@ -21,16 +21,16 @@ PROBABILITY_CLIP = 1e-4
 
 @dataclass(frozen=True)
 class ELR(Method):
-    """Minimise CE + λ·log(1 − ⟨t, p⟩), t being the sample's own past predictions; Eq. 6 and 9 of the paper.
+    """Minimises CE + λ·log(1 − ⟨t, p⟩), t being the sample's own past predictions; Eq. 6 and 9 of the paper.
 
-    With E epochs the targets hold only 1 − β^E of their mass: 0.65 for β = 0.9 and 10 epochs, 0.97 for β = 0.7. A
-    correction fills them from the first epoch on, which holds a fresh head to its first guesses; on CIFAR-10 that cost
-    about a point in four of five kinds of noise (`docs/benchmarks.md`), so it is an option.
+    After E epochs the targets hold only 1 − β^E of their mass: 0.65 for β = 0.9 and 10 epochs, 0.97 for β = 0.7. The
+    correction fills them from the first epoch on, which ties a new head to its first guesses; on CIFAR-10 it lost about
+    a point in four of five kinds of noise (`docs/benchmarks.md`), so it is off by default.
 
     Args:
         beta: Share of the old target that stays.
         weight: The λ of the paper.
-        corrected: Whether the targets are corrected for their start at zero; the authors don't.
+        corrected: Whether the targets are corrected for starting at zero; the authors' aren't.
 
     Example:
         >>> deft.adapt("facebook/convnext-tiny-224", images, method=ELR.as_in_deft())  # doctest: +SKIP

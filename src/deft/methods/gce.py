@@ -27,13 +27,13 @@ CITATION = (
 
 @dataclass(frozen=True)
 class GCE(Method):
-    """Minimise (1 − p_y^q)/q, between cross-entropy (q → 0) and absolute error (q = 1); Eq. 6 of the paper.
+    """Minimises (1 − p_y^q)/q, between cross-entropy (q → 0) and absolute error (q = 1); Eq. 6 of the paper.
 
     With a random head over many classes p_y is small at the start, and so is its gradient: p_y^q times that of
     cross-entropy. A head that starts from text needs no warm-up.
 
     Args:
-        q: The exponent; all public codes take 0.7.
+        q: The exponent; all published code takes 0.7.
         warmup: Epochs of cross-entropy before it.
 
     Example:
@@ -54,10 +54,10 @@ class GCE(Method):
 
 @dataclass(frozen=True)
 class TruncatedGCE(Method):
-    """GCE that leaves out samples whose loss is above a threshold; Eq. 9 and Algorithm 1 of the paper.
+    """Minimises GCE, leaving out samples whose loss is above a threshold; Eq. 9 and Algorithm 1 of the paper.
 
-    The authors refresh the choice from the best checkpoint on a validation set; here it is the present network,
-    since no clean data is asked for.
+    The authors refresh the choice with the checkpoint that is best on a validation set; here the current network
+    makes it, since no clean data is needed.
 
     Args:
         q: The exponent.

@@ -22,7 +22,7 @@ from deft.training.loop import Training
 
 @dataclass(frozen=True)
 class GMM(Method):
-    """After a warm-up on all labels, learn in each epoch only those that a mixture over the losses calls clean.
+    """Learns from all labels in a warm-up, then in each epoch from those that a mixture over the losses calls clean.
 
     Section 3.1 of the paper, as DeFT uses it for a baseline: one network, and nothing is learned from the rest.
     The losses come from a pass in evaluation mode; DeFT's code scores random crops on some data sets.
@@ -30,8 +30,8 @@ class GMM(Method):
     Args:
         threshold: A label is clean if its posterior probability is above it.
         warmup: Epochs of cross-entropy on all labels.
-        per_class: Whether each class has a mixture of its own.
-        history: Score passes whose losses, scaled to 0..1, are averaged; DivideMix takes 5 at 90 % noise, else 1.
+        per_class: Whether each class gets its own mixture.
+        history: How many score passes' losses, scaled to 0..1, are averaged; DivideMix takes 5 at 90 % noise, else 1.
 
     Example:
         >>> deft.adapt("facebook/convnext-tiny-224", images, method=GMM())  # doctest: +SKIP

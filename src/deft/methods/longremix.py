@@ -24,27 +24,27 @@ from deft.training.loop import Training
 
 @dataclass(frozen=True)
 class LongReMix(Method):
-    """Find samples that are clean several epochs in a row, begin again, and keep those labelled.
+    """Finds samples that are clean in several consecutive epochs, starts again, and keeps their labels throughout.
 
     Both stages train two networks as DivideMix does: a mixture of two Gaussians over one network's losses tells which
-    labels the other may believe, MixMatch does the rest. In stage 1 a sample is labelled if it was clean in the last
-    K epochs. The largest of the latest such sets is kept, both networks start again, and in stage 2 its members
-    are always labelled; each epoch of it has as many steps as all samples fill, however few are labelled.
+    labels the other may believe, and MixMatch does the rest. In stage 1 a sample is labelled if it was clean in the
+    last K epochs. The largest such set from the end of the stage is kept, both networks start again, and in stage 2
+    its members are always labelled; an epoch of it has as many steps as all samples fill, however few are labelled.
 
-    Beside the authors: each network finds a set of its own (their code uses the first one's for both, which makes
-    the networks alike), and the stages are shares of the run, so that it may have any number of epochs from 2. The
-    number of epochs counts both stages. Their mean of losses over epochs for 90 % noise is left out.
+    Differences from the authors' code: each network finds its own set (theirs uses the first one's for both, which
+    makes the networks alike), and the stages are shares of the run, which may have any number of epochs from 2 and
+    counts both stages. Their mean of losses over epochs for 90 % noise is left out.
 
     Args:
         warmup: Epochs of cross-entropy at the start of each stage.
-        consecutive: K, the epochs in a row; fewer as long as there were fewer.
+        consecutive: The number K of consecutive epochs; fewer while there have been fewer.
         first_stage: Share of the epochs that stage 1 takes.
         window: Share of stage 1, at its end, from which the set is taken.
         clean_above: Probability of being clean above which a sample is labelled.
-        guesses: λ_u, the weight of the loss on unlabelled samples; 0 forwards only mixtures that are mostly labelled.
+        guesses: λ_u, the weight of the loss on unlabelled samples; 0 computes only mixtures that are mostly labelled.
         ramp: Epochs over which λ_u grows.
         alpha: Parameter of the mixup.
-        temperature: Of the sharpening.
+        temperature: Temperature of the sharpening.
         confidence_penalty: Weight of the negative entropy in the warm-up, against asymmetric noise.
 
     Example:
@@ -222,6 +222,6 @@ def consecutive(streak: Tensor, clean: Tensor) -> Tensor:
 
     Args:
         streak: Up to now, uint8, (N,).
-        clean: In this epoch, bool, (N,).
+        clean: Which samples are clean in this epoch, bool (N,).
     """
     return torch.where(clean, streak.clamp(max=254) + 1, torch.zeros_like(streak))

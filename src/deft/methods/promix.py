@@ -31,7 +31,7 @@ MOST_CHOSEN = 0.9  # share of a batch up to which agreement adds samples
 
 @dataclass(frozen=True)
 class ProMix(Method):
-    """Grow a clean set from small losses by labels that are predicted with confidence, and guess the rest on the side.
+    """Grows a clean set from small losses by confidently predicted labels, and guesses the rest with a second head.
 
     In each epoch the ρ·N/K smallest losses of every class are believed; in each batch also the labels with
     p_y > τ, and late in the run samples on which both networks agree with p > τ. On them both heads minimise
@@ -39,26 +39,26 @@ class ProMix(Method):
     minimises γ·[CE(weak) + r·CE(strong)] against sharpened softmax(z − β·log π). The priors π are running means of
     the predictions, one for each part. Both networks learn in the same step; its graphs hold up to six views each.
     The loss is a sum over heads and views, as in the paper, and its gradient up to eight times that of cross-entropy:
-    without a clip it wants a smaller learning rate.
+    without clipping it needs a smaller learning rate.
 
-    Beside the authors: an empty part of a batch costs nothing and leaves its prior alone (their code turns it into
-    NaN for ever); FMix follows the size of the images and keeps soft targets; the negative entropy is that of
-    probabilities (their code clips the scores). FMix on kept tokens or features becomes a second mixup.
+    Differences from the authors' code: an empty part of a batch costs nothing and leaves its prior alone (theirs turns
+    it into NaN for ever); FMix follows the size of the images and keeps soft targets; the negative entropy is that of
+    probabilities (theirs clips the scores). FMix on kept tokens or features becomes a second mixup.
 
     Args:
         warmup: Epochs of cross-entropy first.
-        start_share: ρ at the start; about the share of right labels.
+        start_share: ρ at the start, roughly the share of right labels.
         end_share: ρ after the ramp.
-        confident: τ.
-        loss_debias: α.
-        guess_debias: β.
-        ramp: Epochs, counted from the start of the run, until r and ρ are up.
-        guess_epochs: Epochs, counted from the start of the run, over which γ grows; then it is zero.
+        confident: τ, the probability from which a predicted label is believed.
+        loss_debias: α, how far the losses' scores are debiased.
+        guess_debias: β, how far the guesses' scores are debiased.
+        ramp: Epochs, counted from the start of the run, until r and ρ reach their full value.
+        guess_epochs: Epochs, counted from the start of the run, over which γ grows; after them it is zero.
         guess_weight: γ at its largest.
         agreement: Share of the epochs, at the end, in which agreement adds samples; the authors take 250 of 600.
         decay: Share of the old prior that stays with every batch; the authors' 0.9999 is meant for 111 000 of them.
         alpha: Parameter of the mixup.
-        temperature: Of the sharpening.
+        temperature: Temperature of the sharpening.
         confidence_penalty: Weight of the negative entropy in the warm-up, against asymmetric noise.
 
     Example:
@@ -126,7 +126,7 @@ class ProMix(Method):
 
 @dataclass(frozen=True)
 class _Now:
-    """Where an epoch stands: the weights of its losses, and what its steps draw from."""
+    """The state of an epoch: the weights of its losses, and what its steps draw from."""
 
     views: float
     guesses: float
@@ -137,7 +137,7 @@ class _Now:
 
 @dataclass(frozen=True)
 class _Look:
-    """What one network says of the weak view of a batch: scores of both heads, probabilities, debiased guess."""
+    """What one network says about the weak view of a batch: scores of both heads, probabilities, debiased guess."""
 
     heads: tuple[Tensor, Tensor]
     probs: Tensor
@@ -273,7 +273,7 @@ class _ProMixTraining(Training):
         return now.guesses * loss
 
     def _update_prior(self, number: int, part: int, probs: Tensor, processes: Processes) -> None:
-        """π ← m·π + (1 − m)·mean prediction; nothing happens where there is no prediction."""
+        """Set π ← m·π + (1 − m)·mean prediction; nothing happens where there is no prediction."""
         probs = processes.gather(probs)
         if len(probs):
             decay = self._settings.decay

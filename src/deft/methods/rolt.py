@@ -24,9 +24,9 @@ from deft.training.loop import Training
 
 @dataclass(frozen=True)
 class RoLT(Method):
-    """Call a label clean if it is near its class's prototype, and learn the others from a mixture of guesses.
+    """Takes a label as clean if the image is near the class's prototype, and learns the rest from mixed guesses.
 
-    Losses fail to tell rare classes from wrong labels, distances to prototypes don't. In each epoch: prototypes
+    Losses can't tell rare classes from wrong labels; distances to prototypes can. In each epoch: prototypes
     from all labels, one mixture of two Gaussians per class over the distances, prototypes again from the clean
     ones, and the mixtures again. A clean label is the target; a noisy one becomes 0.4·ŷ_erm + 0.2·ŷ_ncm + 0.2·y +
     0.2/K, the guesses being those of the head and of the nearest prototype, from scores averaged over the epochs.

@@ -15,7 +15,7 @@ from deft.training.loop import Training
 
 @dataclass(frozen=True)
 class SCE(Method):
-    """Minimise α·CE + β·RCE, with the reverse cross-entropy RCE = 9.21·(1 − p_y); Eq. 6 and 7 of the paper.
+    """Minimises α·CE + β·RCE, with the reverse cross-entropy RCE = 9.21·(1 − p_y); Eq. 6 and 7 of the paper.
 
     The paper writes A = −4 for log 0, its code clips at 1e-4, which is −9.21; the code's is used here.
 

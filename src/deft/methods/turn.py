@@ -26,21 +26,21 @@ DRAW = 41  # tells this draw's generator from the others of an epoch
 
 @dataclass(frozen=True)
 class TURN(Method):
-    """Train only the head with GCE, clean the data by its losses, then tune everything on as many of each class.
+    """Trains only the head with GCE, cleans the data by its losses, then tunes everything on balanced classes.
 
     Noisy labels spoil good features when everything is tuned from the start; a head alone can't spoil them
     (Algorithm 1 of the paper). The authors published no code, and this follows their abstract and a reader's notes
-    of the algorithm: the threshold, the lengths of the stages and cleaning before every epoch are assumptions.
+    on the algorithm: the threshold, the lengths of the stages and cleaning before every epoch are assumptions.
     The quota is the smallest number of clean labels that any class has; since a single poor class would throw away
     the rest, it is kept at a share of the mean number, and a class with fewer gives what it has.
 
     Args:
         probing: Share of the epochs in which only the head learns.
-        probe_rate: The learning rate of the head in them, constant; None takes 0.1 with SGD and 1e-3 with Adam and
-            AdamW, whatever the rate of the tuning is, which differs by backbone.
+        probe_rate: The head's constant learning rate in them; None takes 0.1 with SGD and 1e-3 with Adam and AdamW,
+            whatever the rate of the tuning, which differs by backbone.
         q: Exponent of GCE.
         threshold: A label is clean if its posterior probability, in its class's mixture, is above it.
-        floor: Least quota, as a share of the mean number of clean labels of the classes that have any.
+        floor: Smallest quota, as a share of the mean number of clean labels of the classes that have any.
         reclean_every: Epochs between two cleanings, once everything is tuned.
 
     Example:
@@ -99,7 +99,7 @@ class _TURNTraining(Training):
         return self._probe(train, epoch) if epoch < self._begin else self._tune(train, epoch)
 
     def _probe(self, train: Batches, epoch: int) -> Iterator[Tensor]:
-        """Only the head learns; below it not even the statistics of a batch normalisation move."""
+        """Train only the head; below it not even the statistics of a batch normalisation move."""
         self.network.eval()
         for batch in train.epoch(epoch):
             with torch.no_grad():
@@ -134,7 +134,7 @@ def balanced_quota(labels: np.ndarray, *, floor: float) -> int:
     """Return how many samples to take per class: the size of the smallest class, but at least a share of the mean.
 
     Args:
-        labels: Of the clean samples, (n,); a class that isn't there doesn't count.
+        labels: Labels of the clean samples, (n,); a class that isn't there doesn't count.
         floor: The share.
     """
     counts = np.unique(labels, return_counts=True)[1]

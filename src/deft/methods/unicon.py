@@ -29,34 +29,35 @@ LARGEST_BATCH = 4  # of unlabelled samples, in batches of labelled ones
 
 @dataclass(frozen=True)
 class UNICON(Method):
-    """Believe the same number of labels in every class, guess the others, and contrast their strong views.
+    """Believes the same number of labels in every class, guesses the others, and contrasts their strong views.
 
     A label's divergence is d = ½·KL(y‖m) + ½·KL(p̄‖m), m = (y + p̄)/2, from the mean prediction p̄ of two networks.
     The share R of samples with d below a cut-off sets the quota R·N/K of every class; the cut-off is the mean of d,
     lowered by (mean − min)/τ where the mean is at least d_μ. Each network then minimises
     L_x + λ_u·L_u + L_pen + λ_c·L_c on mixtures of strong views, their targets guessed from weak ones.
 
-    Beside the authors: the projection head has a LayerNorm in place of a BatchNorm, so that a batch of one works; a
-    class that is smaller than its quota gives what it has (their code repeats sample 0); with nothing to believe the
-    epoch is one of cross-entropy. On kept tokens or features the mixtures are made of those.
+    Differences from the authors' code: the projection head has a LayerNorm in place of a BatchNorm, so that a batch of
+    one works; a class that is smaller than its quota gives what it has (theirs repeats sample 0); if there is nothing
+    to believe, the epoch is one of cross-entropy. With kept tokens or features, those are mixed.
 
     Args:
         warmup: Epochs of cross-entropy first.
-        batch: Labelled samples B of a step, and no more than the run's batch size. A step has gradients of about six
-            times as many images, and there are only R·N/B of them in an epoch.
+        batch: Number B of labelled samples per step, at most the run's batch size. A step computes gradients for about
+            six times as many images, and an epoch has only R·N/B steps.
         unlabelled: Unlabelled samples beside the B labelled ones of a step: "share" takes B/(2R), as the authors do
             on CIFAR, "batch" takes B, as they do on Tiny-ImageNet, WebVision and Clothing1M. 1 to 4 B in any case.
-        guesses: λ_u; 0 forwards only mixtures that are mostly labelled, as the authors do on photos from the web.
+        guesses: λ_u, the weight of the loss on unlabelled samples; 0 computes only mixtures that are mostly labelled,
+            as the authors do on photos from the web.
         ramp: Epochs over which λ_u grows.
-        contrast: λ_c.
+        contrast: λ_c, the weight of the contrastive loss.
         alpha: Parameter of the mixup.
-        temperature: Of the sharpening.
-        contrast_temperature: Of the contrastive loss.
-        unit: Of the divergence. The paper gives its range as 0..1, which is bits, and so does the default; the
+        temperature: Temperature of the sharpening.
+        contrast_temperature: Temperature of the contrastive loss.
+        unit: Unit of the divergence. The paper gives its range as 0..1, which is bits, and so does the default; the
             released code takes nats, whose mean never reaches d_μ = 0.7, so that its cut-off is always the mean. All
             presets take bits, as the paper intends.
-        ceiling: d_μ.
-        strictness: τ.
+        ceiling: d_μ, the mean divergence from which the cut-off is lowered.
+        strictness: τ, which divides how far the cut-off is lowered.
         confidence_penalty: Weight of the negative entropy in the warm-up, against asymmetric noise.
 
     Example:

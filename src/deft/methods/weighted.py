@@ -21,12 +21,12 @@ from deft.training.loop import Training
 
 @dataclass(frozen=True, eq=False)
 class WeightedCE(Method):
-    """Minimise −Σ w·log p_y / Σ w over each batch; w is P(clean) of the label, or any other weight.
+    """Minimises −Σ w·log p_y / Σ w over each batch; w is P(clean) of the label, or any other weight.
 
-    Wrong labels get little weight rather than none, so nothing hangs on one threshold; samples are not lost.
+    Wrong labels get little weight rather than none, so nothing depends on one threshold and no sample is lost.
 
     Args:
-        weights: Of every row of the data set, (N,), none negative; rows that can't be read may hold NaN.
+        weights: Weight of every row of the data set, (N,), not negative; NaN is allowed for rows that can't be read.
 
     Example:
         >>> deft.adapt("tiny", images, method=WeightedCE(found.p_clean))  # doctest: +SKIP

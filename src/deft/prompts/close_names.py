@@ -28,7 +28,7 @@ COMMON = (
 def close_names(
     encoder: DualEncoder, classes: Sequence[str], words: Sequence[str] | None = None
 ) -> list[tuple[str, str, float]]:
-    """The pairs of class names whose text features nearly coincide, closest first.
+    """Return the pairs of class names whose text features nearly coincide, closest first.
 
     Args:
         encoder: A vision-language model.
@@ -55,7 +55,7 @@ def close_names(
 
 
 def _close(similarity: Tensor, start: int) -> list[tuple[int, int, float]]:
-    """Row, column and value of the close pairs right of the diagonal, of rows that begin at `start`, (B, K)."""
+    """Return row, column and value of the close pairs right of the diagonal, in rows (B, K) that begin at `start`."""
     rows, columns = torch.nonzero(torch.triu(similarity, diagonal=start + 1) >= CLOSE, as_tuple=True)
     values = similarity[rows, columns]
     return list(zip(rows.tolist(), columns.tolist(), values.tolist(), strict=True))

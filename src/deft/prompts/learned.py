@@ -80,7 +80,7 @@ class DualPrompts(nn.Module):
         self.negative = draw()
 
     def forward(self, text: TextTower) -> tuple[Tensor, Tensor]:
-        """Unit features of the positive and the negative prompts, (K, D) each, from one pass."""
+        """Return unit features of the positive and the negative prompts, (K, D) each, from one pass."""
         features = text.encode_plan(self.plan, torch.stack([self.positive, self.negative]))
         return features[0], features[1]
 
@@ -114,5 +114,5 @@ class LearnedPrompts(nn.Module):
         self.context = nn.Parameter(vectors.to(next(text.parameters()).device))
 
     def forward(self, text: TextTower) -> Tensor:
-        """Unit features of the classes' prompts, (K, D)."""
+        """Return unit features of the classes' prompts, (K, D)."""
         return text.encode_plan(self.plan, self.context[None])[0]

@@ -39,7 +39,7 @@ def check_templates(templates: Sequence[str]) -> None:
 
 
 def class_features(encoder: DualEncoder, classes: Sequence[str], templates: Sequence[str] = PHOTO) -> Tensor:
-    """Unit text features of classes, averaged over templates.
+    """Return unit text features of classes, averaged over templates.
 
     Args:
         encoder: A vision-language model.

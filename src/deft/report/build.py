@@ -41,7 +41,7 @@ class Report:
         """Write the page as one file that needs no network and no script.
 
         Args:
-            path: Of the file; an older one is replaced.
+            path: Path of the file; an older one is replaced.
         """
         with replace_file(Path(path)) as temporary:
             temporary.write_text(self.html(), encoding="utf-8")
@@ -55,13 +55,13 @@ def build_report(
     name: str = "",
     progress: Progress | None = None,
 ) -> Report:
-    """Put together a page about the labels of a data set.
+    """Build a report page about the labels of a data set.
 
     Args:
         images: The images that were judged, for thumbnails and sizes.
         found: The verdicts on them.
-        limit: Suspects that are shown at the most.
-        name: What the data are called.
+        limit: How many suspects are shown at most.
+        name: The data set's name, for the title.
         progress: Told of every thumbnail.
 
     Returns:

@@ -129,7 +129,7 @@ def reading(found: Detection) -> tuple[str, ...]:
 
 
 def duplicates(summary: Mapping[str, Any]) -> tuple[Fact, ...]:
-    """Images that show the same picture; with a group as an example where labels differ or splits share it.
+    """Return images that show the same picture; with a group as an example where labels differ or splits share it.
 
     Args:
         summary: What `Detection.summary` gives.

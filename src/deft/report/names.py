@@ -128,7 +128,7 @@ def _candidates(plain: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 def _close(found: Detection) -> Iterator[NameNote]:
-    """Names that the detector's model reads as nearly the same; codes are told of elsewhere."""
+    """Yield names that the detector's model reads as nearly the same; codes are reported elsewhere."""
     words = dict(zip(found.classes, found.words, strict=True))
     for one, other, similarity in found.info.get("close_names", ()):
         read = words.get(one, one), words.get(other, other)
@@ -137,7 +137,7 @@ def _close(found: Detection) -> Iterator[NameNote]:
 
 
 def _mutual(found: Detection) -> Iterator[NameNote]:
-    """Classes that are taken for each other, both ways: the model doesn't tell them apart, or people don't."""
+    """Yield pairs of classes that are mistaken for each other, in both directions, by the model or by people."""
     moved = found.is_label_issue & (found.predicted != found.given)
     pairs, times = np.unique(np.stack([found.given[moved], found.predicted[moved]], axis=1), axis=0, return_counts=True)
     counts = {(a, b): n for (a, b), n in zip(pairs.tolist(), times.tolist(), strict=True)}

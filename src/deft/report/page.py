@@ -11,7 +11,7 @@ class Fact:
 
     Args:
         name: What it is.
-        value: As a person reads it.
+        value: The value, as a person reads it.
         note: Says how to take it.
     """
 
@@ -42,7 +42,7 @@ class Card:
     Args:
         rank: 1 for the worst.
         place: Where it stands when suspects are grouped by class.
-        class_id: Of the label given.
+        class_id: Class id of the label given.
         file_name: What a user knows the image by.
         sample_id: Its stable name.
         picture: A WebP file in base64; empty where the image can't be read.
@@ -71,9 +71,9 @@ class Group:
     """The suspects of one given class.
 
     Args:
-        class_id: Of the class.
+        class_id: Class id of the class.
         place: Where its heading stands when suspects are grouped by class.
-        name: Of the class.
+        name: Name of the class.
         shown: How many of them are on the page.
         flagged: How many there are.
     """
@@ -132,7 +132,7 @@ class Line:
     Args:
         points: "x,y x,y ..." in the drawing's units.
         style: "main", "second" or "guide".
-        name: For the legend; empty for none.
+        name: Name for the legend; empty for none.
     """
 
     points: str
@@ -223,7 +223,7 @@ class Page:
     """All that stands on the page.
 
     Args:
-        name: Of the data; may be empty.
+        name: Name of the data; may be empty.
         tiles: The few numbers that matter.
         truth: Scores where the true labels are known; empty elsewhere.
         gallery: The suspects.
@@ -236,7 +236,7 @@ class Page:
         curves: ROC and precision-recall, where the true labels are known.
         names: What is odd about the class names.
         reading: What is to be known of how the data was read, a sentence each.
-        sizes: Of the images, and how many are blank, blurred, tiny, ...
+        sizes: Sizes of the images, and how many are blank, blurred, tiny, ...
         errors: Images that couldn't be judged.
         how: How the labels were judged.
         settings: All settings.

@@ -30,7 +30,7 @@ class Decision:
     """What one person decided about one image.
 
     Args:
-        sample_id: Which image.
+        sample_id: The image.
         status: "kept": the given label is right; "corrected": `to_label` is; "none_of_these": no class fits;
             "bad_image": nothing can be seen; "skipped": not decided.
         from_label: Given label; empty where there is none.
@@ -110,7 +110,7 @@ class Decisions:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file; may be called twice."""
+        """Close the file; may be called twice."""
         with self._lock:
             self._closed = True
             if self._made is not None:
@@ -121,13 +121,13 @@ class Decisions:
 
         Args:
             decision: What was decided.
-            expected: Revision of the image that the decision rests on, 0 for none yet; None for whatever it is.
+            expected: Revision of the image that the decision is based on, 0 for none yet; None accepts any.
 
         Returns:
             The image's new revision.
 
         Raises:
-            ConflictError: The image has another revision by now.
+            ConflictError: The image has a newer revision.
         """
         return self.record_all([(decision, expected)])[0]
 
@@ -135,31 +135,31 @@ class Decisions:
         """Append several decisions together, all or none.
 
         Args:
-            decisions: What was decided, and the revision that it rests on, each as in `record`.
+            decisions: What was decided, and the revision that it is based on, each as in `record`.
 
         Returns:
             The new revision of each image.
 
         Raises:
-            ConflictError: One of the images has another revision by now; nothing is written.
+            ConflictError: One of the images has a newer revision; nothing is written.
         """
         with self._writing():
             return [self._append(decision, "decide", expected) for decision, expected in decisions]
 
     def undo(self, sample_id: str, reviewer: str, time: str, expected: int | None) -> int:
-        """Append that an image's last decision is taken back; the one before it, if any, stands again.
+        """Take back an image's last decision; the one before it, if any, stands again.
 
         Args:
-            sample_id: Which image.
+            sample_id: The image.
             reviewer: Who takes it back.
             time: When, as in `Decision`.
-            expected: Revision of the image that is on the screen, as in `record`.
+            expected: Revision of the image that the reviewer saw, as in `record`.
 
         Returns:
             The image's new revision.
 
         Raises:
-            ConflictError: The image has another revision by now.
+            ConflictError: The image has a newer revision.
             DataError: There is nothing to undo.
         """
         return self.undo_all([(sample_id, expected)], reviewer, time)[0]
@@ -168,7 +168,7 @@ class Decisions:
         """Take back the last decision of several images together, all or none.
 
         Args:
-            samples: The images, and the revision of each that is on the screen, as in `record`.
+            samples: The images, and the revision of each that the reviewer saw, as in `record`.
             reviewer: Who takes them back.
             time: When, as in `Decision`.
 
@@ -176,7 +176,7 @@ class Decisions:
             The new revision of each image.
 
         Raises:
-            ConflictError: One of the images has another revision by now; nothing is written.
+            ConflictError: One of the images has a newer revision; nothing is written.
             DataError: There is nothing to undo about one of them.
         """
         with self._writing():
@@ -198,7 +198,7 @@ class Decisions:
         """Return an image's revision, 0 if nothing was ever decided about it.
 
         Args:
-            sample_id: Which image.
+            sample_id: The image.
         """
         with self._lock, explained(self.path):
             connection = self._connection(make=False)
@@ -211,8 +211,8 @@ class Decisions:
         """Return the log in the order in which it was written.
 
         Args:
-            sample_id: Only about this image.
-            after: Only entries with a larger number, to read on from there.
+            sample_id: Only entries about this image.
+            after: Only entries with a larger number than this, to continue from there.
         """
         with self._lock, explained(self.path):
             connection = self._connection(make=False)
@@ -229,7 +229,7 @@ class Decisions:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
-        """One transaction; others wait, and what fails leaves nothing behind."""
+        """Open one transaction; others wait, and a failure leaves nothing behind."""
         with self._lock, explained(self.path):
             connection = self._connection(make=True)
             assert connection is not None
@@ -329,7 +329,7 @@ def standing(entries: Sequence[Entry], before: dict[str, list[Decision]] | None 
     """Return each image's decisions that were not taken back, oldest first, by sample_id.
 
     Args:
-        entries: Of the log, in its order.
+        entries: Entries of the log, in its order.
         before: What stood before them, which is changed; None for nothing.
     """
     kept: dict[str, list[Decision]] = {} if before is None else before

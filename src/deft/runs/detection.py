@@ -56,15 +56,15 @@ class Detection:
         file_name: What a user knows it by, (N,).
         split: Split of each image, or None.
         classes: Class names, K of them.
-        given: Given labels, (N,); −1 where there is none.
-        verdicts: What the detector says.
+        given: Given labels, int64 (N,); −1 where there is none.
+        verdicts: What the detector says about each image.
         read_errors: Row to reason, of the images that could not be judged.
-        settings: All that determined the verdicts.
+        settings: Everything that determined the verdicts.
         info: How the run went: versions, wall seconds, peak memory, fingerprints.
         clean_labels: The truth where it is known, (N,).
-        image_notes: Row to what is odd about a picture, as "blank" or "blurred".
+        image_notes: Row to what is odd about a picture, such as "blank" or "blurred".
         words: What the model read for each class; made from the names if not given.
-        images: What was judged, where it is at hand: notebooks show thumbnails of it. It is not saved.
+        images: The images that were judged, if they are at hand: notebooks show thumbnails. They aren't saved.
         content: Name of each image's content (`LabeledImages.content_id`), (N,), where it is known: by it a run tells
             its images from others that were put in their place.
 
@@ -183,7 +183,7 @@ class Detection:
         """Return the images whose label is judged wrong, worst first.
 
         Args:
-            limit: How many at the most; None for all.
+            limit: How many at most; None for all.
 
         Returns:
             The rows of `table` that are flagged, by rising `label_score`.
@@ -210,7 +210,7 @@ class Detection:
         return {"format": FORMAT, **found, "settings": dict(self.settings), **self.info}
 
     def save(self, folder: str | Path) -> None:
-        """Write `labels.parquet`, `labels.csv` and `summary.json` into a folder, each as a whole.
+        """Write `labels.parquet`, `labels.csv` and `summary.json` into a folder; no file is ever half written.
 
         Args:
             folder: Created if need be.

@@ -138,20 +138,19 @@ def open_run(
 ) -> tuple[Detection, LabeledImages]:
     """Open what `deft detect` left, with its images.
 
-    A run knows its images by content: one that has another name or place now is found, and one that was replaced is
-    told. Files that haven't changed since aren't read again, and nothing is written into the folder.
+    A run knows its images by content: one that was renamed or moved is found, and one that was replaced is reported.
+    Files that haven't changed since aren't read again, and nothing is written into the folder.
 
     Args:
         folder: The run.
         data: Where the images are now, if they were moved.
-        progress: Told how far it is, where images have to be read to tell them apart.
+        progress: Told how far the work has come, if images have to be read to tell them apart.
 
     Returns:
         The verdicts and the images they are about, row by row: same order, same given labels, same classes.
 
     Raises:
-        DataError: It is no run; or an image isn't there any more, another one has its name, or its label is another
-            one now.
+        DataError: It isn't a run; or an image is gone, was replaced by another one, or has a different label now.
 
     Example:
         >>> found, images = open_run("run/")  # doctest: +SKIP

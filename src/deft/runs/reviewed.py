@@ -45,7 +45,7 @@ def apply_decisions(images: LabeledImages, log: Sequence[Entry]) -> Reviewed:
     An image whose decision was taken back gets the label again that it had before anybody decided.
 
     Args:
-        images: Of the run.
+        images: Images of the run.
         log: All of its decisions, in their order.
 
     Raises:
@@ -116,7 +116,7 @@ class ReviewedRun:
             data: Where its images are now, if they were moved.
 
         Raises:
-            DataError: It is no run, its images aren't there any more, or nothing was decided in it.
+            DataError: It isn't a run, its images are gone, or nothing was decided in it.
         """
         found, images = open_run(folder, data=data)
         reviewed = read_reviewed(folder, images)

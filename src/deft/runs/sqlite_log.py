@@ -94,7 +94,7 @@ def read_rows(connection: sqlite3.Connection, sample_id: str | None, after: int)
 
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """SQLite's errors as one sentence."""
+    """Turn SQLite's errors into one sentence."""
     try:
         yield
     except sqlite3.Error as error:

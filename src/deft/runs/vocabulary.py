@@ -53,7 +53,7 @@ _LEFT_OUT = {
 
 
 def review_reason(status: Status) -> str:
-    """Return the reason of an outcome that a person decided."""
+    """Return the reason for an outcome that a person decided."""
     return f"{REVIEW}: {status}"
 
 
@@ -61,7 +61,7 @@ def left_out_in_words(reason: str) -> str:
     """Return why images are left out, to go with their number: "12 with a wrong label by the verdict".
 
     Args:
-        reason: Of an outcome, or of an image that can't be used.
+        reason: Reason for an outcome, or why an image can't be used.
     """
     kind, _, rest = reason.partition(": ")
     if kind == REVIEW:

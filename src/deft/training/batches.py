@@ -68,7 +68,7 @@ def once(groups: np.ndarray, order: np.ndarray) -> np.ndarray:
 
     Args:
         groups: Number of each one's group, (n,), −1 for none.
-        order: Of all n.
+        order: Order of all n.
 
     Example:
         >>> once(np.array([0, -1, 0, 1, 1]), np.array([4, 2, 1, 0, 3]))
@@ -187,7 +187,7 @@ class Batches:
         return part
 
     def epoch(self, epoch: int, *, views: Sequence[View] = ("weak",)) -> Iterator[Batch]:
-        """Batches in the random order of an epoch.
+        """Yield batches in the random order of an epoch.
 
         Args:
             epoch: Counted from 0.
@@ -199,7 +199,7 @@ class Batches:
             yield self._batch(order[start : start + self.batch_size], rng, views)
 
     def ordered(self) -> Iterator[Batch]:
-        """All samples once, in order and without augmentation: the view that verdicts come from."""
+        """Yield all samples once, in order and without augmentation: the view that verdicts come from."""
         for start in range(0, len(self.rows), self.batch_size):
             yield self._batch(self.rows[start : start + self.batch_size], None, ("plain",))
 

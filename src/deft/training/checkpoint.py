@@ -22,7 +22,7 @@ class Checkpoint:
 
     Args:
         path: File, replaced as a whole after every epoch.
-        fingerprint: Of data and settings; a checkpoint with another one is refused.
+        fingerprint: Fingerprint of data and settings; a checkpoint with a different one is refused.
         resume: Whether to go on from the file if it is there.
     """
 

@@ -104,7 +104,7 @@ def fit(
         optimization: How the losses are minimised.
         checkpoint: Where to keep the run; None keeps nothing.
         progress: Told of every step.
-        seed: Draws what a network itself draws, as dropout does.
+        seed: Seeds what a network itself draws at random, such as dropout.
 
     Returns:
         The same method, trained.
@@ -148,7 +148,7 @@ def epochs_of(
         optimization: How the losses are minimised.
         checkpoint: Where to keep the run; None keeps nothing.
         progress: Told of every step.
-        seed: Draws what a network itself draws, as dropout does.
+        seed: Seeds what a network itself draws at random, such as dropout.
 
     Yields:
         The number of epochs done.
@@ -177,7 +177,7 @@ def epochs_of(
 
 
 def _rates(settings: Optimization, epoch: int, epochs: int, scale: float, steps: int) -> Iterator[float]:
-    """The learning rate of each step of an epoch; a method may take more steps than there are batches."""
+    """Yield the learning rate of each step of an epoch; a method may take more steps than there are batches."""
     step = 0
     while True:
         yield scale * settings.rate(epoch + min(step / max(steps, 1), 1 - 1e-9), epochs)
@@ -186,7 +186,7 @@ def _rates(settings: Optimization, epoch: int, epochs: int, scale: float, steps:
 
 @contextlib.contextmanager
 def _drawing(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
-    """Random numbers that belong to one epoch; the caller's generators go on as if nothing had been drawn."""
+    """Seed the generators for one epoch; afterwards they continue as if nothing had been drawn."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed * 1_000_003 + epoch)
         yield
@@ -211,7 +211,7 @@ class _Stepper:
         self.scaler = torch.amp.GradScaler(self._device.type, enabled=self._dtype == torch.float16)
 
     def run(self, losses: Iterator[Tensor], rates: Iterator[float], where: str) -> Iterator[None]:
-        """One pause per loss; a step of the optimizer after every `accumulate` of them, and at the end."""
+        """Yield once for each loss; the optimizer steps after every `accumulate` of them, and at the end."""
         waiting = 0
         for step, rate in enumerate(rates, start=1):
             with autocast(self._dtype, self._device):

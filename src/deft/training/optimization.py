@@ -19,20 +19,20 @@ ScheduleName = Literal["cosine", "linear", "constant", "steps"]
 
 @dataclass(frozen=True)
 class Optimization:
-    """How losses are minimised; the defaults are DeFT's for phase 1.
+    """How losses are minimised; the defaults are those of DeFT's first phase.
 
     Args:
-        learning_rate: At the start, or after the warm-up.
-        momentum: Of SGD; the other optimizers keep their usual betas.
-        weight_decay: Of the optimizer.
+        learning_rate: Learning rate at the start, or after the warm-up.
+        momentum: Momentum of SGD; the other optimizers keep their usual betas.
+        weight_decay: Weight decay of the optimizer.
         clip: Largest norm of the gradient; None leaves it alone.
         precision: Number format of the activations; weights are float32 in any case.
         optimizer: "sgd", "adam" or "adamw".
-        schedule: How the rate goes on: "cosine" or "linear" to zero, "constant", or "steps" (a tenth from each
+        schedule: How the rate changes: "cosine" or "linear" to zero, "constant", or "steps" (a tenth of it from each
             milestone on).
         per: Whether the rate changes after every "epoch", as in DeFT, or every "step".
         warmup: Epochs in which the rate rises from zero.
-        milestones: Of "steps", as shares of the training.
+        milestones: Where "steps" lowers the rate, as shares of the training.
         accumulate: Losses whose gradients are averaged for one step of the optimizer.
 
     Raises:
@@ -74,8 +74,8 @@ class Optimization:
         The cosine is that of Loshchilov & Hutter 2017.
 
         Args:
-            epoch: Epochs done, with the share of the present one.
-            epochs: Epochs in all.
+            epoch: Epochs done, plus the share of the current one.
+            epochs: Number of epochs.
         """
         if self.per == "epoch":
             epoch = math.floor(epoch)
@@ -96,7 +96,7 @@ class Optimization:
         """Return the optimizer of some weights.
 
         Args:
-            weights: What it moves.
+            weights: The weights that it updates.
         """
         rate, decay = self.learning_rate, self.weight_decay
         match self.optimizer:

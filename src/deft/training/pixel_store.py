@@ -75,7 +75,7 @@ class PixelStore:
             folder: Where the file is kept for next time, alone of its kind; None for a temporary folder
                 that goes with the store.
             workers: Processes to decode in; by default one per processor, or none for few images.
-            progress: Told how far it is.
+            progress: Told how far the work has come.
 
         Raises:
             DataError: No image can be read, or the disk is too small.

@@ -76,7 +76,7 @@ class Processes:
                 weight.grad = reduce(gradient, reduction="mean")
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Wait until all processes are here."""
         if self.count > 1:
             from accelerate import PartialState
 

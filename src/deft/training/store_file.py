@@ -36,7 +36,7 @@ class StoreFacts:
     """What the sidecar says of a file of pixels.
 
     Args:
-        side: Of the squares.
+        side: Side of the squares.
         errors: Why a row can't be read.
         notes: What is odd about a row that can.
         ranges: Black and white of the pictures of more than 8 bits, by kind.
@@ -52,7 +52,7 @@ def finished_file(path: Path, count: int) -> StoreFacts | None:
     """Return what is known of a file that was completed; None for none, or for a leftover.
 
     Args:
-        path: Of the pixels.
+        path: Path of the pixels.
         count: Number of images.
     """
     try:
@@ -76,7 +76,7 @@ def build_file(
         spec: The square that is wanted.
         path: Where the pixels go.
         workers: Processes to decode in; None for one per processor.
-        progress: Told how far it is.
+        progress: Told how far the work has come.
 
     Raises:
         DataError: No image can be read, or the disk is too small.

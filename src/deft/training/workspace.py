@@ -21,13 +21,13 @@ CHECKPOINT = "checkpoint.safetensors"
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where and how a detection runs; nothing in it changes a verdict.
+    """Where a run works and with how many processes; nothing in it changes a verdict.
 
     Args:
         folder: Keeps decoded pixels and checkpoints; None takes a temporary folder.
         resume: Whether to go on from a checkpoint in the folder.
         workers: Processes that decode images; None takes one per core.
-        progress: Told how far it is.
+        progress: Told how far the work has come.
 
     Example:
         >>> found = detector.detect(images, workspace=Workspace(Path("run/work"), resume=True))  # doctest: +SKIP

@@ -23,7 +23,7 @@ TUNINGS: dict[str, type[Tuning]] = {
 
 
 def tuning_from_settings(settings: Mapping[str, object]) -> Tuning:
-    """The tuning that `Tuning.settings` described.
+    """Return the tuning that `Tuning.settings` described.
 
     Raises:
         SettingsError: There is no tuning of that name.

@@ -34,7 +34,7 @@ def unfreeze(weights: Mapping[str, nn.Parameter]) -> Attachment:
 
 
 def layers_of(model: Tunable, tuning: str) -> nn.ModuleList:
-    """The transformer layers of a model, for a tuning that can't do without.
+    """Return the transformer layers of a model, for a tuning that needs them.
 
     Raises:
         ModelError: It has none.

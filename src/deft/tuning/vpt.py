@@ -66,19 +66,19 @@ class VPT(Tuning):
         return Attachment({"prompts": prompts}, undo)
 
     def _hooks(self, prompts: nn.Parameter, layers: int) -> list[Any]:
-        """What happens before each layer; prompts of which no later layer reads anything are guests of this one."""
+        """Return the hook before each layer; prompts that no later layer reads are only keys and values of this one."""
         if self.depth == "deep" or layers == 1:
-            return [_invite(prompts, depth) for depth in range(layers)]
+            return [_add_keys_and_values(prompts, depth) for depth in range(layers)]
         # Shallow prompts pass through all layers but the last, where only their keys and values are read.
-        return [_append(prompts), *[_leave] * (layers - 2), self._turn_into_guests]
+        return [_append(prompts), *[_leave] * (layers - 2), self._as_keys_and_values]
 
-    def _turn_into_guests(self, layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _as_keys_and_values(self, layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         tokens, *rest = args
         image, prompts = tokens[:, : -self.length], tokens[:, -self.length :]
         return (image, *rest), {**kwargs, "prompts": prompts}
 
 
-def _invite(prompts: nn.Parameter, depth: int) -> Any:
+def _add_keys_and_values(prompts: nn.Parameter, depth: int) -> Any:
     def hook(layer: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return args, {**kwargs, "prompts": prompts[depth]}
 

@@ -54,7 +54,7 @@ class BenchmarkSet(ABC):
 
     @abstractmethod
     def _read(self, folder: Path) -> Splits:
-        """Both splits of a folder that `recognises` accepted."""
+        """Return both splits of a folder that `recognises` accepted."""
 
     def read(self, folder: str | Path) -> Splits:
         """Return both splits of a folder; no image is decoded.

@@ -52,7 +52,7 @@ class _Cifar(BenchmarkSet):
 
     @abstractmethod
     def _words(self) -> dict[str, str]:
-        """Words of names that mean several things."""
+        """Return the words for names that mean several things."""
 
     def recognises(self, folder: Path) -> bool:
         train, test, meta = self._files
@@ -81,7 +81,7 @@ class _Cifar(BenchmarkSet):
         )
 
     def _given(self, folder: Path, part: str, true: np.ndarray) -> np.ndarray:
-        """The labels that are given; the true ones unless people gave others."""
+        """Return the labels that are given; the true ones unless people gave others."""
         return true
 
 
@@ -174,7 +174,7 @@ def _human_file(folder: Path, name: str) -> Path | None:
 
 
 def _human(folder: Path, name: str, wanted: str, clean: str, true: np.ndarray) -> np.ndarray:
-    """Labels of people, in the order of the batches."""
+    """Return the labels that people gave, in the order of the batches."""
     path = _human_file(folder, name)
     assert path is not None
     table = read_arrays(path)

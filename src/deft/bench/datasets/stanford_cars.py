@@ -78,7 +78,7 @@ def _first(folder: Path, names: tuple[str, ...]) -> Path | None:
 
 
 def _labels(path: Path) -> tuple[list[str], list[int]]:
-    """Names of the photos of a part, and their classes counted from 1."""
+    """Return the names of a part's photos, and their classes counted from 1."""
     if path.suffix == ".txt":
         lines = read_lines(path)
         if not all(line.isdigit() for line in lines):

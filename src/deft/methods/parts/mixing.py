@@ -82,9 +82,9 @@ def fmix_mask(
     Noise whose spectrum falls as 1/f^decay, cut where the wanted share of the pixels is above.
 
     Args:
-        height: Of the images.
-        width: Of the images.
-        share: Of the pixels that are set, 0..1.
+        height: Height of the images.
+        width: Width of the images.
+        share: Share of the pixels that are set, 0..1.
         rng: Draws the noise.
         decay: Larger gives smoother blobs.
 

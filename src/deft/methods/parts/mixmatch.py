@@ -39,7 +39,7 @@ def refine(network: nn.Module, batch: Batch, weights: Tensor, *, classes: int, t
         batch: With two views, or four of which the last two are trained on.
         weights: Probability of each row's label to be right, (N,).
         classes: K.
-        temperature: Of the sharpening.
+        temperature: Temperature of the sharpening.
     """
     labels = one_hot(batch.labels, classes)
     seen = [probabilities(network, view) for view in batch.views[:2]]
@@ -52,7 +52,7 @@ def guess(networks: TwoNetworks, batch: Batch | None, *, temperature: float) -> 
     Args:
         networks: Both are asked.
         batch: With two views, or four of which the last two are trained on.
-        temperature: Of the sharpening.
+        temperature: Temperature of the sharpening.
     """
     if batch is None:
         return None

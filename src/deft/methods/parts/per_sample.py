@@ -20,7 +20,7 @@ class PerSampleTraining(Training):
 
     Args:
         network: The classifier.
-        loss: Of each sample.
+        loss: Loss of each sample.
         warmup: Epochs of cross-entropy before it.
     """
 

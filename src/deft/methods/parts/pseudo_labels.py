@@ -57,7 +57,7 @@ def co_refine(labels: Tensor, weights: Tensor, views: Sequence[Tensor], temperat
         labels: Given labels y as probabilities, (b, K).
         weights: Probability w that each label is right, (b,).
         views: What the network says of each view, (b, K) each; p̄ is their mean.
-        temperature: Of the sharpening.
+        temperature: Temperature of the sharpening.
 
     Returns:
         (b, K), rows that sum to one.
@@ -71,7 +71,7 @@ def co_guess(views: Sequence[Tensor], temperature: float) -> Tensor:
 
     Args:
         views: What each network says of each view, (b, K) each.
-        temperature: Of the sharpening.
+        temperature: Temperature of the sharpening.
 
     Returns:
         (b, K), rows that sum to one.

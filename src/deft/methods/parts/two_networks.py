@@ -61,7 +61,7 @@ class TwoNetworks(nn.Module):
 def plain_epoch(
     network: nn.Module, train: Batches, epoch: int, *, number: int, confidence_penalty: float = 0.0
 ) -> Iterator[Tensor]:
-    """An epoch of cross-entropy of one network on the given labels: a warm-up, or a fallback when nothing is clean.
+    """Yield one network's cross-entropy on the given labels for an epoch: a warm-up, or if nothing is clean.
 
     Args:
         network: Gives class scores.
@@ -81,14 +81,14 @@ def plain_epoch(
 def paired(
     labelled: Batches, unlabelled: Batches, epoch: int, *, steps: int, views: Sequence[View]
 ) -> Iterator[tuple[Batch, Batch | None]]:
-    """A batch of either part for each step; a part that runs out begins again, in another order.
+    """Yield a batch of either part for each step; a part that runs out begins again, in another order.
 
     Args:
         labelled: At least one sample.
         unlabelled: May be empty, which gives None.
         epoch: Counted from 0.
         steps: How many pairs.
-        views: Of each sample.
+        views: Views of each sample.
     """
     first, second = _cycle(labelled, epoch, views), _cycle(unlabelled, epoch, views)
     for _ in range(steps):
@@ -96,7 +96,7 @@ def paired(
 
 
 def _cycle(samples: Batches, epoch: int, views: Sequence[View]) -> Iterator[Batch]:
-    """Batches without end, or none if there is no sample."""
+    """Yield batches without end, or none if there is no sample."""
     turn = 1
     while len(samples.rows):
         yield from samples.subset(samples.rows, stream=turn).epoch(epoch, views=views)
