@@ -63,6 +63,15 @@ def test_splits_of_shards() -> None:
         ("train2017/cat/1.png", "extra/dog/2.png", "readme/picture.png"),
         ("cat/1.png", "dog/2.png", "images/0.png"),
         ("cat/train/1.png", "dog/test/2.png"),
+        ("1_train/cat/1.png", "2_test/dog/2.png"),
+        ("seg_train/seg_train/cat/1.png", "seg_test/seg_test/dog/2.png", "seg_pred/seg_pred/3.png"),
+        ("test_set/test_set/cat/1.png", "training_set/training_set/dog/2.png"),
+        ("train/train/cat/1.png", "train/train/dog/2.png"),
+        ("fold1/cat/1.png", "fold2/dog/2.png"),
+        ("images/cat/1.png", "images/dog/2.png", "masks/cat/1.png", "masks/dog/2.png"),
+        ("images/cat/1.png", "images/dog/2.png", "figures/3.png"),
+        ("train/images/cat/1.png", "train/images/dog/2.png", "train/masks/cat/1.png"),
+        ("train/cat/1.png", "train/dog/2.png", "figures/3.png", "more/4.png"),
     ],
 )
 def test_cats_and_dogs_are_found(names: tuple[str, ...]) -> None:
@@ -78,6 +87,24 @@ def test_photos_among_other_kinds_of_pictures_are_a_class() -> None:
 def test_a_train_among_vehicles_is_a_class() -> None:
     assert set(shape("bus/1.png", "car/2.png", "train/3.png")) == {"bus", "car", "train"}
     assert set(shape("bus/a/1.png", "car/a/2.png", "train/a/3.png")) == {"bus", "car", "train"}
+
+
+def test_a_split_of_loose_images_beside_classes_has_no_labels(tmp_path: Path, paint: Paint) -> None:
+    for name in ("cat/0.png", "dog/0.png", "test/0.png", "test/1.png"):
+        paint(tmp_path / name)
+    images = load_images(tmp_path)
+    assert images.classes == ("cat", "dog")
+    assert images.given_names() == ["cat", "dog", None, None]
+    assert images.split == ("", "", "test", "test")
+    assert "Split 'test' has no class folders: its 2 images have no label." in images.notes
+
+
+@pytest.mark.parametrize("names", [("control/0.png", "test/0.png"), ("plane/0.png", "train/0.png")])
+def test_a_split_beside_one_folder_is_refused(tmp_path: Path, paint: Paint, names: tuple[str, ...]) -> None:
+    for name in names:
+        paint(tmp_path / name)
+    with pytest.raises(DataError, match=r"has splits \((test|train)\) but no .* called so is a class"):
+        load_images(tmp_path)
 
 
 def test_a_class_called_images_or_train_is_never_invented(tmp_path: Path, paint: Paint) -> None:
@@ -182,7 +209,7 @@ def test_the_only_table_of_a_folder_is_read(tmp_path: Path, paint: Paint, heard:
 def test_splits_without_classes_are_refused(tmp_path: Path, paint: Paint) -> None:
     paint(tmp_path / "train" / "cat.1.png")
     paint(tmp_path / "test" / "1.png")
-    with pytest.raises(DataError, match="has splits but no class folders in them"):
+    with pytest.raises(DataError, match=r"has splits \(test, train\) but no class folders in them"):
         load_images(tmp_path)
 
 

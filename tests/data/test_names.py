@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deft.data.labels import read_labels
@@ -17,6 +17,7 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), m
 
 
 @given(st.lists(WORDS, max_size=30))
+@settings(deadline=None)
 def test_every_spelling_is_a_class_of_its_own(labels: list[str]) -> None:
     found = encode(labels, None)
     assert [found.names[number] for number in found.numbers.tolist()] == labels

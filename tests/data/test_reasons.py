@@ -47,6 +47,11 @@ def test_formats_of_plug_ins_name_the_extra(spec: ImageSpec, monkeypatch: pytest
     assert reason(b"\xff\x0a" + bytes(50), spec).startswith("a JPEG XL image; to read it: pip install")
 
 
+def test_a_file_that_git_did_not_fetch_says_how_to_get_it(spec: ImageSpec) -> None:
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+    assert reason(pointer, spec) == "a pointer of Git LFS, not the image itself: fetch it with git lfs pull"
+
+
 def test_a_damaged_header_is_said_in_printable_words(spec: ImageSpec) -> None:
     assert reason(b"\0\0\0\x20ftyp\0\0!h" + bytes(90), spec) == (
         "damaged: a film or an image whose header names no kind"

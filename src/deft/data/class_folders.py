@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from deft.data.readers import show_path
-from deft.data.splits import CONTAINERS, POOLS, UNLABELLED, is_split
+from deft.data.splits import CONTAINERS, POOLS, UNLABELLED, is_split, splits_among
 
 LOOSE = "image outside of the class folders"
 BESIDE_SPLITS = "images beside the splits"
@@ -83,7 +83,8 @@ def recognise(images: Sequence[str], folders: Sequence[str]) -> ClassFolders:
     """Find class folders.
 
     A folder named like a split that holds class folders is a split, and never a class, whatever lies beside it. One
-    folder around everything is looked into. Classes are the folders of the first level; deeper ones belong to them.
+    folder around everything is looked into, and so is `images` beside `masks` of the same classes. Classes are the
+    folders of the first level; deeper ones belong to them.
 
     Args:
         images: Image files, relative to the root, folder by folder.
@@ -94,15 +95,22 @@ def recognise(images: Sequence[str], folders: Sequence[str]) -> ClassFolders:
     parts = _parts(root)
     if parts:
         _read_splits(root, parts, found)
-    elif not all(map(is_split, root.held)):
+    elif _classes_beside(root, splits_among(root.held)):
         _read_classes(root, None, found)
         _splits_in_classes(root, found)
+        _splits_beside_classes(root, found)
     return found
+
+
+def _classes_beside(root: Node, splits: set[str]) -> bool:
+    """Return whether enough folders aren't named like splits for them to be the classes."""
+    classes = [name for name in root.held if name not in splits and name.casefold() not in UNLABELLED | POOLS]
+    return not splits or len(classes) > 1
 
 
 def _read_splits(root: Node, parts: dict[str, Node], found: ClassFolders) -> None:
     for name, part in parts.items():
-        inner = _unwrapped(part, found)
+        inner = _inside(part, found)
         split = show_path(name)
         if _has_classes(inner):
             _read_classes(inner, split, found)
@@ -133,9 +141,8 @@ def _read_classes(root: Node, split: str | None, found: ClassFolders) -> None:
             found.empty.append(show_path(node.path))
         elif name.casefold() in UNLABELLED:
             found.add(rows, None, split)
-        elif node.direct and name.casefold() in (POOLS if len(root.held) > 1 else CONTAINERS):
-            found.skipped[BESIDE_CLASSES] += len(rows)
-            found.notes.append(f"Folder '{show_path(node.path)}' is no class: its {len(rows)} images are left out.")
+        elif name.casefold() in (POOLS if len(root.held) > 1 else CONTAINERS):
+            _leave_out(node, found)
         else:
             found.add(rows, show_path(name), split)
             nested += [] if node.direct else [node]
@@ -163,31 +170,87 @@ def _splits_in_classes(root: Node, found: ClassFolders) -> None:
     found.notes = [note for note in found.notes if not note.startswith("The classes are the folders")]
 
 
+def _splits_beside_classes(root: Node, found: ClassFolders) -> None:
+    """Take the labels from folders of images named like splits beside class folders: `test/7.jpg` has none.
+
+    A train is a thing, too, and a class among others where nothing else is named like a split.
+    """
+    like = splits_among(root.held)
+    if like and {name.casefold() for name in like} == {"train"}:
+        found.notes.append("Folder 'train' is taken for a class among others, though it is named like a split.")
+        return
+    places = {image: show_path(name) for name in like for image in root.held[name].every()}
+    if not places:
+        return
+    known = found.splits or [""] * len(found.names)
+    found.splits = [places.get(image, split) for image, split in zip(found.names, known, strict=True)]
+    found.labels = [None if image in places else label for image, label in zip(found.names, found.labels, strict=True)]
+    for name, count in Counter(places.values()).items():
+        found.notes.append(f"Split '{name}' has no class folders: its {count} images have no label.")
+
+
 def _parts(root: Node) -> dict[str, Node]:
     """Return the splits; empty where there are none."""
-    like = {name: node for name, node in root.held.items() if is_split(name)}
-    others = [name for name in root.held if name not in like and name.casefold() not in UNLABELLED]
-    if not any(_has_classes(node) for node in like.values()):
-        return {}
-    return like if len(like) > 1 or len(others) < 2 else {}
+    like = splits_among(root.held)
+    held = {name: node for name, node in root.held.items() if name in like and _has_classes(node)}
+    others = [node for name, node in root.held.items() if name not in like and name.casefold() not in UNLABELLED]
+    if {name.casefold() for name in held} == {"train"} and len(like) == 1 and len(others) > 1:
+        # A train is a thing, too: a class among classes that are parted like it.
+        held = {} if all(not node.direct for node in others) or len(held["train"].held) < 2 else held
+    return {name: node for name, node in root.held.items() if name in like} if held else {}
 
 
 def _has_classes(node: Node) -> bool:
     """Return whether a folder holds class folders, directly or inside one more folder."""
-    inner = _unwrapped(node, ClassFolders())
+    inner = _inside(node, ClassFolders())
     return any(name.casefold() not in CONTAINERS for name in inner.held)
 
 
-def _unwrapped(node: Node, found: ClassFolders) -> Node:
-    """Return the folder inside any folders that hold nothing but one folder."""
+def _inside(part: Node, found: ClassFolders) -> Node:
+    """Return the folder with a split's content, also where it lies in a second one: `test_set/test_set/cat`."""
+    node = _unwrapped(part, found)
     while not node.direct and len(node.held) == 1:
+        (child,) = node.held.values()
+        if child.direct or not child.held:
+            break
+        node = _unwrapped(child, found)
+    return node
+
+
+def _unwrapped(node: Node, found: ClassFolders) -> Node:
+    """Return the folder inside any that hold nothing but one folder, or `images` beside folders of the same classes."""
+    while not node.direct:
+        pool = _pool(node)
+        if pool is not None:
+            for other in (other for other in node.held.values() if other is not pool):
+                _leave_out(other, found)
+            node = pool
+            continue
+        if len(node.held) != 1:
+            break
         (name, child), *_ = node.held.items()
         if child.direct or not child.held or is_split(name):
             break
         node = child
-        if not is_split(name) and name.casefold() not in CONTAINERS:
+        if name.casefold() not in CONTAINERS:
             found.notes.append(f"Folder '{show_path(child.path)}' is taken for the one around the classes.")
     return node
+
+
+def _pool(node: Node) -> Node | None:
+    """Return the folder `images` with class folders, beside one other folder or several of the same classes."""
+    pools = [child for name, child in node.held.items() if name.casefold() in CONTAINERS]
+    if len(pools) != 1 or pools[0].direct or len(pools[0].held) < 2 or splits_among(node.held):
+        return None
+    others = [child for child in node.held.values() if child is not pools[0]]
+    same = all(child.held.keys() & pools[0].held.keys() for child in others)
+    return pools[0] if others and (same or len(others) == 1) else None
+
+
+def _leave_out(node: Node, found: ClassFolders) -> None:
+    count = sum(1 for _ in node.every())
+    found.skipped[BESIDE_CLASSES] += count
+    found.notes.append(f"Folder '{show_path(node.path)}' is no class: its {count} images are left out.")
 
 
 def _reach(root: Node, folder: str) -> Node:

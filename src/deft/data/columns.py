@@ -23,6 +23,10 @@ SPLIT_COLUMN = "split"
 SHOWN = 20  # columns that a sentence lists
 
 
+class NoLabels(DataError):
+    """A table has no column that is known to hold labels."""
+
+
 @dataclass(frozen=True)
 class Columns:
     """What the user says about columns; None is to be guessed.
@@ -90,7 +94,7 @@ def _settle(named: str | None, there: Sequence[str], known: Sequence[str], words
             f"{source} has several columns that may hold the {kind}: {', '.join(found)}; its columns are: "
             f"{columns}. Choose one with {option}."
         )
-    raise DataError(
+    raise (NoLabels if known is LABEL_COLUMNS else DataError)(
         f"{source} has no column that is known to hold the {kind} ({', '.join(known)}); "
         f"its columns are: {columns}. Name one with {option}; if its first line is a row, put a header above it."
     )

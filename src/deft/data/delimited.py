@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
 from deft.data.columns import known_columns
 from deft.data.endings import IMAGE_ENDINGS, is_image
@@ -19,6 +20,9 @@ SAMPLE = 200  # lines by which the mark is chosen
 _NEVER = set(" \"'./\\_-()[]{}+@#&%")  # marks that stand in names and paths
 _PATH_AND_LABEL = re.compile(rf"(.*(?:{'|'.join(re.escape(e) for e in sorted(IMAGE_ENDINGS))}))\s+(\S.*)", re.I)
 
+_NUMBERS = re.compile(r"-?\d+(\.\d+)?(\s+-?\d+(\.\d+)?)+")
+_STATED = re.compile(r"\"?sep=(.)\"?", re.I)
+
 Row = tuple[int, list[str]]
 """The number of a line, and its fields."""
 
@@ -28,46 +32,81 @@ def read_delimited(source: str, data: bytes) -> Table:
 
     Args:
         source: What the table is called.
-        data: Its content: UTF-8 (stray bytes survive) or UTF-16, with or without a header. A first line that names an
-            image is a row, and no header.
+        data: Its content: UTF-8 (stray bytes survive), Windows-1252 or UTF-16, with or without a header. A first line
+            that names an image is a row, and no header.
 
     Raises:
         DataError: It isn't text, no mark cuts its rows alike, or a row has too many fields; with the line's number.
     """
-    text = _text(source, data)
+    text, notes = as_text(source, data)
     rows = list(_cut(source, text))
     if not rows:
         return Table([], {}, [])
     headed = not any(is_image(field.strip()) for field in rows[0][1])
     width = len(rows[0][1])
     columns = _header(source, rows[0][1]) if headed else [f"column {place + 1}" for place in range(width)]
-    body = rows[1:] if headed else rows
+    body = [row for row in rows[1:] if row[1] != rows[0][1]] if headed else rows
+    again = len(rows) - 1 - len(body) if headed else 0
+    if again:
+        notes.append(f"{source} repeats its header {again} times, as joined files do; those lines are no rows.")
     for number, fields in body:
         if len(fields) > width:
             raise DataError(f"Line {number} of {source} has {len(fields)} fields, its first line {width}.")
     padded: list[list[str | None]] = [[*fields, *[None] * (width - len(fields))] for _, fields in body]
     values = {name: [row[place] for row in padded] for place, name in enumerate(columns)}
-    return Table(columns, values, [number for number, _ in body], (None, None) if headed else _likely(columns, values))
+    likely = (None, None) if headed else _likely(columns, values)
+    return Table(columns, values, [number for number, _ in body], likely, notes=notes)
 
 
-def _text(source: str, data: bytes) -> str:
+def as_text(source: str, data: bytes) -> tuple[str, list[str]]:
+    """Return the text of a file and, where it isn't UTF-8, the sentence that says how it was read.
+
+    UTF-16 is known by its mark. A file without any letter of UTF-8 beyond ASCII, but with bytes that Windows-1252 has
+    letters for, is in that; other stray bytes stay what they are, as names of files may hold them.
+
+    Args:
+        source: What the file is called.
+        data: Its content.
+
+    Raises:
+        DataError: It isn't text.
+    """
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:
-            return data.decode("utf-16")
+            return data.decode("utf-16"), []
         except UnicodeDecodeError as error:
             raise DataError(f"{source} can't be read as a table: it isn't whole UTF-16.") from error
     if b"\0" in data[:8192]:
         raise DataError(f"{source} can't be read as a table: it isn't text.")
-    return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+    data = data.removeprefix(b"\xef\xbb\xbf").rstrip(b"\x1a")
+    text = data.decode("utf-8", "surrogateescape")
+    beyond = {char for char in set(text) if not char.isascii()}
+    stray = [char for char in beyond if "\udc80" <= char <= "\udcff"]
+    if not stray:
+        return text, []
+    if len(stray) == len(beyond) and all(_is_western(char) for char in stray):
+        return data.decode("cp1252"), [f"{source} isn't UTF-8: it is read as Windows-1252 (Latin-1)."]
+    return text, [f"{source} has bytes that aren't UTF-8: they are kept, and shown as \\x and their number."]
+
+
+def _is_western(char: str) -> bool:
+    """Return whether a byte that isn't UTF-8 is a letter or a mark of Windows-1252."""
+    byte = bytes([ord(char) - 0xDC00])
+    return byte.decode("cp1252", "ignore").isprintable() and byte not in (b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d")
 
 
 def _cut(source: str, text: str) -> Iterator[Row]:
-    lines = [line for line in text.splitlines()[:SAMPLE] if line.strip()]
+    every = _without_comments(text.splitlines(keepends=True))
+    text = "".join(every)
+    lines = [line.rstrip("\r\n") for line in every[:SAMPLE] if line.strip()]
     if not lines:
         return iter(())
+    stated = _STATED.fullmatch(lines[0].strip())
+    if stated is not None and len(lines) > 1:  # what Excel calls a separator
+        return islice(_by_mark(source, text, stated[1], lines), 1, None)
     mark = _mark(lines)
     if mark is not None:
-        return _by_mark(source, text, mark)
+        return _by_mark(source, text, mark, lines)
     way = _by_blanks(lines)
     if way is not None:
         cut = ((number, way(line)) for number, line in enumerate(text.splitlines(), start=1) if line.strip())
@@ -77,6 +116,18 @@ def _cut(source: str, text: str) -> Iterator[Row]:
         f"its lines into the same number of fields, and they are no list of paths and labels. Its first line is "
         f"{len(lines[0])} characters long."
     )
+
+
+def _without_comments(lines: list[str]) -> list[str]:
+    """Return the lines with comments at the top made empty; a header that begins with # is cut like the rows below it."""
+    found = list(lines)
+    rest = [line for line in lines[:SAMPLE] if line.strip() and not line.startswith("#")]
+    for number, line in enumerate(lines):
+        if not line.startswith("#"):
+            break
+        if not any(len(_fields([line], mark)[0]) == len(_fields(rest[:1], mark)[0]) > 1 for mark in MARKS if rest):
+            found[number] = "\n"
+    return found
 
 
 def _mark(lines: Sequence[str]) -> str | None:
@@ -112,17 +163,25 @@ def _tells(rows: Sequence[Sequence[str]]) -> bool:
 
 def _fields(lines: Sequence[str], mark: str) -> list[list[str]]:
     try:
-        return [row for row in csv.reader(io.StringIO("\n".join(lines), newline=""), delimiter=mark) if row]
+        file = io.StringIO("\n".join(lines), newline="")
+        rows = csv.reader(file, delimiter=mark, skipinitialspace=_quotes_after_blanks(lines, mark))
+        return [row for row in rows if row] or [[]]
     except csv.Error:
         return [[]]
+
+
+def _quotes_after_blanks(lines: Sequence[str], mark: str) -> bool:
+    """Return whether blanks stand between marks and quotes, so that they are no part of a field."""
+    return any(f'{mark} "' in line for line in lines)
 
 
 def _others(line: str) -> set[str]:
     return {char for char in line if not char.isalnum() and char not in _NEVER and char not in MARKS and char != "\n"}
 
 
-def _by_mark(source: str, text: str, mark: str) -> Iterator[Row]:
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
+def _by_mark(source: str, text: str, mark: str, some: Sequence[str]) -> Iterator[Row]:
+    blanks = _quotes_after_blanks(some, mark)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True, skipinitialspace=blanks)
     while True:
         try:
             fields = next(lines, None)
@@ -137,7 +196,9 @@ def _by_mark(source: str, text: str, mark: str) -> Iterator[Row]:
 def _by_blanks(lines: Sequence[str]) -> Callable[[str], list[str]] | None:
     """Return how blanks cut lines: between a path and its label, or into equally many words."""
     if _listed(lines):
-        return _path_and_label
+        found = [_PATH_AND_LABEL.fullmatch(line.strip()) for line in lines]
+        numbers = all(found is not None and _NUMBERS.fullmatch(found[2]) for found in found)
+        return _path_and_numbers if numbers else _path_and_label
     if len({len(line.split()) for line in lines}) == 1 and len(lines[0].split()) > 1:
         return str.split
     return None
@@ -146,6 +207,11 @@ def _by_blanks(lines: Sequence[str]) -> Callable[[str], list[str]] | None:
 def _path_and_label(line: str) -> list[str]:
     found = _PATH_AND_LABEL.fullmatch(line.strip())
     return line.split(maxsplit=1) if found is None else [found[1], found[2]]
+
+
+def _path_and_numbers(line: str) -> list[str]:
+    path, numbers = _path_and_label(line)
+    return [path, *numbers.split()]
 
 
 def _header(source: str, fields: Sequence[str]) -> list[str]:

@@ -7,14 +7,15 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from deft.data.archives import archive_tree
 from deft.data.assemble import SourceRows
 from deft.data.class_folders import LOOSE, ClassFolders, recognise
-from deft.data.columns import Columns
-from deft.data.endings import TABLE_ENDINGS
+from deft.data.columns import Columns, NoLabels
+from deft.data.endings import ARCHIVE_ENDINGS, TABLE_ENDINGS
 from deft.data.joined import join
 from deft.data.readers import show_path
 from deft.data.shards import from_shard_tree
-from deft.data.splits import is_split
+from deft.data.splits import is_split, shard_split
 from deft.data.tables import from_shards
 from deft.data.tree import FolderTree, Tree
 from deft.data.tree_tables import from_tree_table
@@ -26,6 +27,10 @@ METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 
 EXPORTS = ("samples.json", "labels.json")
 """Tables of FiftyOne's exports; the first has more in it."""
+
+
+BESIDE = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+"""Endings of tables that may be meant as labels, though class folders are what is read."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,18 @@ def from_tree(tree: Tree, columns: Columns, progress: Progress) -> SourceRows:
 def _metadata(tree: Tree, columns: Columns, progress: Progress) -> SourceRows | None:
     for name in METADATA:
         if name in tree.others:
-            return from_tree_table(tree, name, columns, progress)
+            return _with_labels(tree, name, columns, progress)
+    return None
+
+
+def _with_labels(tree: Tree, name: str, columns: Columns, progress: Progress) -> SourceRows | None:
+    """Read a table of a tree; None where it has no labels (captions, say), but class folders have."""
+    try:
+        return from_tree_table(tree, name, columns, progress)
+    except NoLabels:
+        if columns != Columns() or not any(recognise(tree.images, tree.folders).labels):
+            raise
+    tree.notes.append(f"{show_path(name)} has no column of labels (--label-col), so the labels are the class folders.")
     return None
 
 
@@ -76,7 +92,9 @@ def _metadata_of_splits(tree: Tree, columns: Columns, progress: Progress) -> Sou
     tables = {top: [name for name in METADATA if f"{top}/{name}" in there] for top in tops}
     parts = []
     for top in (top for top in tops if tables[top]):
-        part = from_tree_table(tree, f"{top}/{tables[top][0]}", columns, progress)
+        part = _with_labels(tree, f"{top}/{tables[top][0]}", columns, progress)
+        if part is None:
+            return None
         part.file_name = [f"{show_path(top)}/{name}" for name in part.file_name]
         if part.sample_id is not None:
             part.sample_id = [f"{show_path(top)}/{name}" for name in part.sample_id]
@@ -105,6 +123,22 @@ def _parquet_shards(tree: Tree, columns: Columns, progress: Progress) -> SourceR
     return from_shards([tree.root / name for name in shards], tree.where, columns, progress)
 
 
+def _archives(tree: Tree, columns: Columns, progress: Progress) -> SourceRows | None:
+    """Read the only archive of a folder, or one for each split: `train.zip` and `test.zip`."""
+    there = [name for name in tree.others if name.lower().endswith(ARCHIVE_ENDINGS)]
+    splits = [shard_split(os.path.splitext(name)[0].rpartition("/")[2]) for name in there]
+    if tree.images or not isinstance(tree, FolderTree) or not there or (len(there) > 1 and None in splits):
+        return None
+    parts = []
+    for name, split in zip(there, splits, strict=True):
+        part = from_tree(archive_tree(tree.root / name), columns, progress)
+        if len(there) > 1:
+            part.split = [str(split)] * len(part.labels)
+            part.file_name = [f"{show_path(name)}/{image}" for image in part.file_name]
+        parts.append(part)
+    return join(parts, tree.where)
+
+
 def _class_folders(tree: Tree, columns: Columns, progress: Progress) -> SourceRows | None:
     found = recognise(tree.images, tree.folders)
     if not any(label is not None for label in found.labels):
@@ -121,6 +155,10 @@ def _rows(tree: Tree, found: ClassFolders) -> SourceRows:
     problems = ((row, tree.problem(name)) for row, name in enumerate(found.names))
     skipped = found.skipped + Counter(_kind(name) for name in tree.others)
     notes = list(found.notes)
+    tables = [show_path(name) for name in tree.others if "/" not in name and name.lower().endswith(BESIDE)]
+    tables = [name for name in tables if name not in METADATA]
+    if tables:
+        notes.append(f"{', '.join(tables[:3])} beside the class folders: not read; as labels with --labels FILE.")
     if skipped + tree.skipped:
         kinds = ", ".join(f"{kind} {count}" for kind, count in (skipped + tree.skipped).most_common(8))
         notes.append(f"{tree.where}: passed over what is no image of a class ({kinds}).")
@@ -181,6 +219,7 @@ LAYOUTS: tuple[Layout, ...] = (
     Layout("an export of FiftyOne", _fiftyone),
     Layout("Parquet shards", _parquet_shards),
     Layout("WebDataset shards", from_shard_tree),
+    Layout("an archive, or one of each split", _archives),
     Layout("class folders, with or without splits", _class_folders),
     Layout("images and one table", _one_table),
 )
@@ -200,10 +239,17 @@ def _nothing(tree: Tree) -> str:
     where, seen = tree.where, _seen(tree)
     if tree.images and len(tables) > 1:
         return f"{where} has images but no class folders, and {len(tables)} tables: name one with --labels, {seen}."
-    if tree.images and any(is_split(folder) for folder in tree.folders):
-        return f"{where} has splits but no class folders in them: give labels as a table with --labels; {seen}."
+    splits = [show_path(folder) for folder in tree.folders if "/" not in folder and is_split(folder)]
+    if tree.images and splits:
+        return (
+            f"{where} has splits ({', '.join(splits[:5])}) but no class folders in them: give labels as a table with "
+            f"--labels, also where a folder called so is a class; {seen}."
+        )
     if tree.images:
         return f"{where} has images but no class folders: give their labels as a table with --labels (labels=); {seen}."
+    archives = [name for name in tree.others if name.lower().endswith(ARCHIVE_ENDINGS)]
+    if archives:
+        return f"No images in {where}, {seen}: archives are read one by one, as {where}/{show_path(archives[0])}."
     return (
         f"No images in {where}, {seen}: expected one folder per class, a table such as metadata.csv with a file_name "
         "column, or Parquet files."

@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from deft.data.columns import known_columns
+from deft.data.endings import is_image
 from deft.data.table import Table, from_records
 from deft.errors import DataError
 
 IMAGE, LABEL = "image", "label"
+
+
+class Pairs(dict[str, Any]):
+    """A JSON object that remembers all of its pairs, also where a key comes twice."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.pairs = pairs
+
+
+def repeated(record: dict[str, Any]) -> str | None:
+    """Return the start of the first key that a JSON object has twice; None where none is."""
+    pairs = record.pairs if isinstance(record, Pairs) else []
+    if len(pairs) == len(record):
+        return None
+    seen: set[str] = set()
+    return next((key[:40] for key, _ in pairs if key in seen or seen.add(key)), None)  # type: ignore[func-returns-value]
 
 
 def read_json(source: str, data: bytes) -> Table:
@@ -25,18 +44,22 @@ def read_json(source: str, data: bytes) -> Table:
     """
     text = data.decode("utf-8-sig", "surrogateescape")
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=Pairs)
     except ValueError as error:
         if text.count("\n") and _starts_with_object(text):
             return read_json_lines(source, data)
         raise DataError(f"{source} isn't JSON: {error}.") from error
+    twice = next((key for record in _objects(value) if (key := repeated(record)) is not None), None)
+    if twice is not None:
+        raise DataError(f"{source} has '{twice}' twice in one object.")
     for form in FORMS:
         table = form(value)
         if table is not None:
             return table
     raise DataError(
-        f"{source} is JSON of a form that isn't known: {_shape(value)}. Known are a list of records, a mapping of "
-        "file names to labels, columns, and the exports of FiftyOne and Label Studio."
+        f"{source} is JSON of a form that isn't known: {_shape(value)}. Known are a list of records, file names "
+        "with labels as a mapping or in pairs, files by label, columns, COCO's form, and the exports of FiftyOne and "
+        "Label Studio."
     )
 
 
@@ -52,11 +75,13 @@ def read_json_lines(source: str, data: bytes) -> Table:
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
+            record = json.loads(line, object_pairs_hook=Pairs)
         except ValueError as error:
             raise DataError(f"Line {number} of {source} isn't JSON: {error}.") from error
         if not isinstance(record, dict):
             raise DataError(f"Line {number} of {source} isn't a JSON object.")
+        if repeated(record):
+            raise DataError(f"Line {number} of {source} has '{repeated(record)}' twice.")
         records.append(record)
         lines.append(number)
     return from_records(records, lines)
@@ -118,6 +143,25 @@ def _fiftyone_samples(value: Any) -> Table | None:
     return table
 
 
+def _coco(value: Any) -> Table | None:
+    """Read COCO's form, as iNaturalist has it: images, categories, and annotations that join them."""
+    names = ("images", "annotations", "categories")
+    if not isinstance(value, dict) or not all(_records(value.get(name)) for name in names):
+        return None
+    images, annotations, categories = (value[name] for name in names)
+    if not all("id" in one and "file_name" in one for one in images) or not all("id" in one for one in categories):
+        return None
+    place = {str(one["id"]): number for number, one in enumerate(categories)}
+    labels: dict[str, dict[int, None]] = {}
+    for one in annotations:
+        category = str(one.get("category_id"))
+        if category in place:
+            labels.setdefault(str(one.get("image_id")), {})[place[category]] = None
+    table = _pairs_table([(one["file_name"], list(labels.get(str(one["id"]), ()))) for one in images])
+    table.names = [str(one.get("name", one["id"])) for one in categories]
+    return table
+
+
 def _fiftyone_labels(value: Any) -> Table | None:
     """Read FiftyOne's `labels.json` beside a folder `data`: labels by file name without its ending."""
     if not isinstance(value, dict) or not isinstance(value.get("labels"), dict) or "classes" not in value:
@@ -146,12 +190,40 @@ def _columns(value: Any) -> Table | None:
 
 
 def _labels_by_file(value: Any) -> Table | None:
-    """Read a mapping of file names to labels."""
-    if not isinstance(value, dict) or not value:
+    """Read a mapping of file names to labels; a name that comes twice is two rows."""
+    if not isinstance(value, Pairs) or not value:
         return None
-    if not all(isinstance(label, str | int | float | None) for label in value.values()):
+    if not all(isinstance(label, str | int | float | None) for _, label in value.pairs):
         return None
-    return Table([IMAGE, LABEL], {IMAGE: list(value), LABEL: list(value.values())})
+    return _pairs_table(value.pairs)
+
+
+def _files_by_label(value: Any) -> Table | None:
+    """Read a mapping of labels to lists of file names, or of file names to lists of labels."""
+    if not isinstance(value, Pairs) or not value or not all(isinstance(cells, list) for _, cells in value.pairs):
+        return None
+    if all(is_image(name) for name in value):
+        return _pairs_table(value.pairs)
+    if not all(isinstance(cell, str) and is_image(cell) for _, cells in value.pairs for cell in cells):
+        return None
+    if known_columns(list(value)) or not any(cells for _, cells in value.pairs):
+        return None
+    return _pairs_table([(cell, label) for label, cells in value.pairs for cell in cells])
+
+
+def _pairs(value: Any) -> Table | None:
+    """Read a list of file names with their labels, by itself or as the only part of an object."""
+    if isinstance(value, dict) and len(value) == 1:
+        (value,) = value.values()
+    if not isinstance(value, list) or not value:
+        return None
+    if not all(isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) for pair in value):
+        return None
+    return _pairs_table(value) if all(is_image(name) for name, _ in value) else None
+
+
+def _pairs_table(pairs: Sequence[Sequence[Any]]) -> Table:
+    return Table([IMAGE, LABEL], {IMAGE: [name for name, _ in pairs], LABEL: [label for _, label in pairs]})
 
 
 def _flat(value: Any) -> Table | None:
@@ -163,6 +235,9 @@ FORMS: tuple[Callable[[Any], Table | None], ...] = (
     _flat,
     _fiftyone_samples,
     _fiftyone_labels,
+    _coco,
+    _pairs,
+    _files_by_label,
     _columns,
     _labels_by_file,
 )
@@ -171,6 +246,12 @@ FORMS: tuple[Callable[[Any], Table | None], ...] = (
 
 def _records(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(record, dict) for record in value)
+
+
+def _objects(value: Any) -> Sequence[dict[str, Any]]:
+    """Return the objects in a list or in an object."""
+    found = value if isinstance(value, list) else value.values() if isinstance(value, dict) else ()
+    return [one for one in found if isinstance(one, dict)]
 
 
 def _starts_with_object(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections import Counter
@@ -19,9 +20,14 @@ Label = str | int | None
 MISSING = frozenset(("nan", "NaN", "NAN", "-nan", "<NA>", "NaT", "None", "null", "NULL", "N/A", "n/a", "#N/A"))
 """Cells that programs write where a value is missing; read as no label, unless a class of that name is asked for."""
 
+LONGEST_LIST = 10_000
+"""Characters; a longer cell is no list of labels."""
+
 _BLANKS = "\ufeff \t\r\n\v\f\xa0"
-_WHOLE = re.compile(r"-?\d{1,18}\.0+")
+_WHOLE = re.compile(r"[-+]?\d{1,18}\.0*|[-+]?\d\.\d+[eE][-+]\d{1,2}")  # the second as numpy.savetxt writes them
+_FRACTION = re.compile(r"[-+]?\d*\.\d+")
 _SEVERAL = ("|", ";", ",")
+_MAYBE_SEVERAL = re.compile(r"\s+and\s+|\s*[/+&]\s*|\s+")
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class LabelColumn:
 def read_labels(cells: Sequence[Any], known: Collection[str] = ()) -> LabelColumn:
     """Read labels from cells.
 
-    Whole numbers are integers, also where they are written as `1.0`. Blank cells and those of `MISSING` hold no
+    Whole numbers are integers, also where they are written as `1.0` or `1.`. Blank cells and those of `MISSING` hold no
     label. A cell with several labels (a list, or text such as "cat|dog" whose pieces are labels of their own) can't
     be used, and says so.
 
@@ -73,6 +79,7 @@ def read_labels(cells: Sequence[Any], known: Collection[str] = ()) -> LabelColum
     if missing:
         said = ", ".join(f"'{text}' {count}" for text, count in missing.most_common())
         notes.append(f"Cells that say {said} are read as no label; a class of that name has to be given (--classes).")
+    notes += _doubts(values, known)
     return LabelColumn(values, problems, tuple(notes))
 
 
@@ -105,10 +112,14 @@ def _one(cell: Any) -> Label | list[str]:
 
 
 def _json_list(text: str) -> list[Any] | None:
+    """Return the items of a list as JSON or Python write it; None where the text is no list of labels."""
     try:
         items = json.loads(text)
     except ValueError:
-        return None
+        try:
+            items = ast.literal_eval(text) if len(text) < LONGEST_LIST else None
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return None
     return items if isinstance(items, list) and all(isinstance(item, str | int) for item in items) else None
 
 
@@ -126,10 +137,34 @@ def _several(pieces: Sequence[str]) -> str:
 
 def _integers(values: list[Label]) -> list[Label]:
     """Return integers for text such as `1.0`, as programs write whole numbers, if the whole column is like that."""
-    texts = [value for value in values if isinstance(value, str)]
-    if not texts or not all(_WHOLE.fullmatch(text) for text in texts):
+    texts = {value for value in values if isinstance(value, str)}
+    if not texts or not all(_WHOLE.fullmatch(text) and float(text).is_integer() for text in texts):
         return values
     return [int(float(value)) if isinstance(value, str) else value for value in values]
+
+
+def _doubts(values: Sequence[Label], known: Collection[str]) -> list[str]:
+    """Return a sentence for each doubt whether labels are the names of classes."""
+    names = {value for value in values if isinstance(value, str)} - set(known)
+    notes = []
+    fractions = sorted(name for name in names if _FRACTION.fullmatch(name) and not float(name).is_integer())
+    if fractions and len(fractions) * 2 > len({value for value in values if value is not None}):
+        notes.append(
+            f"Labels are fractions ({', '.join(fractions[:3])}, ...): each different one is taken for a class."
+        )
+    everything = {str(value) for value in values if value is not None}
+    joined = sorted(name for name in names if _is_joined(name, everything))
+    if joined:
+        more = f" and {len(joined) - 3} more" if len(joined) > 3 else ""
+        listed = ", ".join(repr(name[:60]) for name in joined[:3])
+        notes.append(f"Taken for classes, though they may be several labels in one cell: {listed}{more}.")
+    return notes
+
+
+def _is_joined(name: str, others: Collection[str]) -> bool:
+    """Return whether a name is put together from others: "cat dog", "cat/dog", "cat and dog"."""
+    pieces = _MAYBE_SEVERAL.split(name.strip())
+    return len(pieces) > 1 and all(piece in others and piece != name for piece in pieces)
 
 
 def _in_pieces(values: Sequence[Label], known: Collection[str]) -> dict[int, list[str]]:

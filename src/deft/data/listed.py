@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deft.data.assemble import SourceRows
 from deft.data.columns import SPLIT_COLUMN, Columns
-from deft.data.located import Located, locate, shown_name
+from deft.data.located import Located, is_address, locate, shown_name
 from deft.data.names import in_order
 from deft.data.readers import FileReader, show_path
 from deft.data.splits import is_split
@@ -17,8 +17,13 @@ from deft.errors import DataError
 
 MISSING = "file not found"
 
+LONGEST = 300
+"""Characters of a path that a sentence shows."""
 
-def listed(path: Path, table: Table, columns: Columns, folders: Sequence[Path] = ()) -> SourceRows:
+
+def listed(
+    path: Path, table: Table, columns: Columns, folders: Sequence[Path] = (), there: Sequence[str] = ()
+) -> SourceRows:
     """Return the rows of a table whose image column holds paths.
 
     Args:
@@ -26,6 +31,7 @@ def listed(path: Path, table: Table, columns: Columns, folders: Sequence[Path] =
         table: Its content.
         columns: Its columns, settled.
         folders: What its paths may be relative to, before its own folder.
+        there: Paths of the images that are known to lie there.
 
     Raises:
         DataError: None of its files is there; with the line and the full path of the first.
@@ -34,12 +40,17 @@ def listed(path: Path, table: Table, columns: Columns, folders: Sequence[Path] =
     assert columns.label is not None
     cells = ["" if cell is None or cell != cell else str(cell).strip() for cell in table.values[columns.image]]
     own = [*folders, path.parent]
-    found = locate(cells, [*own, *(folder / name for folder in own for name in table.below)])
-    notes = _missing(show_path(str(path)), table, cells, found)
+    found = locate(cells, [*own, *(folder / name for folder in own for name in table.below)], there)
+    notes = [*table.notes, *_missing(show_path(str(path)), table, cells, found)]
     if found.otherwise:
         notes.append(
             f"{found.otherwise} files of {show_path(str(path))} are found under another spelling of their path (path "
-            "marks, Unicode form, ending, or root)."
+            "marks, Unicode form, case, ending, or root)."
+        )
+    if found.scattered:
+        notes.append(
+            f"{found.scattered} files of {show_path(str(path))} are found by their bare names, each the only one of "
+            "its name, in folders below."
         )
     return SourceRows(
         source=show_path(str(path)),
@@ -67,11 +78,22 @@ def splits_of(table: Table, cells: Sequence[str]) -> list[str] | None:
 
 
 def _missing(source: str, table: Table, cells: Sequence[str], found: Located) -> list[str]:
-    rows = [row for row, problem in found.problems.items() if problem == MISSING]
+    rows = [row for row, path in enumerate(found.paths) if row in found.problems and path and not os.path.lexists(path)]
     if not rows:
         return []
-    first = f"the first on {table.place(rows[0])}: {show_path(os.path.abspath(found.paths[rows[0]]))}"
-    named = sum(1 for cell in cells if cell)
+    first, named = rows[0], sum(1 for cell in cells if cell)
+    away = [row for row in rows if is_address(cells[row])]
+    tried = cells[first] if is_address(cells[first]) else os.path.abspath(found.paths[first])
+    where = f"the first on {table.place(first)}: {_short(show_path(tried))}"
+    if len(away) == named:
+        raise DataError(
+            f"None of the {named} files that {source} names is on this machine: they are addresses, which aren't read "
+            f"in place ({where}). Copy them here, and name the copies."
+        )
     if len(rows) == named:
-        raise DataError(f"None of the {named} files that {source} names is there; {first}.")
-    return [f"{len(rows)} of the {named} files that {source} names are not there; {first}."]
+        raise DataError(f"None of the {named} files that {source} names is there; {where}.")
+    return [f"{len(rows)} of the {named} files that {source} names are not there; {where}."]
+
+
+def _short(path: str) -> str:
+    return path if len(path) <= LONGEST else f"{path[:LONGEST]}... ({len(path)} characters)"

@@ -1,13 +1,14 @@
-"""From what a table calls an image to the file that is meant: other path marks, Unicode forms, endings and roots."""
+"""Files that a table names, found on this machine: path marks, Unicode forms, case, endings and roots of elsewhere."""
 
 from __future__ import annotations
 
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 from deft.data.endings import IMAGE_ENDINGS, is_image
 from deft.data.readers import file_problem, show_path
@@ -15,6 +16,11 @@ from deft.data.readers import file_problem, show_path
 TRIED = 100  # cells by which the folder is chosen that paths are relative to
 _ENDINGS = [form for ending in (".jpg", ".png", ".jpeg", *sorted(IMAGE_ENDINGS)) for form in (ending, ending.upper())]
 _ROOTED = re.compile(r"[A-Za-z]:/|/")
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_FILE = re.compile(r"file://(?:localhost)?(?=/)", re.I)
+
+There = Callable[[str], bool]
+Near = Callable[[str], str | None]
 
 
 @dataclass
@@ -23,10 +29,13 @@ class Finder:
 
     Args:
         there: Says whether there is a file of a name.
+        near: Returns the only file that is like a name but for case and Unicode form; None where there is none.
         endings: Endings to try where a name has none; those that fit come to the front.
+        otherwise: How many files were found under another spelling.
     """
 
-    there: Callable[[str], bool]
+    there: There
+    near: Near
     endings: list[str] = field(default_factory=lambda: list(dict.fromkeys(_ENDINGS)))
     otherwise: int = 0
 
@@ -35,15 +44,17 @@ class Finder:
         if self.there(name):
             return name
         for form in self._forms(name):
-            if self.there(form):
+            found = form if self.there(form) else self.near(form)
+            if found is not None:
                 self.otherwise += 1
-                return form
+                return found
         return None
 
     def _forms(self, name: str) -> Iterator[str]:
         """Yield other forms of a path: Windows' marks, both Unicode forms (Macs write NFD), no ending, only its end."""
-        plain = name.replace("\\", "/")
-        texts = dict.fromkeys(form(text) for text in (name, plain) for form in (str, _nfc, _nfd))
+        plain = _FILE.sub("", name).replace("\\", "/")
+        spelt = (name, plain, *([unquote(plain)] if "%" in plain else []), *_in_bytes(plain))
+        texts = dict.fromkeys(form(text) for text in spelt for form in (str, _nfc, _nfd))
         yield from texts
         if not is_image(name):
             for ending in self.endings:
@@ -52,10 +63,69 @@ class Finder:
                     if self.there(text + ending):
                         self.endings.insert(0, self.endings.pop(self.endings.index(ending)))
         if _ROOTED.match(plain):
-            parts = plain.split("/")[1:]
+            parts = plain.rstrip("/").split("/")[1:]
             for start in range(len(parts)):
                 tail = "/".join(parts[start:])
                 yield from dict.fromkeys(form(tail) for form in (str, _nfc, _nfd))
+
+
+def finder_in(folder: str) -> Finder:
+    """Return a finder of files below a folder of this machine.
+
+    Args:
+        folder: The folder; its content is listed where a name isn't there as it is spelt, and kept.
+    """
+    listings: dict[str, dict[str, list[str]]] = {}
+
+    def near(name: str) -> str | None:
+        place = "" if os.path.isabs(name) else folder
+        found = []
+        for part in name.split("/"):
+            if not part or part == "." or part == ".." or _exists(os.path.join(place, part)):
+                found.append(part)
+            else:
+                if place not in listings:
+                    listings[place] = by_fold(_listing(place))
+                like = listings[place].get(fold(part), [])
+                if len(like) != 1:
+                    return None
+                found.append(like[0])
+            place = os.path.join(place, found[-1] or "/")
+        return "/".join(found)
+
+    return Finder(lambda name: _exists(os.path.join(folder, name)), near)
+
+
+def fold(name: str) -> str:
+    """Return what spellings of a file's name share that differ in case and Unicode form."""
+    return _nfc(_nfc(name).casefold())
+
+
+def by_fold(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return names by what they share."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(fold(name), []).append(name)
+    return found
+
+
+def by_last(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return paths by what the names of their files share."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(fold(name.rpartition("/")[2]), []).append(name)
+    return found
+
+
+def only_one(cell: str, by_name: Mapping[str, Sequence[str]]) -> str | None:
+    """Return the only file of a bare name, wherever it lies; None where there are none or several.
+
+    Args:
+        cell: What a table says.
+        by_name: From `by_last`.
+    """
+    like = () if "/" in cell or "\\" in cell else by_name.get(fold(cell), ())
+    return like[0] if len(like) == 1 else None
 
 
 @dataclass(frozen=True)
@@ -66,58 +136,73 @@ class Located:
         paths: Paths of each image; empty where a cell is blank.
         problems: Row to reason, of the images that can't be there.
         otherwise: How many are there under another spelling than the table's.
+        scattered: How many bare names were found in folders below.
     """
 
     paths: tuple[str, ...]
     problems: dict[int, str]
     otherwise: int
+    scattered: int = 0
 
 
-def locate(cells: Sequence[str], folders: Sequence[Path]) -> Located:
+def locate(cells: Sequence[str], folders: Sequence[Path], there: Sequence[str] = ()) -> Located:
     """Find the files that cells name.
 
     Args:
         cells: Paths, relative to one of the folders, or absolute; blank ones stay blank.
         folders: Where to look; the first under which one of the first hundred files exists is taken, else the last.
+        there: Images that are known to lie there; a bare name that only one of them has means it.
     """
     base = _base(cells, folders)
-    finder = Finder(lambda name: _exists(os.path.join(base, name)))
+    finder, by_name = finder_in(base), by_last(there)
     paths: list[str] = []
     problems: dict[int, str] = {}
+    scattered = 0
     for row, cell in enumerate(cells):
         path = os.path.normpath(os.path.join(base, cell)) if cell else ""
         problem = file_problem(path)
         if problem is not None and cell and not _exists(path):
             found = finder.find(cell)
+            if found is None:
+                found = only_one(cell, by_name)
+                scattered += found is not None
             if found is not None:
                 path = os.path.normpath(os.path.join(base, found))
                 problem = file_problem(path)
+            elif is_address(cell):
+                problem = elsewhere(cell)
         paths.append(path)
         if problem is not None:
             problems[row] = problem
-    return Located(tuple(paths), problems, finder.otherwise)
+    return Located(tuple(paths), problems, finder.otherwise, scattered)
+
+
+def is_address(cell: str) -> bool:
+    """Say whether a cell is an address elsewhere, such as https://..."""
+    return _ADDRESS.match(cell) is not None and _FILE.match(cell) is None
+
+
+def elsewhere(cell: str) -> str:
+    """Return the reason why an address can't be read."""
+    found = _ADDRESS.match(cell)
+    return f"an address elsewhere ({found[1] if found else ''}://), which isn't read: copy the file here"
 
 
 def shown_name(cell: str) -> str:
     """Return what a person knows a file by: the table's own path, without detours."""
-    return show_path(os.path.normpath(cell))
+    return show_path(cell if _ADDRESS.match(cell) else os.path.normpath(cell))
 
 
 def _base(cells: Sequence[str], folders: Sequence[Path]) -> str:
     some = [cell for cell in cells[:TRIED] if cell]
-    for look in (_plainly, _otherwise):
-        for folder in folders:
-            if any(look(folder, cell) for cell in some):
-                return os.fspath(folder)
+    for folder in folders:
+        if any(_exists(os.path.join(folder, cell)) for cell in some):
+            return os.fspath(folder)
+    for folder in folders:
+        finder = finder_in(os.fspath(folder))
+        if any(finder.find(cell) is not None for cell in some):
+            return os.fspath(folder)
     return os.fspath(folders[-1])
-
-
-def _plainly(folder: Path, cell: str) -> bool:
-    return _exists(os.path.join(folder, cell))
-
-
-def _otherwise(folder: Path, cell: str) -> bool:
-    return Finder(lambda name: _exists(os.path.join(folder, name))).find(cell) is not None
 
 
 def _exists(path: str) -> bool:
@@ -125,6 +210,23 @@ def _exists(path: str) -> bool:
         return os.path.lexists(path)
     except ValueError:  # a null byte in a name
         return False
+
+
+def _listing(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder or "/")
+    except (OSError, ValueError):
+        return []
+
+
+def _in_bytes(name: str) -> list[str]:
+    """Return the name of a file whose bytes are those of Windows-1252, if there can be one."""
+    if name.isascii():
+        return []
+    try:
+        return [os.fsdecode(name.encode("cp1252"))]
+    except UnicodeEncodeError:
+        return []
 
 
 def _nfc(text: str) -> str:

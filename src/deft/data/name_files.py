@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from deft.data.readers import show_path
 from deft.errors import DataError
@@ -14,6 +15,8 @@ LARGEST = 1 << 26
 """Bytes; a larger file holds no names."""
 
 _WORDNET = re.compile(r"n\d{8}")
+_NUMBER_FIRST = re.compile(r"(\d{1,6})\s*[:,;\s]\s*(\S.*)")
+_NUMBER_LAST = re.compile(r"(\S.*?)\s*[,;\t]\s*(\d{1,6})")
 
 
 def read_names(path: Path) -> Sequence[str] | Mapping[str, str]:
@@ -21,7 +24,8 @@ def read_names(path: Path) -> Sequence[str] | Mapping[str, str]:
 
     Args:
         path: A text file with one name per line; or with `id<TAB>name` (or a WordNet id, a blank and a name) on
-            every line; or JSON: a list, or a mapping from id to name.
+            every line; or numbers and names, as `0 cat`, `0: cat`, `0,cat` or `cat,0`, where the numbers count the
+            lines from 0 or from 1; or JSON: a list, or a mapping from id to name or from name to number.
 
     Raises:
         DataError: It can't be read, or a line is blank.
@@ -40,12 +44,39 @@ def read_names(path: Path) -> Sequence[str] | Mapping[str, str]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             raise DataError(f"Line {number} of {path} is blank: every line must name a class.")
+    numbered = _numbered([line.strip() for line in lines])
+    if numbered is not None:
+        return numbered
     for separator in ("\t", " "):
         pairs = [line.strip().split(separator, 1) for line in lines]
         coded = separator == "\t" or all(_WORDNET.fullmatch(pair[0]) for pair in pairs)
         if pairs and coded and all(len(pair) == 2 for pair in pairs):
             return _mapping(path, [(key.strip(), name.strip()) for key, name in pairs])
     return [line.strip() for line in lines]
+
+
+def by_number(numbers: Mapping[str, Any]) -> Mapping[str, str] | None:
+    """Return names by number where numbers are given by name, as `label2id` has them; None for anything else.
+
+    Example:
+        >>> by_number({"cat": 0, "dog": 1})
+        {'0': 'cat', '1': 'dog'}
+    """
+    values = [value for value in numbers.values() if isinstance(value, int) and not isinstance(value, bool)]
+    if not values or len(set(values)) < len(numbers) or all(str(name).strip().isdecimal() for name in numbers):
+        return None
+    return {str(number): str(name) for name, number in numbers.items()}
+
+
+def _numbered(lines: Sequence[str]) -> Mapping[str, str] | None:
+    """Return names by number, where every line has the number that it comes at; None elsewhere."""
+    for form, number, name in ((_NUMBER_FIRST, 1, 2), (_NUMBER_LAST, 2, 1)):
+        found = [form.fullmatch(line) for line in lines]
+        pairs = {int(one[number]): one[name] for one in found if one is not None}
+        count = len(lines)
+        if len(set(pairs.values())) == count > 1 and list(pairs) in (list(range(count)), list(range(1, count + 1))):
+            return {str(key): text for key, text in pairs.items()}
+    return None
 
 
 def _mapping(path: Path, pairs: Sequence[tuple[str, str]]) -> Mapping[str, str]:
@@ -61,10 +92,13 @@ def _from_json(path: Path, text: str) -> Sequence[str] | Mapping[str, str]:
         value = json.loads(text)
     except ValueError as error:
         raise DataError(f"The class names in {path} can't be read: {error}.") from error
+    inverse = by_number(value) if isinstance(value, dict) else None
+    if inverse is not None:
+        return {key: show_path(name) for key, name in inverse.items()}
     if isinstance(value, dict | list) and all(
         isinstance(name, str) for name in (value.values() if isinstance(value, dict) else value)
     ):
         if isinstance(value, list):
             return [show_path(name) for name in value]
         return {show_path(key): show_path(name) for key, name in value.items()}
-    raise DataError(f"{path} must be a list of names or a mapping from id to name.")
+    raise DataError(f"{path} must be a list of names, or a mapping from id to name or from name to number.")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from deft.data.labels import Label
-from deft.data.name_files import read_names
+from deft.data.name_files import by_number, read_names
 from deft.data.readers import IntArray
 from deft.data.words import alike, words_for
 from deft.errors import DataError
@@ -62,9 +62,9 @@ def class_names(classes: Classes | None) -> ClassNames | None:
     """Read the classes that a user gives.
 
     Args:
-        classes: Names in order of their integer labels; or a mapping of integer labels to names; or of what stands
-            in the data (a folder's name, a cell) to the words for it. Or a file of one of these: one name per line,
-            or `id<TAB>name` on every line, or JSON.
+        classes: Names in order of their integer labels; or a mapping of integer labels to names, or of names to
+            integers (`label2id`); or of what stands in the data (a folder's name, a cell) to the words for it. Or a
+            file of one of these: one name per line, or `id<TAB>name` on every line, or JSON (`read_names`).
 
     Raises:
         DataError: A name is blank, or the file can't be read.
@@ -73,6 +73,7 @@ def class_names(classes: Classes | None) -> ClassNames | None:
         return None
     given: Any = read_names(Path(classes)) if isinstance(classes, str | os.PathLike) else classes
     if isinstance(given, Mapping):
+        given = by_number(given) or given
         return _from_mapping({str(key).strip(): str(name).strip() for key, name in given.items()})
     names = [str(name).strip() for name in given]
     for number, name in enumerate(names):

@@ -161,6 +161,8 @@ def _unidentified(data: bytes) -> str:
         if not (brand.isascii() and brand.isprintable()):
             return "damaged: a film or an image whose header names no kind"
         return f"a file of the kind '{brand}' (a film, or an image of a newer format), which can't be read"
+    if data.startswith(b"version https://git-lfs"):
+        return "a pointer of Git LFS, not the image itself: fetch it with git lfs pull"
     if not any(data[:4096]):
         return "not an image (all zeros)"
     start = data[:24].decode("utf-8", "ignore").splitlines()[:1]

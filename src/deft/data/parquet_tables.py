@@ -20,7 +20,9 @@ from deft.errors import DataError
 from deft.progress import Progress
 
 
-def from_parquet(path: Path, columns: Columns, progress: Progress, folders: Sequence[Path] = ()) -> SourceRows:
+def from_parquet(
+    path: Path, columns: Columns, progress: Progress, folders: Sequence[Path] = (), there: Sequence[str] = ()
+) -> SourceRows:
     """Read a Parquet file.
 
     Args:
@@ -28,6 +30,7 @@ def from_parquet(path: Path, columns: Columns, progress: Progress, folders: Sequ
         columns: What the user says about its columns.
         progress: Told of guesses.
         folders: What its paths may be relative to, besides its own folder.
+        there: Paths of the images that are known to lie there.
 
     Raises:
         DataError: It can't be read, or lacks a column.
@@ -48,11 +51,11 @@ def from_parquet(path: Path, columns: Columns, progress: Progress, folders: Sequ
         raise DataError(f"{path} can't be read as a Parquet file: {one_line(error)}.") from error
     values = {name: content.column(name).to_pylist() for name in content.column_names}
     if not embedded:
-        found = listed(path, Table(schema.names, values), settled, folders)
+        found = listed(path, Table(schema.names, values), settled, folders, there)
     else:
         cells = [cell and cell["path"] for cell in values[settled.image]] if has_path else []
         found = _embedded(path, values, settled, cells)
-    names = _feature_names(schema.metadata, settled.label)
+    names = _feature_names(schema.metadata, settled.label) or _categories(content.column(settled.label))
     if names is not None:
         found.names = in_order(names)
     return found
@@ -74,6 +77,16 @@ def _embedded(path: Path, values: dict[str, list[Any]], columns: Columns, cells:
         sample_id=ids,
         labels_are="cells",
     )
+
+
+def _categories(column: Any) -> list[str] | None:
+    """Return the categories of a column that pandas wrote as categorical, in their order."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(column.type) or not column.num_chunks:
+        return None
+    values = column.unify_dictionaries().chunk(0).dictionary.to_pylist()
+    return values if all(isinstance(value, str) for value in values) else None
 
 
 def _feature_names(metadata: dict[bytes, bytes] | None, column: str | None) -> list[str] | None:

@@ -102,9 +102,9 @@ def _from_folder(path: Path, labels: Any, columns: Columns, progress: Progress) 
         table = Path(labels).expanduser()
         if not str(labels) or not table.is_file():
             raise DataError(f"There is no table of labels at {str(labels) or 'an empty path'}.")
-        found = from_table(table, columns, progress, [path])
-        tree = folder_tree(path)
-        note_unlisted(found, {os.path.normpath(path / name) for name in tree.images}, show_path(str(table)))
+        lying = [os.path.normpath(os.path.abspath(path / name)) for name in folder_tree(path).images]
+        found = from_table(table, columns, progress, [path], lying)
+        note_unlisted(found, set(lying), show_path(str(table)))
         return found
     if huggingface.is_saved(str(path)):
         return huggingface.from_dataset(huggingface.from_saved(str(path)), path.name, columns, progress)

@@ -17,6 +17,7 @@ class Table:
         likely: Columns of images and of labels by what is in them, where there is no header.
         below: Folders below the table's own in which its files may lie.
         names: Class names that the table itself settles, in order.
+        notes: What a person should know of how it was read, a sentence each.
     """
 
     columns: list[str]
@@ -25,6 +26,7 @@ class Table:
     likely: tuple[str | None, str | None] = (None, None)
     below: tuple[str, ...] = ()
     names: list[str] | None = None
+    notes: list[str] = field(default_factory=list)
 
     def place(self, row: int) -> str:
         """Return where a row stands, for people."""

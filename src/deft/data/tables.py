@@ -22,7 +22,9 @@ from deft.errors import DataError
 from deft.progress import Progress
 
 
-def from_table(path: Path, columns: Columns, progress: Progress, folders: Sequence[Path] = ()) -> SourceRows:
+def from_table(
+    path: Path, columns: Columns, progress: Progress, folders: Sequence[Path] = (), there: Sequence[str] = ()
+) -> SourceRows:
     """Read a table of images.
 
     Args:
@@ -31,12 +33,13 @@ def from_table(path: Path, columns: Columns, progress: Progress, folders: Sequen
         progress: Told of guesses.
         folders: What its paths may be relative to, besides its own folder; the first under which one of
             the first hundred files exists is taken.
+        there: Paths of the images that are known to lie there.
 
     Raises:
         DataError: It isn't a table, or lacks a column.
     """
     if path.suffix.lower() == ".parquet":
-        return from_parquet(path, columns, progress, folders)
+        return from_parquet(path, columns, progress, folders, there)
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise DataError(f"{path} is larger than {LARGEST_FILE >> 30} GB: write it as Parquet.")
@@ -45,7 +48,7 @@ def from_table(path: Path, columns: Columns, progress: Progress, folders: Sequen
         raise DataError(f"{path} can't be read as a table: {error.strerror or error}.") from error
     source = show_path(str(path))
     table = read_table(source, path.suffix, data)
-    return listed(path, table, settle(table, columns, source, progress), folders)
+    return listed(path, table, settle(table, columns, source, progress), folders, there)
 
 
 def read_table(source: str, ending: str, data: bytes) -> Table:

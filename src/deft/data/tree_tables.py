@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Sequence
 
 from deft.data.assemble import SourceRows
 from deft.data.columns import Columns
 from deft.data.listed import MISSING, splits_of
-from deft.data.located import Finder, shown_name
+from deft.data.located import Finder, by_fold, by_last, elsewhere, fold, is_address, only_one, shown_name
 from deft.data.names import in_order
 from deft.data.readers import FileReader, show_path
 from deft.data.tables import from_table, read_table, settle
@@ -36,8 +37,9 @@ def from_tree_table(
     folders = [*bases, above]
     there = [image for image in tree.images if not above or image.startswith(f"{above}/")]
     if isinstance(tree, FolderTree):
-        found = from_table(tree.root / name, columns, progress, [tree.root / folder for folder in folders])
-        note_unlisted(found, {os.path.normpath(os.path.join(tree.root, image)) for image in there}, show_path(name))
+        lying = [os.path.normpath(os.path.abspath(os.path.join(tree.root, image))) for image in there]
+        found = from_table(tree.root / name, columns, progress, [tree.root / folder for folder in folders], lying)
+        note_unlisted(found, set(lying), show_path(name))
         return found
     found, names = _in_archive(tree, name, columns, progress, folders)
     _note(found, len(set(there) - set(names)), show_path(name))
@@ -53,7 +55,7 @@ def note_unlisted(found: SourceRows, there: set[str], table: str) -> None:
         table: What it is called.
     """
     if isinstance(found.reader, FileReader):
-        _note(found, len(there - set(found.reader.paths)), table)
+        _note(found, len(there - set(map(os.path.abspath, found.reader.paths))), table)
 
 
 def _note(found: SourceRows, left: int, table: str) -> None:
@@ -87,24 +89,32 @@ def _in_archive(
         errors=errors,
         names=None if table.names is None else in_order(table.names),
         labels_are="cells",
+        notes=list(table.notes),
     )
     return found, names
 
 
 def _members(cells: Sequence[str], members: set[str], folders: Sequence[str]) -> tuple[list[str], dict[int, str]]:
     """Return the member that each cell means, and the reason where there is none."""
-    finders = [Finder(lambda name, folder=folder: _join(folder, name) in members) for folder in folders]  # type: ignore[misc]
+    like, by_name = by_fold(members), by_last(members)
+    finders = [(folder, _finder_in(folder, members, like)) for folder in folders]
     names, errors = [], {}
     for row, cell in enumerate(cells):
-        for folder, finder in zip(folders, finders, strict=True):
-            found = finder.find(cell) if cell else None
-            if found is not None:
-                names.append(_join(folder, found))
-                break
-        else:
-            names.append("")
-            errors[row] = MISSING if cell else "no file name"
+        tries = ((folder, finder.find(cell)) for folder, finder in finders if cell)
+        found = next((_join(folder, name) for folder, name in tries if name is not None), None)
+        found = only_one(cell, by_name) if found is None and cell else found
+        names.append(found or "")
+        if found is None:
+            errors[row] = "no file name" if not cell else elsewhere(cell) if is_address(cell) else MISSING
     return names, errors
+
+
+def _finder_in(folder: str, members: set[str], like: dict[str, list[str]]) -> Finder:
+    def near(name: str) -> str | None:
+        found = like.get(fold(_join(folder, name)), [])
+        return posixpath.relpath(found[0], folder or ".") if len(found) == 1 else None
+
+    return Finder(lambda name: _join(folder, name) in members, near)
 
 
 def _join(folder: str, name: str) -> str:
