@@ -119,7 +119,7 @@ def _cut(source: str, text: str) -> Iterator[Row]:
 
 
 def _without_comments(lines: list[str]) -> list[str]:
-    """Return the lines with comments at the top made empty; a header that begins with # is cut like the rows below it."""
+    """Return lines with the comments at the top made empty; a header with # has as many fields as the rows below."""
     found = list(lines)
     rest = [line for line in lines[:SAMPLE] if line.strip() and not line.startswith("#")]
     for number, line in enumerate(lines):
