@@ -25,11 +25,16 @@ if TYPE_CHECKING:
     from deft.data.load import load_images as load_images
     from deft.data.pixel_rule import PixelRule as PixelRule
     from deft.data.pixel_rule import ValueRange as ValueRange
+    from deft.detectors.area_under_margin import AreaUnderMargin as AreaUnderMargin
     from deft.detectors.base import Detector as Detector
+    from deft.detectors.clip_cleaner import CLIPCleaner as CLIPCleaner
+    from deft.detectors.confident_learning import ConfidentLearning as ConfidentLearning
     from deft.detectors.deft import DeFT as DeFT
     from deft.detectors.deft_trained import TrainedDeFT as TrainedDeFT
     from deft.detectors.deft_training import Recipe as Recipe
     from deft.detectors.label_match import LabelMatch as LabelMatch
+    from deft.detectors.lemon import LEMoN as LEMoN
+    from deft.detectors.neighbour_vote import NeighbourVote as NeighbourVote
     from deft.detectors.small_loss import SmallLoss as SmallLoss
     from deft.encoders.base import DualEncoder as DualEncoder
     from deft.encoders.load import load_encoder as load_encoder
@@ -85,9 +90,12 @@ __version__ = "0.1.0"
 _HOMES = {
     "AdaptedModel": "deft.adaptation.model",
     "Adapter": "deft.tuning",
+    "AreaUnderMargin": "deft.detectors.area_under_margin",
     "Bias": "deft.tuning",
     "CE": "deft.methods.cross_entropy",
+    "CLIPCleaner": "deft.detectors.clip_cleaner",
     "CoTeaching": "deft.methods.co_teaching",
+    "ConfidentLearning": "deft.detectors.confident_learning",
     "ConflictError": "deft.errors",
     "DataError": "deft.errors",
     "DeFT": "deft.detectors.deft",
@@ -102,6 +110,7 @@ _HOMES = {
     "Full": "deft.tuning",
     "GCE": "deft.methods.gce",
     "GMM": "deft.methods.gmm",
+    "LEMoN": "deft.detectors.lemon",
     "LabelMatch": "deft.detectors.label_match",
     "LabeledImages": "deft.data.images",
     "Layers": "deft.tuning",
@@ -109,6 +118,7 @@ _HOMES = {
     "LongReMix": "deft.methods.longremix",
     "Method": "deft.methods.base",
     "ModelError": "deft.errors",
+    "NeighbourVote": "deft.detectors.neighbour_vote",
     "NoiseTransition": "deft.transition",
     "Optimization": "deft.training.optimization",
     "PixelRule": "deft.data.pixel_rule",
@@ -160,8 +170,11 @@ __all__ = [
     "VPT",
     "AdaptedModel",
     "Adapter",
+    "AreaUnderMargin",
     "Bias",
+    "CLIPCleaner",
     "CoTeaching",
+    "ConfidentLearning",
     "ConflictError",
     "DataError",
     "DeFT",
@@ -173,6 +186,7 @@ __all__ = [
     "DualEncoder",
     "Frozen",
     "Full",
+    "LEMoN",
     "LabelMatch",
     "LabeledImages",
     "Layers",
@@ -180,6 +194,7 @@ __all__ = [
     "LongReMix",
     "Method",
     "ModelError",
+    "NeighbourVote",
     "NoiseTransition",
     "Optimization",
     "PixelRule",

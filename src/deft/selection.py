@@ -125,6 +125,23 @@ def small_loss_mask(losses: npt.ArrayLike, keep_fraction: float) -> npt.NDArray[
     return mask
 
 
+def border(losses: npt.ArrayLike, kept: npt.ArrayLike) -> float:
+    """Return a loss halfway between the largest that is kept and the smallest that is not.
+
+    Args:
+        losses: One loss per sample, (N,), none NaN.
+        kept: Whether it is kept, bool (N,).
+
+    Example:
+        >>> border([0.1, 0.5, 0.9], [True, True, False])
+        0.7
+    """
+    values, chosen = np.asarray(losses), np.asarray(kept, np.bool_)
+    largest = values[chosen].max() if chosen.any() else values.min() - 1.0
+    smallest = values[~chosen].min() if (~chosen).any() else values.max() + 1.0
+    return float((largest + smallest) / 2)
+
+
 def class_quota_mask(losses: npt.ArrayLike, labels: npt.ArrayLike, quota: int | npt.ArrayLike) -> npt.NDArray[np.bool_]:
     """Choose the samples of each class with the smallest losses, the same number everywhere or a number for each.
 

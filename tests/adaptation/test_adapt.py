@@ -87,7 +87,7 @@ def test_a_saved_model_is_a_hub_folder_with_a_card(
     np.testing.assert_allclose(again["predicted_prob"], model.predict(images)["predicted_prob"], atol=1e-5)
 
 
-@pytest.mark.parametrize("head", ["random", "text", "prompts"])
+@pytest.mark.parametrize("head", ["random", "linear", "text", "prompts"])
 @pytest.mark.parametrize("tuning", [Frozen(), Layers(), VPT(length=2)], ids=str)
 def test_tiny_is_saved_in_a_form_of_its_own(photos: Photos, tmp_path: Path, head: Head, tuning: Tuning) -> None:
     images = photos(8)
@@ -221,7 +221,7 @@ def test_kept_features_are_computed_in_the_precision_that_was_asked_for(photos: 
     assert set(seen) == {getattr(torch, precision)}
 
 
-@pytest.mark.parametrize(("how", "count"), [("drop", 13), ("relabel", 16), ("weigh", 16)])
+@pytest.mark.parametrize(("how", "count"), [("drop", 13), ("relabel", 16), ("weigh", 16), ("mask", 16)])
 def test_what_was_found_wrong_is_used_as_asked(
     backbone_folder: Folders, noisy: Noisy, tmp_path: Path, how: str, count: int
 ) -> None:
@@ -232,7 +232,16 @@ def test_what_was_found_wrong_is_used_as_asked(
     card = (tmp_path / "README.md").read_text()
     assert f"`--fix {how}`" in card
     assert "flagged: 3" in card
-    assert model.training_record["method"]["type"] == ("WeightedCE" if how == "weigh" else "CE")
+    assert model.training_record["method"]["type"] == ("WeightedCE" if how in ("weigh", "mask") else "CE")
+
+
+def test_masked_labels_leave_their_images_in_the_batches(noisy: Noisy) -> None:
+    images, found = noisy
+    kept = fix_labels(found, images, "mask")
+    assert kept.images is images
+    assert kept.weights is not None
+    assert kept.weights.tolist() == found.is_clean.astype(float).tolist()
+    assert (kept.counts["kept"], kept.counts["dropped"]) == (13, 3)
 
 
 def test_weights_go_with_cross_entropy_alone(backbone_folder: Folders, noisy: Noisy) -> None:

@@ -37,7 +37,7 @@ from deft.tuning import VPT, Bias, Frozen, LoRA
 
 Build = Callable[[DualEncoder], Detector]
 
-SMALL = {"epochs": 2, "prompts": PromptSettings(length=4), "tuning": VPT(length=3)}
+SMALL = {"epochs": 2, "prompts": PromptSettings(length=4), "tuning": VPT(length=3), "strengths": (0.1,)}
 """What makes a detector quick, by the setting that it needs to have."""
 
 TRAINED: dict[str, Build] = {

@@ -97,6 +97,36 @@ def test_the_frozen_part_runs_in_the_precision_that_was_asked_for(images: Labele
         assert seen == {getattr(torch, precision)}
 
 
+def test_outputs_are_kept_for_other_runs_where_asked(images: LabeledImages, tmp_path: Path) -> None:
+    runs = []
+
+    def counted(pixels: Tensor) -> Tensor:
+        runs.append(len(pixels))
+        return mean_colour(pixels)
+
+    def read(name: str, some: LabeledImages, space: Workspace, reading: Reading = READING) -> Tensor:
+        part = FrozenPart(SPEC, CPU, counted, identity=lambda: name)
+        with open_inputs(part, some, space, reading) as inputs:
+            return torch.cat([batch.inputs for batch in inputs.batches.ordered()])
+
+    keeping = Workspace(tmp_path, keep_features=True)
+    first = read("model", images, keeping)
+    done = sum(runs)
+    again = read("model", images.relabel(1 - images.labels), keeping)  # labels are no part of what a model sees
+    assert sum(runs) == done
+    torch.testing.assert_close(again, first)
+    for other in (
+        lambda: read("other model", images, keeping),
+        lambda: read("model", images.keep(np.arange(9)), keeping),
+        lambda: read("model", images, keeping, replace(READING, seed=1)),
+        lambda: read("model", images, Workspace(tmp_path)),
+        lambda: read("model", images, Workspace(keep_features=True)),
+    ):
+        before = sum(runs)
+        other()
+        assert sum(runs) > before
+
+
 def test_everything_is_closed_afterwards(images: LabeledImages, stores: list[PixelStore], tmp_path: Path) -> None:
     with open_inputs(FrozenPart(SPEC, CPU, mean_colour), images, Workspace(tmp_path), READING) as inputs:
         assert not is_closed(stores[0])

@@ -57,8 +57,9 @@ def adapt(
         images: What to learn from: images, or what `fix_labels` made of a detection.
         method: How to learn; cross-entropy if not given.
         tuning: What of the backbone learns; all of it if not given.
-        head: "random"; for a vision-language model also "text", a linear head that starts as the zero-shot
-            classifier, or "prompts", learned prompts as the classifier.
+        head: "random", a new linear head; for a vision-language model also "linear", the same on what its image tower
+            pools (of CLIP the class token after the last norm, as in the paper), "text", a linear head that starts as
+            the zero-shot classifier, or "prompts", learned prompts as the classifier.
         epochs: How often each image is seen.
         optimization: How the losses are minimised; the authors' settings for the backbone if not given.
         validation: A share of the images to hold back, or a separate set of images; None for no validation.

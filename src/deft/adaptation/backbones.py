@@ -108,8 +108,8 @@ class DualBackbone(Backbone):
         self.module = encoder
         self.entry = entry_of(encoder, tuning)
         self.frozen = replace(frozen_part(encoder, tuning), augmented=True)
-        if self.entry == "features" and head == "random":
-            self.frozen = replace(self.frozen, compute=lambda pixels: encoder.pool(encoder.stem(pixels)))
+        if self.entry == "features" and head in ("random", "linear"):
+            self.frozen = replace(frozen_part(encoder, tuning, "pooled"), augmented=True)
         self._encoder, self._tuning, self._classes, self._head = encoder, tuning, tuple(classes), head
 
     def network(self, seed: int, entry: Entry) -> Classifier:
@@ -126,7 +126,8 @@ def load_backbone(name: str | Path, head: Head, *, device: str = "auto") -> Visi
 
     Args:
         name: Hub id, folder or "tiny". With a "text" or "prompts" head it is that of a vision-language model; with a
-            "random" one, of any image classification backbone of the hub, or "tiny".
+            "random" one, of any image classification backbone of the hub, or "tiny"; with a "linear" one, again of a
+            vision-language model.
         head: Kind of the head.
         device: Where it is loaded.
 

@@ -14,6 +14,7 @@ FIXES = {
     "drop": "images whose label was found wrong were left out",
     "relabel": "labels found wrong were replaced by the suggested class",
     "weigh": "every image counts by the probability that its label is right",
+    "mask": "images whose label was found wrong stayed in their batches, without a loss",
 }
 
 PIPELINE = """```python

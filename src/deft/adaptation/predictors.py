@@ -30,7 +30,7 @@ from deft.training.checkpoint import encoder_fingerprint
 from deft.tuning import Tuning, tuning_from_settings
 from deft.tuning.parts import Entry
 
-Head = Literal["random", "text", "prompts"]
+Head = Literal["random", "linear", "text", "prompts"]
 MODEL_TYPE = "deft-classifier"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -167,8 +167,8 @@ def dual_classifier(
         encoder: The original weights.
         tuning: What of the image tower is trained.
         classes: Words of the classes.
-        head: "random" is a linear head; "text" one that starts as features of sentences about the classes;
-            "prompts" compares with learned prompts (the textual classifier).
+        head: "random" and "linear" are a linear head drawn at random; "text" is one that starts as features of
+            sentences about the classes; "prompts" compares with learned prompts (the textual classifier).
         entry: What a batch holds.
         seed: Draws head or prompts, and the tuning's weights.
 
@@ -176,7 +176,7 @@ def dual_classifier(
         SettingsError: There is no such head.
     """
     match head:
-        case "random":
+        case "random" | "linear":
             return LinearClassifier(encoder, tuning, len(classes), entry=entry, seed=seed)
         case "text":
             return TextHeadClassifier(encoder, tuning, class_features(encoder, classes), entry=entry, seed=seed)

@@ -13,7 +13,16 @@ from deft.data.images import LabeledImages
 from deft.errors import DataError
 from deft.runs.detection import Detection
 from deft.runs.outcomes import settle
-from deft.runs.vocabulary import CHANGE, TrainingFix, check_word
+from deft.runs.vocabulary import CHANGE, Fix, TrainingFix, check_word
+
+FIXES: Mapping[TrainingFix, Fix] = {
+    "drop": "drop",
+    "relabel": "relabel",
+    "keep": "keep",
+    "weigh": "keep",
+    "mask": "drop",
+}
+"""What becomes of a label that was found wrong, by what becomes of it in training."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +63,8 @@ def fix_labels(found: Detection, images: LabeledImages, how: TrainingFix = "drop
             detection says.
         how: "drop" leaves those images out, as the paper does; "relabel" gives them the suggested class, and drops
             those whose given class is still the likeliest; "keep" changes nothing; "weigh" lets every image count by
-            P(clean) of its label (`WeightedCE`).
+            P(clean) of its label (`WeightedCE`); "mask" leaves them in their batches, whose loss is then the mean over
+            the others, as in the authors' code: as many steps as without any wrong label.
 
     Returns:
         A training set, which `adapt` takes in place of images.
@@ -72,7 +82,7 @@ def fix_labels(found: Detection, images: LabeledImages, how: TrainingFix = "drop
             f"The detection is about {len(found)} images in {len(found.classes)} classes, but other images were "
             f"given: {len(images)} in {len(images.classes)}. open_run gives the images of a run."
         )
-    outcomes = settle(found, images, "keep" if how == "weigh" else how)
+    outcomes = settle(found, images, FIXES[how])
     usable = found.judged | images.trusted
     usable[list(images.read_errors)] = False
     done = Counter(CHANGE[one.action] for one, use in zip(outcomes, usable.tolist(), strict=True) if use)
@@ -89,6 +99,8 @@ def fix_labels(found: Detection, images: LabeledImages, how: TrainingFix = "drop
     place = {name: number for number, name in enumerate(images.classes)} | {None: -1}
     labels = np.array([place[one.label] for one in outcomes], np.int64)
     stays = usable & np.array([one.action != "drop" for one in outcomes])
+    if how == "mask":
+        return TrainingSet(images, stays.astype(np.float32), counts, how, settings)
     return TrainingSet(images.relabel(labels).keep(stays), None, counts, how, settings)
 
 

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from deft.training.optimization import Optimization
     from deft.tuning import Tuning
 
-HeadName = Literal["random", "text", "prompts"]
+HeadName = Literal["random", "linear", "text", "prompts"]
 Keep = Literal["last", "best"]
 EPOCHS = 10
 OPTIMIZATION = "optimization."
@@ -89,7 +89,7 @@ BackboneName = Annotated[
 ]
 MethodOption = Annotated[MethodName, typer.Option("--method", help="How it learns from labels that may be wrong.")]
 FixOption = Annotated[
-    TrainingFix, typer.Option("--fix", help="What becomes of labels that RUN found wrong; weigh goes with ce.")
+    TrainingFix, typer.Option("--fix", help="What becomes of labels that RUN found wrong; weigh and mask go with ce.")
 ]
 ValidationOption = Annotated[
     str | None,
@@ -101,7 +101,9 @@ ValidationOption = Annotated[
     ),
 ]
 TuningOption = Annotated[TuningName, option(TRAINING, "--tuning", help="What of the backbone learns beside the head.")]
-HeadOption = Annotated[HeadName, option(TRAINING, "--head", help="text and prompts are for vision-language models.")]
+HeadOption = Annotated[
+    HeadName, option(TRAINING, "--head", help="All but random are for vision-language models; linear is the paper's.")
+]
 KeepOption = Annotated[Keep, option(OUTPUT, "--keep", help="Weights of which epoch; best needs --validation.")]
 
 
@@ -124,7 +126,9 @@ def adapt(
     max_pixels: MaxPixels = None,
     max_seconds: MaxSeconds = None,
     tuning: TuningOption = "full",
-    head: HeadOption = "random",
+    head: HeadOption = Annotated[
+    HeadName, option(TRAINING, "--head", help="All but random are for vision-language models; linear is the paper's.")
+]
     epochs: Epochs = None,
     lr: LearningRate = None,
     batch_size: BatchSize = 64,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +17,7 @@ from deft.detectors.deft_evidence import EXPERTS, Evidence
 from deft.detectors.deft_training import DualPromptTraining, Recipe
 from deft.encoders.base import DualEncoder
 from deft.evidence.discriminant import SHRINKAGES
+from deft.evidence.folds import content_keys
 from deft.evidence.foreign import Foreign
 from deft.evidence.label_noise import LabelNoise
 from deft.evidence.weighing import Weighed, even_likelihood, mixed, weigh
@@ -39,16 +39,6 @@ Features = Callable[[np.ndarray], tuple[Tensor, Tensor]]
 """From rows to unit features (B, D) and pooled features (B, P) of the untouched encoder."""
 Scored = Iterator[tuple[Batch, Tensor, Tensor]]
 """Batches with their similarities s⁺ and s⁻, (B, K) each."""
-
-
-def content_keys(names: Sequence[str]) -> np.ndarray:
-    """Return a number for each image that depends on its name alone, uint64 (N,): draws by it don't know the order.
-
-    Args:
-        names: A name of each image's content, (N,).
-    """
-    digests = (hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest() for name in names)
-    return np.array([int.from_bytes(digest, "little") for digest in digests], np.uint64)
 
 
 @contextlib.contextmanager

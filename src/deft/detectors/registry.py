@@ -19,6 +19,11 @@ DETECTORS: Mapping[str, str] = MappingProxyType(
         "deft": "deft.detectors.deft:DeFT",
         "label-match": "deft.detectors.label_match:LabelMatch",
         "small-loss": "deft.detectors.small_loss:SmallLoss",
+        "confident-learning": "deft.detectors.confident_learning:ConfidentLearning",
+        "neighbours": "deft.detectors.neighbour_vote:NeighbourVote",
+        "aum": "deft.detectors.area_under_margin:AreaUnderMargin",
+        "clipcleaner": "deft.detectors.clip_cleaner:CLIPCleaner",
+        "lemon": "deft.detectors.lemon:LEMoN",
     }
 )
 """Name to `module:class`; the first is the command line's default."""

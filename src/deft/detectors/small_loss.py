@@ -19,7 +19,7 @@ from deft.prompts.templates import class_features
 from deft.runs.detection import Detection, Verdicts
 from deft.runs.judged import new_detection
 from deft.runs.provenance import Stopwatch
-from deft.selection import estimate_noise_rate, forget_rate, small_loss_mask
+from deft.selection import border, estimate_noise_rate, forget_rate, small_loss_mask
 from deft.training.batches import Batches, once
 from deft.training.inputs import Inputs, Reading, open_inputs
 from deft.training.loop import Training, fit
@@ -184,11 +184,4 @@ class SmallLoss(Detector):
             once_each = once(inputs.groups[inputs.batches.rows], np.arange(len(losses)))
             rate = estimate_noise_rate(losses[once_each], seed=self.seed)
         kept = small_loss_mask(losses, 1 - rate)
-        return collector.verdicts(shift=_border(losses, kept)), rate
-
-
-def _border(losses: np.ndarray, kept: np.ndarray) -> float:
-    """Return a loss between the largest that is kept and the smallest that is not."""
-    largest = losses[kept].max() if kept.any() else losses.min() - 1.0
-    smallest = losses[~kept].min() if (~kept).any() else losses.max() + 1.0
-    return float((largest + smallest) / 2)
+        return collector.verdicts(shift=border(losses, kept)), rate

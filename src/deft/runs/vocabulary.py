@@ -19,8 +19,8 @@ Use = Literal["verdicts", "reviews", "both"]
 Fix = Literal["drop", "relabel", "keep"]
 """What becomes of a flagged label that no review settles."""
 
-TrainingFix = Literal[Fix, "weigh"]
-"""The same for training, where a label may also count by its P(clean)."""
+TrainingFix = Literal[Fix, "weigh", "mask"]
+"""The same for training, where a label may also count by its P(clean), or leave its image in a batch without a loss."""
 
 Action = Literal["keep", "relabel", "drop"]
 """What becomes of an image in the end."""

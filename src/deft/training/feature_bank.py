@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from deft.errors import SettingsError
+from deft.files import replace_file
 from deft.progress import Progress
 from deft.training.batches import Batches, Loader, Rows, View
 from deft.training.precision import autocast
@@ -73,21 +74,27 @@ def keep_outputs(
     strong: int = 0,
     precision: torch.dtype,
     progress: Progress,
+    name: str | None = None,
 ) -> BankLoader:
-    """Run a frozen function over all images once per view, and keep what it gives in a file without a name.
+    """Run a frozen function over all images once per view, and keep what it gives in a file.
 
     Args:
         encode: Gives one array per image, (B, ...), of pixels (B, 3, S, S).
         batches: The images.
-        folder: Where the disk space is taken; it is given back when the loader is gone.
+        folder: Where the disk space is taken.
         views: Number of weak views; the first is plain, the others are cropped and flipped at random.
         strong: Number of strong views beside them.
         precision: Number format of the computation.
         progress: Told of every batch.
+        name: By which the file is found again; None takes one without a name, whose space is given back when the
+            loader is gone.
 
     Returns:
         A loader for the same rows. Tokens are kept in float16, features (B, D) in float32.
     """
+    kept = None if name is None else folder / f"outputs-{name}.npy"
+    if kept is not None and kept.is_file():
+        return BankLoader(np.load(kept, mmap_mode="r"), batches.device, strong=strong)
     bank: np.ndarray | None = None
     total = views + strong
     for view in range(total):
@@ -101,6 +108,9 @@ def keep_outputs(
                 bank = _reserve(folder, (total, len(batches.labels), *outputs.shape[1:]))
             bank[view, rows] = outputs.float().cpu().numpy()
     assert bank is not None
+    if kept is not None:
+        with replace_file(kept) as temporary, temporary.open("wb") as file:
+            np.save(file, bank)
     return BankLoader(bank, batches.device, strong=strong)
 
 

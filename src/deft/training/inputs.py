@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from typing import get_args
 
 import numpy as np
@@ -37,12 +38,14 @@ class FrozenPart:
         compute: Gives tokens (B, L, W) or features (B, D) of pixels (B, 3, S, S); it runs once per image and view.
             None where training begins at the pixels.
         augmented: Whether random views are kept too, besides the plain one.
+        identity: Names what `compute` gives, weights included, where other runs may go on with it.
     """
 
     spec: ImageSpec
     device: torch.device
     compute: Callable[[Tensor], Tensor] | None = None
     augmented: bool = True
+    identity: Callable[[], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -151,9 +154,19 @@ def open_inputs(
                 strong=reading.strong_views if part.augmented else 0,
                 precision=resolve_precision(reading.precision, part.device),
                 progress=workspace.progress,
+                name=_name(part, images, workspace, reading),
             )
             batches.loader = opened.enter_context(kept)
         yield Inputs(batches, store.errors, images.trusted, groups, replace(images, pixels=store.rule), store.notes)
+
+
+def _name(part: FrozenPart, images: LabeledImages, workspace: Workspace, reading: Reading) -> str | None:
+    """Return what kept outputs are called by all that determines them; None where they go with the run."""
+    if workspace.folder is None or not workspace.keep_features or part.identity is None:
+        return None
+    views = (reading.views, reading.strong_views, reading.seed) if part.augmented else ()
+    belongs = (part.identity(), images.fingerprint, images.pixels.settings(), str(part.spec), reading.precision, views)
+    return blake2b(repr(belongs).encode(), digest_size=12).hexdigest()
 
 
 def _groups(store: PixelStore, rows: np.ndarray, labels: np.ndarray, progress: Progress) -> np.ndarray:

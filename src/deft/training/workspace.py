@@ -28,6 +28,7 @@ class Workspace:
         resume: Whether to go on from a checkpoint in the folder.
         workers: Processes that decode images; None takes one per core.
         progress: Told how far the work has come.
+        keep_features: Whether what a frozen model sees in the images stays in the folder, for other runs on them.
 
     Example:
         >>> found = detector.detect(images, workspace=Workspace(Path("run/work"), resume=True))  # doctest: +SKIP
@@ -37,6 +38,7 @@ class Workspace:
     resume: bool = False
     workers: int | None = None
     progress: Progress = field(default_factory=Silent)
+    keep_features: bool = False
 
     def checkpoint(
         self, settings: Mapping[str, object], images: LabeledImages, encoder: nn.Module

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from deft.encoders.base import DualEncoder
+from deft.training.checkpoint import encoder_fingerprint
 from deft.training.inputs import FrozenPart
 from deft.tuning.base import Tuning
 
@@ -46,11 +47,21 @@ def frozen_part(encoder: DualEncoder, tuning: Tuning, features: Features = "join
             compute = (
                 encoder.encode_images if features == "joint" else lambda pixels: encoder.pool(encoder.stem(pixels))
             )
-            return FrozenPart(encoder.spec, encoder.device, compute, augmented=False)
+            return FrozenPart(encoder.spec, encoder.device, compute, augmented=False, identity=named(encoder, features))
         case "tokens":
-            return FrozenPart(encoder.spec, encoder.device, encoder.stem)
+            return FrozenPart(encoder.spec, encoder.device, encoder.stem, identity=named(encoder, "tokens"))
         case _:
             return FrozenPart(encoder.spec, encoder.device)
+
+
+def named(encoder: DualEncoder, what: str) -> Callable[[], str]:
+    """Return what names an untouched encoder's outputs among all encoders' (`FrozenPart.identity`).
+
+    Args:
+        encoder: The model.
+        what: Which of its outputs.
+    """
+    return lambda: f"{what} {encoder_fingerprint(encoder)}"
 
 
 def trained_part(encoder: DualEncoder, tuning: Tuning, features: Features = "joint") -> Callable[[Tensor], Tensor]:

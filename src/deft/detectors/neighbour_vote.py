@@ -1,0 +1,81 @@
+"""Neighbour vote: believe a label if the most similar images have it too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from deft.detectors.collector import score_of
+from deft.detectors.on_features import FeatureDetector, Judged, Seen
+from deft.errors import SettingsError
+from deft.training.inputs import Reading
+from deft.training.precision import Precision
+from deft.training.workspace import Workspace
+
+AT_ONCE = 1024  # images compared with all others at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeighbourVote(FeatureDetector):
+    """The vote of the k nearest images (Wilson 1972; on deep features, SimiFeat: Zhu et al. 2022).
+
+    Similarity is the cosine of the encoder's unit features. A label passes if no other class has more votes among the
+    k nearest other images: its own label is half a vote, which only breaks ties. The score is
+    (v_y + 1½) / (v_y + v_rival + 2½) of the votes for the label and for the strongest other class. Nothing is trained.
+
+    Args:
+        encoder: A vision-language model.
+        neighbours: Images k that vote.
+        batch_size: Images per step.
+        seed: Draws nothing here; every detector takes one.
+        precision: Number format of the activations.
+
+    Raises:
+        SettingsError: A setting is out of its bounds.
+
+    Example:
+        >>> found = NeighbourVote(load_encoder("tiny")).detect(images)  # doctest: +SKIP
+    """
+
+    name: ClassVar[str] = "neighbours"
+    citation: ClassVar[str] = (
+        "D. L. Wilson: Asymptotic Properties of Nearest Neighbor Rules Using Edited Data. IEEE Transactions on "
+        "Systems, Man, and Cybernetics, 1972; on deep features Z. Zhu, Z. Dong, Y. Liu: Detecting Corrupted Labels "
+        "Without Training a Model to Predict. ICML 2022."
+    )
+
+    neighbours: int = 10
+    batch_size: int = 64
+    seed: int = 0
+    precision: Precision = "auto"
+
+    def __post_init__(self) -> None:
+        if self.neighbours < 1:
+            raise SettingsError(f"At least one neighbour votes, not {self.neighbours}.")
+        _ = self.reading  # which refuses what is out of its bounds
+
+    @property
+    def reading(self) -> Reading:
+        """How images are read."""
+        return Reading(self.batch_size, self.seed, self.precision)
+
+    def judge(self, seen: Seen, space: Workspace) -> Judged:
+        """Return the votes of each image's neighbours."""
+        votes = _votes(seen, min(self.neighbours, len(seen.labels) - 1))
+        own = score_of(votes, seen.labels)
+        rival = votes.scatter(1, seen.labels[:, None], -1.0).amax(dim=1)
+        return Judged((own + 1.5).log() - (rival + 1).log(), (votes + 1).log(), {})
+
+
+def _votes(seen: Seen, count: int) -> Tensor:
+    votes = torch.zeros(len(seen.unit), seen.classes)
+    for start in range(0, len(votes), AT_ONCE):
+        similar = seen.unit[start : start + AT_ONCE] @ seen.unit.T
+        rows = torch.arange(len(similar))
+        similar[rows, rows + start] = -2  # an image is no neighbour of itself
+        near = seen.labels[similar.topk(count, dim=1).indices]
+        votes[start : start + AT_ONCE].scatter_add_(1, near, torch.ones(near.shape))
+    return votes
