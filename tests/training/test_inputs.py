@@ -115,15 +115,15 @@ def test_outputs_are_kept_for_other_runs_where_asked(images: LabeledImages, tmp_
     again = read("model", images.relabel(1 - images.labels), keeping)  # labels are no part of what a model sees
     assert sum(runs) == done
     torch.testing.assert_close(again, first)
-    for other in (
-        lambda: read("other model", images, keeping),
-        lambda: read("model", images.keep(np.arange(9)), keeping),
-        lambda: read("model", images, keeping, replace(READING, seed=1)),
-        lambda: read("model", images, Workspace(tmp_path)),
-        lambda: read("model", images, Workspace(keep_features=True)),
+    for name, some, space, reading in (
+        ("other model", images, keeping, READING),
+        ("model", images.keep(np.arange(9)), keeping, READING),
+        ("model", images, keeping, replace(READING, seed=1)),
+        ("model", images, Workspace(tmp_path), READING),
+        ("model", images, Workspace(keep_features=True), READING),
     ):
         before = sum(runs)
-        other()
+        read(name, some, space, reading)
         assert sum(runs) > before
 
 

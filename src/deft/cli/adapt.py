@@ -126,9 +126,7 @@ def adapt(
     max_pixels: MaxPixels = None,
     max_seconds: MaxSeconds = None,
     tuning: TuningOption = "full",
-    head: HeadOption = Annotated[
-    HeadName, option(TRAINING, "--head", help="All but random are for vision-language models; linear is the paper's.")
-]
+    head: HeadOption = "random",
     epochs: Epochs = None,
     lr: LearningRate = None,
     batch_size: BatchSize = 64,

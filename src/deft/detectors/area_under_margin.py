@@ -140,7 +140,6 @@ class AreaUnderMargin(FeatureDetector):
         return Reading(self.batch_size, self.seed, self.optimization.precision)
 
     def judge(self, seen: Seen, space: Workspace) -> Judged:
-        """Return by how much each label's area exceeds the border."""
         batches, device = seen.inputs.batches, seen.inputs.batches.device
         rows = torch.from_numpy(batches.rows)
         thresholds = self._threshold_samples(seen)

@@ -73,7 +73,6 @@ class CLIPCleaner(FeatureDetector):
         return Reading(self.batch_size, self.seed, self.precision)
 
     def judge(self, seen: Seen, space: Workspace) -> Judged:
-        """Return the worst of the four tests."""
         labels = seen.labels.numpy()
         probed = probe(
             seen.pooled.numpy(), labels, seen.keys, classes=seen.classes, strengths=self.strengths, balanced=True

@@ -76,7 +76,6 @@ class ConfidentLearning(FeatureDetector):
         return Reading(self.batch_size, self.seed, self.precision)
 
     def judge(self, seen: Seen, space: Workspace) -> Judged:
-        """Return cleanlab's flags, in the order of the probe's probabilities."""
         labels = seen.labels.numpy()
         probs = probe(seen.pooled.numpy(), labels, seen.keys, classes=seen.classes, strengths=self.strengths)
         own = torch.from_numpy(probs[np.arange(len(labels)), labels])

@@ -82,7 +82,6 @@ class LEMoN(FeatureDetector):
         return Reading(self.batch_size, self.seed, self.precision)
 
     def judge(self, seen: Seen, space: Workspace) -> Judged:
-        """Return the score, with the border where the noise rate puts it."""
         scores = self.scores(seen)
         own = score_of(scores, seen.labels)
         losses = own.double().numpy()

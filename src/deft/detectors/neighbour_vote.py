@@ -63,7 +63,6 @@ class NeighbourVote(FeatureDetector):
         return Reading(self.batch_size, self.seed, self.precision)
 
     def judge(self, seen: Seen, space: Workspace) -> Judged:
-        """Return the votes of each image's neighbours."""
         votes = _votes(seen, min(self.neighbours, len(seen.labels) - 1))
         own = score_of(votes, seen.labels)
         rival = votes.scatter(1, seen.labels[:, None], -1.0).amax(dim=1)

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -19,7 +20,7 @@ from deft.errors import DataError, SettingsError
 from deft.progress import Progress
 from deft.settings import MOST_SEED
 from deft.training.batches import Batches, PixelLoader
-from deft.training.feature_bank import keep_outputs
+from deft.training.feature_bank import BankLoader, keep_outputs
 from deft.training.pixel_store import PixelStore
 from deft.training.precision import Precision, resolve_precision
 from deft.training.workspace import Workspace
@@ -146,18 +147,32 @@ def open_inputs(
             groups=groups,
         )
         if part.compute is not None:
-            kept = keep_outputs(
-                part.compute,
-                batches,
-                folder,
-                views=reading.views if part.augmented else 1,
-                strong=reading.strong_views if part.augmented else 0,
-                precision=resolve_precision(reading.precision, part.device),
-                progress=workspace.progress,
-                name=_name(part, images, workspace, reading),
+            batches.loader = opened.enter_context(
+                _kept(part, part.compute, batches, images, workspace, reading, folder)
             )
-            batches.loader = opened.enter_context(kept)
         yield Inputs(batches, store.errors, images.trusted, groups, replace(images, pixels=store.rule), store.notes)
+
+
+def _kept(
+    part: FrozenPart,
+    compute: Callable[[Tensor], Tensor],
+    batches: Batches,
+    images: LabeledImages,
+    workspace: Workspace,
+    reading: Reading,
+    folder: Path,
+) -> BankLoader:
+    """Return a loader of what the frozen part gives."""
+    return keep_outputs(
+        compute,
+        batches,
+        folder,
+        views=reading.views if part.augmented else 1,
+        strong=reading.strong_views if part.augmented else 0,
+        precision=resolve_precision(reading.precision, part.device),
+        progress=workspace.progress,
+        name=_name(part, images, workspace, reading),
+    )
 
 
 def _name(part: FrozenPart, images: LabeledImages, workspace: Workspace, reading: Reading) -> str | None:
