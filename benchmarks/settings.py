@@ -20,8 +20,8 @@ from torch.nn import functional as F
 
 from deft.data.images import LabeledImages
 from deft.data.load import load_images
-from deft.detectors.deft_weighing import content_keys
 from deft.encoders.base import DualEncoder
+from deft.evidence.folds import content_keys
 from deft.files import replace_file
 from deft.noise import pair_flip, symmetric
 from deft.training.batches import Batches, Loader, Rows, View
