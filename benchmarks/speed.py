@@ -194,7 +194,7 @@ class ShortStep:
         batch = Batch(inputs, self.labels, torch.arange(len(self.labels)))
         with autocast(dtype, device):
             texts = self.method.text_features()
-            positive_sim, negative_sim = self.method.scores(batch.inputs, texts)
+            positive_sim, negative_sim, _ = self.method.scores(batch.inputs, texts)
             other = (batch.labels + 1) % positive_sim.shape[1]
             loss = self.method._loss(batch, positive_sim, negative_sim, other, epoch=3)
         self.optimizer.zero_grad(set_to_none=True)

@@ -10,6 +10,7 @@ import numpy as np
 from deft.data.images import LabeledImages
 from deft.data.readers import ArrayReader
 from deft.runs.detection import Detection, Verdicts
+from deft.runs.disk_rows import DiskRows
 from deft.runs.judged import new_detection
 
 Made = tuple[LabeledImages, Detection]
@@ -41,6 +42,8 @@ def make(count: int = 40, classes: Sequence[str] = ("cat", "dog", "bird"), **cha
         predicted=np.where(bad, -1, changes.pop("predicted", predicted)),
         topk=np.stack([predicted, (predicted + 1) % size], axis=1),
         topk_probs=np.tile(np.array([0.7, 0.2], np.float32), (count, 1)),
+        prompt_margin=np.where(flagged, -1, 1).astype(np.float32),
+        features=DiskRows.of((np.eye(size)[predicted] + 0.1 * rng.normal(size=(count, size))).astype(np.float16)),
     )
     settings = {"detector": "test", "tuning": {"type": "VPT", "length": 20}, "seed": 3}
     info = {"wall_seconds": 61.0, "peak_memory_mb": 1234, "versions": {"torch": "2"}, **changes.pop("info", {})}

@@ -23,6 +23,7 @@ from deft.review.serve import listen
 from deft.review.server import create_app
 from deft.runs.decisions import Decisions
 from deft.runs.detection import Detection, Verdicts
+from deft.runs.disk_rows import DiskRows
 from deft.runs.folder import DEMO, Source, open_run
 from deft.runs.judged import new_detection
 from deft.runs.reviewed import load_before
@@ -51,7 +52,15 @@ def made_up(images: LabeledImages, *, unread: tuple[int, ...] = (), seed: int = 
     probs = np.tile(np.array([0.7, 0.15, 0.08, 0.04, 0.01], np.float32), (count, 1))
     for row in unread:
         p_clean[row], topk[row], probs[row] = np.nan, -1, np.nan
-    verdicts = Verdicts(p_clean, np.nan_to_num(p_clean) > 0.5, topk[:, 0].copy(), topk, probs)
+    features = np.eye(classes)[images.clean_labels] + 0.1 * rng.normal(size=(count, classes))
+    verdicts = Verdicts(
+        p_clean,
+        np.nan_to_num(p_clean) > 0.5,
+        topk[:, 0].copy(),
+        topk,
+        probs,
+        features=DiskRows.of(features.astype(np.float16)),
+    )
     errors = dict.fromkeys(unread, "broken.png: not an image")
     return new_detection(images, verdicts, read_errors=errors, settings={"detector": "made up"}, info={})
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from deft.data.printable import isolated
 from deft.review.desk import Desk
 from deft.runs.decisions import Decision, Decisions, now, read_decisions
 from deft.runs.detection import Detection
@@ -235,12 +236,48 @@ def test_names_are_text_whatever_they_hold(found: Detection, tmp_path: Path, roo
     assert ada.width() <= 390
 
 
+@pytest.mark.parametrize("size", [(1280, 800), (390, 844)])
+def test_the_evidence_stands_beside_the_image(run: Path, found: Detection, room: Room, size: tuple[int, int]) -> None:
+    ada = room.sit(room.serve(run), size)
+    row = found.sample_id.index(ada.shown())
+    why = ada.page.locator(".evidence")
+    ada.page.locator(".why").get_by_text(found.reasons.of(row, isolated).sentence).wait_for()
+    assert why.locator(".near").first.locator("li").count() == 5
+    ada.page.wait_for_function("[...document.querySelectorAll('.near img')].every(image => image.naturalWidth > 0)")
+    assert ada.width() <= size[0]
+    before = ada.page.locator(".actions").bounding_box()
+    ada.press("k")
+    ada.page.locator(".evidence .near").first.wait_for()
+    assert ada.page.locator(".actions").bounding_box() == before  # buttons stay where they are
+
+
+def test_a_flagged_label_with_nothing_better_says_so(run: Path, found: Detection, room: Room) -> None:
+    worst = int(np.argmin(np.where(found.is_label_issue, found.p_clean, 1)))
+    predicted = found.predicted.copy()
+    predicted[worst] = found.given[worst]
+    replace(found, verdicts=replace(found.verdicts, predicted=predicted)).save(run)
+    ada = room.sit(room.serve(run))
+    assert ada.shown() == found.sample_id[worst]
+    assert "Nothing fits better" in ada.page.locator(".actions").inner_text()
+    assert "none of the classes" in ada.page.locator(".labels").inner_text()
+    ada.key("s")  # there is nothing to take, so nothing is recorded
+    ada.page.locator("#said").get_by_text("no suggestion").wait_for(state="attached")
+    assert read_decisions(run) == {}
+    ada.key("g")
+    ada.page.locator(".tile .suggested").first.wait_for()
+    assert "nothing fits better" in ada.page.locator(".tile .suggested").first.inner_text()
+    ada.key("f")
+    ada.page.locator("select[name=kind]").select_option("none_of_the_classes")
+    ada.page.wait_for_function("document.querySelectorAll('.tile').length === 1")
+
+
 def test_an_image_without_a_suggestion_says_so(run: Path, found: Detection, room: Room) -> None:
     ada = room.sit(room.serve(run))
     ada.key("f")
     ada.page.locator("select[name=verdict]").select_option("unread")
     ada.wait_for_image(found.sample_id[7])
-    assert ada.page.get_by_role("button", name="No suggestion").is_disabled()
+    assert ada.page.get_by_text("No suggestion").is_visible()  # a sentence, and no button that does nothing
+    assert ada.page.locator("button.suggest").count() == 0
     ada.key("Escape")
     ada.press("b")
     assert "The one image of this filter was seen." in ada.page.locator(".nothing").inner_text()

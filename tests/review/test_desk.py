@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from deft.data.printable import isolated
 from deft.errors import ConflictError, DataError, SettingsError
 from deft.review.desk import Desk
 from deft.review.query import Query
@@ -87,6 +88,19 @@ def test_every_action_becomes_its_decision(desk: Desk, log: Decisions) -> None:
     assert ids(desk, show="skipped") == [f]
     assert set(ids(desk, show="decided")) == {a, b, c, d, e}
     assert not set(ids(desk)) & {a, b, c, d, e, f}
+
+
+def test_the_evidence_on_an_image(desk: Desk, found: Detection) -> None:
+    sample = ids(desk)[0]
+    row = found.sample_id.index(sample)
+    why = desk.evidence(sample)
+    assert why["sentence"] == found.reasons.of(row, isolated).sentence
+    assert [one["id"] for one in why["neighbours"]] == [found.sample_id[at] for at in found.reasons.of(row).neighbours]
+    assert len(why["neighbours"]) == 5
+    assert {one["label"] for one in why["suggested"]} == {found.classes[found.predicted[row]]}
+    assert desk.evidence(found.sample_id[7])["neighbours"] == []  # it could not be read
+    with pytest.raises(DataError, match="no image 'nobody'"):
+        desk.evidence("nobody")
 
 
 def test_choosing_the_given_label_keeps_it(desk: Desk, log: Decisions) -> None:

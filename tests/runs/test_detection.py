@@ -22,6 +22,7 @@ COLUMNS = [
     "predicted_label",
     "predicted_label_id",
     "is_label_issue",
+    "issue_kind",
     "label_score",
     "predicted_prob",
     "topk_labels",

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from deft.runs.vocabulary import KIND_IN_WORDS, NOTHING_BETTER
+
 if TYPE_CHECKING:
     from deft.metrics import DetectionScores
     from deft.runs.detection import Detection
@@ -89,9 +91,7 @@ def print_summary(console: Console, found: Detection, scores: DetectionScores | 
         console.print(plain(evidence["sentence"]))
     if lost := summary["classes_flagged_whole"]:
         console.print(plain(f"Every label of these classes is flagged; look before you drop them: {_listed(lost)}"))
-    if summary["image_notes"]:
-        odd = ", ".join(f"{kind} {number}" for kind, number in summary["image_notes"].items())
-        console.print(plain(f"Odd pictures (column image_note): {odd}"))
+    _print_counts(console, summary)
     for note in found.info.get("reading", {}).get("notes", ()):
         console.print(plain(f"Data: {note}"))
     for reason in list(found.read_errors.values())[:3]:  # each names its file
@@ -109,9 +109,24 @@ def print_summary(console: Console, found: Detection, scores: DetectionScores | 
     worst = found.suspects(WORST)
     if len(worst):
         columns = ["file_name", "given_label", "predicted_label", "label_score"]
-        rows = [(*row[:3], f"{row[3]:.3g}") for row in worst[columns].itertuples(index=False)]
+        rows = [
+            (name, given, NOTHING_BETTER if given == better else better, f"{score:.3g}")
+            for name, given, better, score in worst[columns].itertuples(index=False)
+        ]
         console.print()
         console.print(table(f"Worst {len(rows)}", ["file", "given", "suggested", "score (low = wrong)"], rows, right=3))
+
+
+def _print_counts(console: Console, summary: Mapping[str, Any]) -> None:
+    """How many images there are of each kind of error, and of each oddity."""
+    kinds = {KIND_IN_WORDS[kind]: number for kind, number in summary["issue_kinds"].items()}
+    for told, counts in (
+        ("Kinds of error (column issue_kind)", kinds),
+        ("Odd pictures (column image_note)", summary["image_notes"]),
+    ):
+        if counts:
+            listed = ", ".join(f"{kind} {number}" for kind, number in counts.items())
+            console.print(plain(f"{told}: {listed}"))
 
 
 def duplicates(about: Mapping[str, Any]) -> list[str]:

@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 
 from deft.runs.detection import Verdicts
+from deft.runs.disk_rows import DiskRows
 from deft.training.batches import Batch
 
+MOST_SHARES = 1 << 26  # class probabilities that are kept of all images together: 128 MB
 TOP = 5  # classes that are kept of each image's prediction, never the whole N x K
 
 
@@ -21,11 +23,35 @@ class Collector:
     """
 
     def __init__(self, rows: int, classes: int) -> None:
+        self._rows, self._classes = rows, classes
         self._top = min(TOP, classes)
         self._log_odds = np.full(rows, np.nan, np.float32)
         self._topk = np.full((rows, self._top), -1, np.int64)
         self._probs = np.full((rows, self._top), np.nan, np.float32)
         self._threshold = np.full(rows, np.nan, np.float32)
+        self._margin = np.full(rows, np.nan, np.float32)
+        self._features: DiskRows | None = None
+        self._shares: DiskRows | None = None
+
+    def keep(self, batch: Batch, features: Tensor, shares: Tensor, margin: Tensor | None = None) -> None:
+        """Take in what explains the verdicts on a batch: it changes none of them.
+
+        Args:
+            batch: Whose rows they are.
+            features: What the images are judged by, (B, P).
+            shares: Class scores in which the given label doesn't count, as logits, (B, K).
+            margin: s⁺ − s⁻ of the given label, (B,), where there are such prompts.
+        """
+        rows = batch.index.cpu().numpy()
+        if self._features is None:
+            self._features = DiskRows.reserve((self._rows, features.shape[1]))
+            if self._rows * self._classes <= MOST_SHARES:
+                self._shares = DiskRows.reserve((self._rows, self._classes))
+        self._features.values[rows] = features.detach().float().cpu().numpy()
+        if self._shares is not None:
+            self._shares.values[rows] = torch.softmax(shares.detach().float(), dim=1).cpu().numpy()
+        if margin is not None:
+            self._margin[rows] = margin.detach().float().cpu().numpy()
 
     def add(self, batch: Batch, log_odds: Tensor, logits: Tensor, threshold: Tensor | None = None) -> None:
         """Take in a batch.
@@ -65,6 +91,9 @@ class Collector:
             topk=self._topk,
             topk_probs=self._probs,
             noise_threshold=None if np.isnan(self._threshold).all() else self._threshold,
+            prompt_margin=None if np.isnan(self._margin).all() else self._margin,
+            features=self._features,
+            probabilities=self._shares,
         )
 
 

@@ -83,6 +83,14 @@ class Evidence:
         discriminant = self.discriminant.scores(pooled, labels, copies)
         return [scale * unit @ self.texts.T, positive, positive - negative, discriminant, shares]
 
+    def log_probs(self, experts: Sequence[Tensor]) -> Tensor:
+        """Return log P(class | image) with the given label left aside, (N, K).
+
+        Args:
+            experts: What `experts` gave.
+        """
+        return mixed([expert.log_softmax(dim=1) for expert in experts], self.weighed.weights)
+
     def judge(self, experts: Sequence[Tensor], pooled: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return log P(class, label | image), (N, K); P(none of the classes), (N,); log-odds of the label, (N,).
 
@@ -91,8 +99,7 @@ class Evidence:
             pooled: Pooled features of the untouched encoder, (N, P).
             labels: Given labels, (N,).
         """
-        joint = mixed([expert.log_softmax(dim=1) for expert in experts], self.weighed.weights)
-        joint = joint + self.weighed.noise.log_chances(labels)
+        joint = self.log_probs(experts) + self.weighed.noise.log_chances(labels)
         likelihood = joint.logsumexp(dim=1)
         none = self.foreign.probability(self.discriminant.unusualness(pooled.cpu()), likelihood)
         own = joint.gather(1, labels[:, None]).squeeze(1)

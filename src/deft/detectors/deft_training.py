@@ -182,15 +182,15 @@ class DualPromptTraining(Training):
         """Return unit features of the positive and the negative prompts, (K, D) each."""
         return self.prompts(self.encoder.text)  # type: ignore[no-any-return]
 
-    def scores(self, inputs: Tensor, texts: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Return s⁺ and s⁻ of a batch against every class, (B, K) each.
+    def scores(self, inputs: Tensor, texts: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return s⁺ and s⁻ of a batch against every class, (B, K) each, and the unit features behind them, (B, D).
 
         Args:
             inputs: What the batch holds.
             texts: Features of the prompts, from `text_features`.
         """
         features = self._encode(inputs)
-        return self._similarities(features, *texts)
+        return *self._similarities(features, *texts), features
 
     def _similarities(self, features: Tensor, positive: Tensor, negative: Tensor) -> tuple[Tensor, Tensor]:
         features, scale = features.float(), self.encoder.logit_scale

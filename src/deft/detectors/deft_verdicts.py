@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -42,12 +43,17 @@ def judge(
     """
     collector = Collector(rows, len(method.prompts.plan))
     for batch, positive_sim, negative_sim in prompt_scores(method, inputs.batches, reading, progress, "Judging labels"):
+        own = positive_sim - negative_sim
+        margins = score_of(own, batch.labels)
         if transition is not None:
-            joint = transition.log_joint(evidence(positive_sim, negative_sim), batch.labels)
+            seen = evidence(positive_sim, negative_sim)
+            joint = transition.log_joint(seen, batch.labels)
             collector.add(batch, transition.log_odds(joint, batch.labels), joint)
+            collector.keep(batch, batch.inputs, seen, margins)
         else:
-            odds = believed(positive_sim - negative_sim, batch.labels, require_margin=recipe.require_margin)
+            odds = believed(own, batch.labels, require_margin=recipe.require_margin)
             collector.add(batch, odds, positive_sim, score_of(negative_sim, batch.labels) / method.encoder.logit_scale)
+            collector.keep(batch, batch.inputs, positive_sim, margins)
     return collector.verdicts()
 
 
@@ -82,7 +88,7 @@ def observe_transition(
 def prompt_scores(
     method: DualPromptTraining, batches: Batches, reading: Reading, progress: Progress, task: str
 ) -> Iterator[tuple[Batch, Tensor, Tensor]]:
-    """Yield every batch with its s⁺ and s⁻, (B, K) each: no augmentation, no gradient.
+    """Yield every batch, its inputs now unit features (B, D), with its s⁺ and s⁻, (B, K) each: no augmentation.
 
     Args:
         method: What has learned.
@@ -96,4 +102,5 @@ def prompt_scores(
         texts = method.text_features()  # once for all images, so in float32
     with torch.no_grad(), autocast(resolve_precision(reading.precision, device), device):
         for batch in progress.track(batches.ordered(), task, total=len(batches)):
-            yield batch, *method.scores(batch.inputs, texts)
+            positive, negative, features = method.scores(batch.inputs, texts)
+            yield replace(batch, inputs=features), positive, negative

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from deft.data.images import LabeledImages
-from deft.detectors.collector import Collector
+from deft.detectors.collector import Collector, score_of
 from deft.detectors.deft_evidence import EXPERTS, Evidence
 from deft.detectors.deft_training import DualPromptTraining, Recipe
 from deft.encoders.base import DualEncoder
@@ -151,6 +151,8 @@ def judge_by_evidence(evidence: Evidence, frozen: Features, scored: Scored, rows
         experts = evidence.experts(seen, (positive, negative), labels, scale)
         joint, foreign, odds = evidence.judge(experts, seen[1], labels)
         collector.add(replace(batch, labels=labels), odds, joint)
+        margin = score_of(positive - negative, batch.labels)
+        collector.keep(batch, seen[1], evidence.log_probs(experts), margin)
         none[index], given[index] = foreign.numpy(), labels.numpy()
     verdicts = collector.verdicts()
     judged = np.isfinite(verdicts.p_clean)

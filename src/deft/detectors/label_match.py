@@ -67,6 +67,7 @@ class LabelMatch(Detector):
             for batch in inputs.batches.ordered():
                 logits = self.encoder.logit_scale * batch.inputs @ texts.T  # a frozen model: batches hold its features
                 collector.add(batch, margin(logits, batch.labels), logits)
+                collector.keep(batch, batch.inputs, logits)
         return new_detection(
             inputs.images,
             collector.verdicts(),

@@ -64,7 +64,7 @@ class SmallLossTraining(Training):
         super().__init__()
         self.head = head
         self.attachment = attachment
-        self._encode = encode
+        self.encode = encode
         self._noise_rate = noise_rate
         self._warmup = warmup
         self._trusted = torch.from_numpy(trusted)
@@ -80,7 +80,7 @@ class SmallLossTraining(Training):
             yield masked_mean(losses, chosen | sure)
 
     def predict(self, inputs: Tensor) -> Tensor:
-        scores: Tensor = self.head(self._encode(inputs))
+        scores: Tensor = self.head(self.encode(inputs))
         return scores
 
 
@@ -176,8 +176,10 @@ class SmallLoss(Detector):
         collector = Collector(rows, method.head.out_features)
         with torch.no_grad(), autocast(resolve_precision(self.reading.precision, device), device):
             for batch in inputs.batches.ordered():
-                scores = method.predict(batch.inputs)
+                features = method.encode(batch.inputs)
+                scores = method.head(features)
                 collector.add(batch, -cross_entropy(scores, batch.labels), scores)
+                collector.keep(batch, features, scores)
         losses = -collector.log_odds[inputs.batches.rows]
         rate = self.noise_rate
         if rate is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +14,12 @@ from deft.data.printable import shown
 from deft.data.thumbnails import thumbnail
 from deft.errors import DataError
 from deft.progress import Progress
-from deft.report.page import Bar, Card, Gallery, Group
+from deft.report.cards import Bar, Card, Gallery, Group, Kind, Why
+from deft.report.evidence import whys
 from deft.report.words import score
 from deft.runs.detection import Detection
+from deft.runs.kinds import count_kinds
+from deft.runs.vocabulary import KIND_IN_WORDS
 
 BARS = 3
 SIDES = (144, 96)  # pixels: the smaller where the larger would make the page too heavy
@@ -33,29 +37,43 @@ def build_gallery(images: LabeledImages, found: Detection, limit: int, progress:
     """
     suspects = np.flatnonzero(found.is_label_issue)
     rows = suspects[np.argsort(found.p_clean[suspects], kind="stable")][:limit]
-    groups = _groups(found, rows)
+    kinds = found.issue_kind
+    groups = _groups(found, rows, kinds)
     places = {group.class_id: group.place for group in groups}
     pictures = _pictures(images, rows, progress)
+    reasons, small = whys(images, found, rows.tolist(), progress)
     cards = []
-    for rank, row in enumerate(rows.tolist(), start=1):
+    for rank, (row, why) in enumerate(zip(rows.tolist(), reasons, strict=True), start=1):
         places[int(found.given[row])] += 1
-        cards.append(_card(found, row, rank, places[int(found.given[row])], pictures[row]))
-    return Gallery(tuple(cards), tuple(groups), len(suspects))
+        card = _card(found, row, (rank, places[int(found.given[row])]), pictures[row], str(kinds[row]), why)
+        cards.append(card)
+    counted = count_kinds([kinds[row] for row in rows.tolist()])
+    return Gallery(
+        cards=tuple(cards),
+        groups=tuple(groups),
+        flagged=len(suspects),
+        kinds=tuple(Kind(key, KIND_IN_WORDS[key], number) for key, number in counted.items()),
+        small=small,
+    )
 
 
-def _groups(found: Detection, rows: npt.NDArray[np.int64]) -> list[Group]:
+def _groups(found: Detection, rows: npt.NDArray[np.int64], kinds: Sequence[str | None]) -> list[Group]:
     shown_of = Counter(found.given[rows].tolist())
     flagged = np.bincount(found.given[found.is_label_issue], minlength=len(found.classes))
+    present: dict[int, set[str]] = {}
+    for row in rows.tolist():
+        present.setdefault(int(found.given[row]), set()).add(str(kinds[row]))
     place, groups = 0, []
     for class_id, number in sorted(shown_of.items(), key=lambda item: (-item[1], item[0])):
-        groups.append(Group(class_id, place, shown(found.titles[class_id]), number, int(flagged[class_id])))
+        name, among = shown(found.titles[class_id]), tuple(sorted(present[class_id]))
+        groups.append(Group(class_id, place, name, number, int(flagged[class_id]), among))
         place += number + 1  # its heading and its cards
     return groups
 
 
-def _card(found: Detection, row: int, rank: int, place: int, picture: str) -> Card:
+def _card(found: Detection, row: int, at: tuple[int, int], picture: str, kind: str, why: Why) -> Card:
     given, verdicts = int(found.given[row]), found.verdicts
-    suggested = int(found.predicted[row])
+    suggested = int(found.suggested[row])
     truth = -1 if found.clean_labels is None else int(found.clean_labels[row])
     bars = tuple(
         Bar(shown(found.titles[index]), round(100 * float(share), 1), index == given)
@@ -63,17 +81,20 @@ def _card(found: Detection, row: int, rank: int, place: int, picture: str) -> Ca
         if index >= 0
     )
     return Card(
-        rank=rank,
-        place=place,
+        rank=at[0],
+        place=at[1],
         class_id=given,
         file_name=shown(found.file_name[row]),
         sample_id=shown(found.sample_id[row]),
         picture=picture,
         given=shown(found.titles[given]),
-        suggested=shown(found.titles[suggested]) if suggested not in (given, -1) else "",
+        suggested=shown(found.titles[suggested]) if suggested >= 0 else "",
         score=score(float(found.p_clean[row])),
         bars=bars,
         truth=shown(found.titles[truth]) if truth >= 0 else "",
+        kind=kind,
+        kind_words=KIND_IN_WORDS[kind],
+        why=why,
     )
 
 

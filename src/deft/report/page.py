@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from deft.report.cards import Gallery
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -18,86 +20,6 @@ class Fact:
     name: str
     value: str
     note: str = ""
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One of an image's most probable classes.
-
-    Args:
-        name: The class.
-        percent: Its probability, 0..100.
-        given: Whether it is the label that was given.
-    """
-
-    name: str
-    percent: float
-    given: bool
-
-
-@dataclass(frozen=True)
-class Card:
-    """One suspect.
-
-    Args:
-        rank: 1 for the worst.
-        place: Where it stands when suspects are grouped by class.
-        class_id: Class id of the label given.
-        file_name: What a user knows the image by.
-        sample_id: Its stable name.
-        picture: A WebP file in base64; empty where the image can't be read.
-        given: The label given.
-        suggested: The label suggested; empty where nothing fits better.
-        score: P(the label is right).
-        bars: The most probable classes, best first.
-        truth: The true label where it is known, else empty.
-    """
-
-    rank: int
-    place: int
-    class_id: int
-    file_name: str
-    sample_id: str
-    picture: str
-    given: str
-    suggested: str
-    score: str
-    bars: tuple[Bar, ...]
-    truth: str
-
-
-@dataclass(frozen=True)
-class Group:
-    """The suspects of one given class.
-
-    Args:
-        class_id: Class id of the class.
-        place: Where its heading stands when suspects are grouped by class.
-        name: Name of the class.
-        shown: How many of them are on the page.
-        flagged: How many there are.
-    """
-
-    class_id: int
-    place: int
-    name: str
-    shown: int
-    flagged: int
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """The suspects, worst first, and their groups, largest first.
-
-    Args:
-        cards: Those that are shown.
-        groups: One per class that has any among them.
-        flagged: How many there are in all.
-    """
-
-    cards: tuple[Card, ...]
-    groups: tuple[Group, ...]
-    flagged: int
 
 
 @dataclass(frozen=True)

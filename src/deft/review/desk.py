@@ -11,17 +11,19 @@ from typing import Any, get_args
 
 import numpy as np
 
+from deft.data.printable import isolated
 from deft.errors import DataError, SettingsError
 from deft.review.changes import Changes
 from deft.review.query import Query
 from deft.runs.decisions import Decision, Decisions, Entry, now, standing
 from deft.runs.detection import Detection
-from deft.runs.vocabulary import LABELLESS, Press, Status
+from deft.runs.vocabulary import KIND_IN_WORDS, LABELLESS, Press, Status
 
 UNDECIDED = -1
 CODES = {status: code for code, status in enumerate(get_args(Status))}
 LARGEST_PAGE = 200
 MOST_PAIRS = 200
+MOST_COPIES = 6  # of an image that are shown beside it
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ class Desk:
         self._names = [name.casefold() for name in found.file_name]
         self._class_of = {name: number for number, name in enumerate(found.classes)}
         self._orders = _orders(found)
+        self._kinds = np.array([kind or "" for kind in found.issue_kind])
+        self._better = found.suggested
         self._standing: dict[str, list[Decision]] = {}
         self._entries: dict[str, Entry] = {}  # the last one about each image
         self._status = np.full(len(found), UNDECIDED, np.int8)
@@ -75,14 +79,16 @@ class Desk:
         """Return what the page asks for once: classes, the pairs most often confused, what changed, who reviews."""
         found = self.found
         flagged = found.is_label_issue & (found.given >= 0)
-        pairs = Counter(zip(found.given[flagged].tolist(), found.predicted[flagged].tolist(), strict=True))
-        named = [[found.classes[a], found.classes[b], n] for (a, b), n in pairs.most_common(MOST_PAIRS) if a != b]
+        pairs = Counter(zip(found.given[flagged].tolist(), self._better[flagged].tolist(), strict=True))
+        named = [[found.classes[a], found.classes[b], n] for (a, b), n in pairs.most_common(MOST_PAIRS) if b >= 0]
+        kinds = Counter(self._kinds.tolist())
         return {
             "images": len(found),
             "flagged": int(found.is_label_issue.sum()),
             "unread": int((~found.judged).sum()),
             "classes": list(found.classes),
             "pairs": named,
+            "kinds": [[key, words, kinds[key]] for key, words in KIND_IN_WORDS.items() if kinds[key]],
             "reviewer": self.reviewer,
             "changes": None if self.changes is None else self.changes.counts(),
         }
@@ -113,6 +119,42 @@ class Desk:
         with self._lock:
             self._read_on()
             return [self._item(self._row(sample)) for sample in samples]
+
+    def evidence(self, sample: str) -> dict[str, Any]:
+        """Return why an image is suspected: a sentence, and the images that speak for and against its label.
+
+        Args:
+            sample: Its sample_id.
+
+        Raises:
+            DataError: There is no such image.
+        """
+        row = self._row(sample)
+        with self._lock:
+            reason = self.found.reasons.of(row, isolated)
+
+        def shown(rows: Sequence[int]) -> list[dict[str, Any]]:
+            return [
+                {
+                    "id": self.found.sample_id[other],
+                    "name": self.found.file_name[other],
+                    "label": self._label(self.found.given[other]),
+                    "flagged": bool(self.found.is_label_issue[other]),
+                }
+                for other in rows
+            ]
+
+        return {
+            "id": sample,
+            "sentence": reason.sentence,
+            "neighbours": [
+                {**item, "similarity": round(cosine, 3)}
+                for item, cosine in zip(shown(reason.neighbours), reason.similarity, strict=True)
+            ],
+            "given": shown(reason.given),
+            "suggested": shown(reason.suggested),
+            "duplicates": shown(reason.duplicates[:MOST_COPIES]),
+        }
 
     def decide(self, action: str, samples: Sequence[tuple[str, int]], label: str = "") -> list[dict[str, Any]]:
         """Record the same decision about several images, all or none.
@@ -159,7 +201,7 @@ class Desk:
 
     def _decision(self, action: str, row: int, label: str, time: str) -> Decision:
         given = self._label(self.found.given[row])
-        suggested = self._label(self.found.predicted[row])
+        suggested = self._label(self._better[row])
         sample = self.found.sample_id[row]
         if action in LABELLESS:
             return Decision(sample, LABELLESS[action], given, None, self.reviewer, time)
@@ -175,7 +217,7 @@ class Desk:
         found = self.found
         verdicts = {"flagged": found.is_label_issue, "believed": found.is_clean, "unread": ~found.judged}
         mask = verdicts[query.verdict].copy() if query.verdict in verdicts else np.ones(len(found), bool)
-        for name, labels in ((query.given, found.given), (query.suggested, found.predicted)):
+        for name, labels in ((query.given, found.given), (query.suggested, self._better)):
             if name:
                 mask &= labels == self._class_id(name)
         if query.low > 0 or query.high < 1:
@@ -183,6 +225,8 @@ class Desk:
         if query.search:
             part = query.search.casefold()
             mask &= np.fromiter((part in name for name in self._names), bool, len(self._names))
+        if query.kind:
+            mask &= self._kinds == query.kind
         if query.change:
             mask &= self.changes.mask(query.change) if self.changes is not None else False
         return mask
@@ -206,7 +250,8 @@ class Desk:
             "id": sample,
             "name": found.file_name[row],
             "given": self._label(found.given[row]),
-            "suggested": self._label(found.predicted[row]),
+            "suggested": self._label(self._better[row]),
+            "kind": KIND_IN_WORDS.get(str(self._kinds[row]), ""),
             "score": round(float(found.p_clean[row]), 4) if judged else None,
             "flagged": bool(found.is_label_issue[row]),
             "top": [[found.classes[index], round(prob, 4)] for index, prob in top if index >= 0] if judged else [],

@@ -7,14 +7,15 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 from deft.errors import SettingsError
-from deft.runs.vocabulary import Status
+from deft.runs.vocabulary import IssueKind, Status
 
 Verdict = Literal["flagged", "believed", "unread", "all"]
 Show = Literal["todo", "decided", Status, "all"]
 Order = Literal["worst", "best", "name"]
+Kind = Literal["", IssueKind]
 Change = Literal["", "any", "label", "flagged", "cleared", "set_aside"]
 
-_CHOICES = {"verdict": Verdict, "show": Show, "order": Order, "change": Change}
+_CHOICES = {"verdict": Verdict, "show": Show, "order": Order, "change": Change, "kind": Kind}
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Query:
         low: Smallest score.
         high: Largest score.
         search: Part of the file name, in any case.
+        kind: Kind of error that is suspected; empty for any.
         change: How the image differs from the run before, if there was one.
         order: Lowest score first, highest first, or by file name.
     """
@@ -40,6 +42,7 @@ class Query:
     low: float = 0.0
     high: float = 1.0
     search: str = ""
+    kind: Kind = ""
     change: Change = ""
     order: Order = "worst"
 

@@ -31,6 +31,7 @@ FILES = {
     "grid.js": ("grid.js", "text/javascript"),
     "dialogs.js": ("dialogs.js", "text/javascript"),
     "dom.js": ("dom.js", "text/javascript"),
+    "evidence.js": ("evidence.js", "text/javascript"),
     "filters.js": ("filters.js", "text/javascript"),
     "icon.svg": ("icon.svg", "image/svg+xml"),
 }
@@ -57,6 +58,7 @@ def create_app(desk: Desk, pictures: Pictures, access: Access) -> Starlette:
         Route("/api/about", answers.about),
         Route("/api/page", answers.page),
         Route("/api/items", answers.items),
+        Route("/api/evidence", answers.evidence),
         Route("/api/decide", _posted(answers.decide), methods=["POST"]),
         Route("/api/undo", _posted(answers.undo), methods=["POST"]),
         Route("/image", answers.image),
@@ -85,6 +87,9 @@ class _Answers:
 
     def items(self, request: Request) -> Response:
         return JSONResponse({"items": self.desk.items(request.query_params.getlist("id")[:LARGEST_PAGE])})
+
+    def evidence(self, request: Request) -> Response:
+        return JSONResponse(self.desk.evidence(request.query_params.get("id", "")))
 
     def decide(self, body: Body) -> Response:
         action, label = str(body.get("action")), str(body.get("label", ""))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,15 @@ from deft.data.image_notes import count_notes
 from deft.data.images import LabeledImages
 from deft.data.words import title, words_for
 from deft.runs.cleanlab_table import cleanlab_issues
+from deft.runs.disk_rows import DiskRows, kept_rows
+from deft.runs.kinds import count_kinds, issue_kinds
+from deft.runs.near import Near
+from deft.runs.near_files import FEATURES, PROBABILITIES, read_near, write_near
 from deft.runs.notebook import SHOWN, notebook_table
+from deft.runs.reasons import Reasons
 from deft.runs.storage import floats, group_numbers, most_probable, nullable, read_columns, write_files
 from deft.runs.summary import summarize, summarize_duplicates
+from deft.runs.vocabulary import IssueKind
 
 FORMAT = 1  # of the files that `save` writes
 
@@ -35,6 +42,10 @@ class Verdicts:
         noise_threshold: Similarity that the given label's own had to pass (DeFT's φ), (N,), where there is one.
         duplicate_group: Number of the images that show the same picture, (N,), −1 for one of its own.
         p_none: Probability that the image shows none of the classes, (N,), where the detector says so.
+        prompt_margin: By how much the image is closer to the given label's positive prompt than to its negative one,
+            s⁺ − s⁻ (Wei et al. 2024, Eq. 4), (N,), where there are such prompts.
+        features: What the image was judged by, (N, P), where the detector kept it.
+        probabilities: P(class | image), the label aside, (N, K), where N x K is small enough to keep.
     """
 
     p_clean: np.ndarray
@@ -45,6 +56,9 @@ class Verdicts:
     noise_threshold: np.ndarray | None = None
     duplicate_group: np.ndarray | None = None
     p_none: np.ndarray | None = None
+    prompt_margin: np.ndarray | None = None
+    features: DiskRows | None = None
+    probabilities: DiskRows | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,6 +81,7 @@ class Detection:
         images: The images that were judged, if they are at hand: notebooks show thumbnails. They aren't saved.
         content: Name of each image's content (`LabeledImages.content_id`), (N,), where it is known: by it a run tells
             its images from others that were put in their place.
+        near: Neighbours and typical images, where they were looked up before; `reasons` finds them otherwise.
 
     Example:
         >>> found = DeFT(load_encoder("tiny")).detect(images)  # doctest: +SKIP
@@ -87,6 +102,7 @@ class Detection:
     words: tuple[str, ...] = ()
     images: LabeledImages | None = field(default=None, compare=False)
     content: tuple[str, ...] | None = None
+    near: Near | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "words", tuple(self.words) or words_for(self.classes))
@@ -120,6 +136,48 @@ class Detection:
     def predicted(self) -> np.ndarray:
         """Suggested class of each image, (N,), −1 where it could not be read."""
         return self.verdicts.predicted
+
+    @property
+    def suggested(self) -> np.ndarray:
+        """Class that fits better than the given label, (N,); −1 where none does or the image could not be read."""
+        better: np.ndarray = np.where(self.verdicts.predicted != self.given, self.verdicts.predicted, -1)
+        return better
+
+    @property
+    def issue_kind(self) -> tuple[IssueKind | None, ...]:
+        """What kind of error each image is suspected of, (N,); None where nothing is (`issue_kinds`)."""
+        return issue_kinds(self)
+
+    @cached_property
+    def reasons(self) -> Reasons:
+        """What speaks for and against each label: neighbours, duplicates, typical images, and a sentence."""
+        return Reasons(self)
+
+    @property
+    def embeddings(self) -> np.ndarray:
+        """The features that judged the images, float16 (N, P), NaN where an image could not be read.
+
+        They lie on the disk where they lie there in this order (a loaded run), and are copied into memory elsewhere.
+
+        Raises:
+            DataError: The run has none: it was made by another program or version, or features.npy was deleted.
+
+        Example:
+            >>> cleanlab.Datalab(data, label_name="label").find_issues(features=found.embeddings)  # doctest: +SKIP
+        """
+        return kept_rows(self.verdicts.features, "features")
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """P(class | image) with the given label left aside, float16 (N, K), NaN where an image could not be read.
+
+        Raises:
+            DataError: The run has none, or N x K was too large to keep.
+
+        Example:
+            >>> cleanlab.filter.find_label_issues(found.given, found.probabilities)  # doctest: +SKIP
+        """
+        return kept_rows(self.verdicts.probabilities, "probabilities")
 
     @property
     def judged(self) -> np.ndarray:
@@ -160,6 +218,7 @@ class Detection:
             "predicted_label": self._names(verdicts.predicted),
             "predicted_label_id": verdicts.predicted,
             "is_label_issue": self.is_label_issue,
+            "issue_kind": self.issue_kind,
             "label_score": verdicts.p_clean.astype(np.float64),
             "predicted_prob": self._predicted_prob(),
             "topk_labels": [self._names(row) if ok else [] for row, ok in zip(verdicts.topk, self.judged, strict=True)],
@@ -175,6 +234,8 @@ class Detection:
             columns["duplicate_group"] = nullable(verdicts.duplicate_group)
         if verdicts.p_none is not None:
             columns["none_prob"] = verdicts.p_none.astype(np.float64)
+        if verdicts.prompt_margin is not None:
+            columns["prompt_margin"] = verdicts.prompt_margin.astype(np.float64)
         if self.clean_labels is not None:
             columns["clean_label"] = self._names(self.clean_labels)
         return pd.DataFrame(columns)
@@ -203,6 +264,7 @@ class Detection:
         found["duplicates"] = summarize_duplicates(
             self.verdicts.duplicate_group, self.given, self.classes, self.file_name, self.split
         )
+        found["issue_kinds"] = count_kinds(self.issue_kind)
         found["image_notes"] = count_notes(self.image_notes.values())
         if (evidence := self.info.get("evidence")) is not None:
             found["estimated_noise_rate"] = evidence["noise_rate"]
@@ -210,7 +272,7 @@ class Detection:
         return {"format": FORMAT, **found, "settings": dict(self.settings), **self.info}
 
     def save(self, folder: str | Path) -> None:
-        """Write `labels.parquet`, `labels.csv` and `summary.json` into a folder; no file is ever half written.
+        """Write `labels.parquet`, `labels.csv`, `summary.json` and the evidence; no file is ever half written.
 
         Args:
             folder: Created if need be.
@@ -227,6 +289,7 @@ class Detection:
         if self.content is not None:
             more["content_id"] = self.content
         write_files(Path(folder), self.table, more, self.summary(), notes)
+        write_near(Path(folder), self)
 
     @classmethod
     def load(cls, folder: str | Path) -> Detection:
@@ -241,7 +304,14 @@ class Detection:
         Returns:
             The detection, without its images; `open_run` finds those as well.
         """
-        return _from_columns(*read_columns(folder))
+        found = _from_columns(*read_columns(folder))
+        run = Path(folder)
+        verdicts = replace(
+            found.verdicts,
+            features=DiskRows.load(run / FEATURES, len(found)),
+            probabilities=DiskRows.load(run / PROBABILITIES, len(found)),
+        )
+        return replace(found, verdicts=verdicts, near=read_near(run, found.sample_id, found.classes))
 
     def to_cleanlab(self) -> pd.DataFrame:
         """Return the verdicts as cleanlab's issue table, one row per image: the columns of `get_issues("label")`.
@@ -285,7 +355,7 @@ def _from_columns(columns: Mapping[str, list[Any]], notes: Mapping[str, Any]) ->
     classes = tuple(notes["classes"])
     index = {name: number for number, name in enumerate(classes)}
     topk, probs = most_probable(columns, classes)
-    threshold, none = columns.get("noise_threshold"), columns.get("none_prob")
+    threshold, none, margin = (columns.get(name) for name in ("noise_threshold", "none_prob", "prompt_margin"))
     truth = columns.get("clean_label")
     verdicts = Verdicts(
         p_clean=floats(columns["label_score"]),
@@ -296,6 +366,7 @@ def _from_columns(columns: Mapping[str, list[Any]], notes: Mapping[str, Any]) ->
         noise_threshold=None if threshold is None else floats(threshold),
         duplicate_group=group_numbers(columns.get("duplicate_group")),
         p_none=None if none is None else floats(none),
+        prompt_margin=None if margin is None else floats(margin),
     )
     return Detection(
         sample_id=tuple(columns["sample_id"]),

@@ -12,6 +12,7 @@ from deft.data.images import LabeledImages
 from deft.data.printable import shown
 from deft.data.thumbnails import thumbnail
 from deft.errors import DataError
+from deft.runs.vocabulary import NOTHING_BETTER
 
 SHOWN = 20  # rows
 SIDE = 64  # pixels of a thumbnail
@@ -35,7 +36,8 @@ def notebook_table(suspects: pd.DataFrame, title: str, sample_id: Sequence[str],
         suspects.index, suspects[columns].itertuples(index=False), strict=True
     ):
         first = [_picture(images, int(row))] if images is not None and pictures else []
-        cells = [*first, *(_text(value) for value in (file_name, given, suggested)), f"{score:.3g}"]
+        better = NOTHING_BETTER if suggested == given else suggested
+        cells = [*first, *(_text(value) for value in (file_name, given, better)), f"{score:.3g}"]
         rows.append("<tr>" + "".join(f'<td style="text-align:left">{cell}</td>' for cell in cells) + "</tr>")
     caption = f'<caption style="text-align:left">{_text(title)}: the worst {len(rows)}</caption>'
     return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"

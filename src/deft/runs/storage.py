@@ -26,6 +26,7 @@ _KINDS = {
     "noise_threshold": pa.float64(),
     "duplicate_group": pa.int64(),
     "none_prob": pa.float64(),
+    "prompt_margin": pa.float64(),
     "topk_labels": pa.list_(pa.string()),
     "topk_probs": pa.list_(pa.float64()),
 }

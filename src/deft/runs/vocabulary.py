@@ -25,6 +25,21 @@ TrainingFix = Literal[Fix, "weigh", "mask"]
 Action = Literal["keep", "relabel", "drop"]
 """What becomes of an image in the end."""
 
+IssueKind = Literal["wrong_label", "none_of_the_classes", "ambiguous", "conflicting_duplicate", "unreadable_or_blank"]
+"""What kind of error an image is suspected of, as the column `issue_kind` has it."""
+
+KIND_IN_WORDS: Mapping[str, str] = {
+    "wrong_label": "wrong label",
+    "none_of_the_classes": "none of the classes",
+    "ambiguous": "ambiguous: two classes fit",
+    "conflicting_duplicate": "duplicate with another label",
+    "unreadable_or_blank": "unreadable or blank",
+}
+"""Kinds of error as people read them."""
+
+NOTHING_BETTER = "nothing fits better"
+"""What stands in place of a suggestion where a label is flagged and no other class fits the image better."""
+
 LABELLESS: Mapping[str, Status] = {"none_of_these": "none_of_these", "bad_image": "bad_image", "skip": "skipped"}
 """The status that a press leads to, where it gives the image no label."""
 

@@ -52,6 +52,11 @@ export const STATUS = {
   skipped: "skipped",
 };
 
+/** What to show in place of a suggestion. */
+export function better(item) {
+  return item.suggested || "nothing fits better";
+}
+
 /** What was decided about an image, in words. */
 export function decided(item) {
   if (!item.status) return "not decided";

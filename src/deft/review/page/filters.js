@@ -12,6 +12,8 @@ export function fillFilters(form, about, changed) {
   }
   pair.append(...about.pairs.map(([from, to, count], place) =>
     el("option", { value: place }, `${from} → ${to} (${count})`)));
+  form.elements.kind.append(...about.kinds.map(([key, words, count]) =>
+    el("option", { value: key }, `${words} (${count})`)));
   pair.addEventListener("change", () => {
     const [from, to] = pair.value === "" ? ["", ""] : about.pairs[Number(pair.value)];
     given.value = from;
@@ -32,7 +34,7 @@ export function fillFilters(form, about, changed) {
 /** The query that the form stands for. */
 export function readFilters(form) {
   const query = {};
-  for (const field of ["verdict", "show", "given", "suggested", "low", "high", "search", "order", "change"]) {
+  for (const field of ["verdict", "show", "given", "suggested", "low", "high", "search", "order", "kind", "change"]) {
     query[field] = form.elements[field].value;
   }
   return query;

@@ -1,6 +1,6 @@
 // Many images at once: select those that are alike, decide about all of them.
 
-import { button, decided, el, name, picture } from "./dom.js";
+import { better, button, decided, el, name, picture } from "./dom.js";
 
 export const TILES = 24;
 
@@ -36,7 +36,7 @@ export class Grid {
       onfocus: () => { this.at = place; this.mark(); },
     }, picture(item, this.sides[0]),
     el("span", { class: "given" }, name(item.given || "no label")),
-    el("span", { class: "suggested" }, "→ ", name(item.suggested || "none")),
+    el("span", { class: "suggested" }, "→ ", name(better(item))),
     el("span", { class: "score" }, item.score === null ? "–" : item.score.toFixed(3),
       item.status ? `, ${decided(item)}` : ""),
     el("span", { class: "file" }, name(item.name)));
@@ -102,7 +102,7 @@ export class Grid {
     const count = chosen.length === 1 ? "1 image" : `${chosen.length} images`;
     const same = (key) => new Set(chosen.map((item) => item[key])).size === 1;
     const given = same("given") ? ["Keep ", name(chosen[0].given || "label")] : ["Keep labels"];
-    const suggested = same("suggested") ? ["Change to ", name(chosen[0].suggested || "suggestion")] : ["Take suggestions"];
+    const suggested = same("suggested") && chosen[0].suggested ? ["Change to ", name(chosen[0].suggested)] : ["Take suggestions"];
     const can = (key) => chosen.length > 0 && chosen.every((item) => item[key]);
     return [
       el("p", { class: "selected" }, el("strong", {}, count), this.selected.size ? " selected" : " in focus"),

@@ -2,6 +2,7 @@
 
 import { chooseClass, showHelp } from "./dialogs.js";
 import { byId, decided, el, imageAddress, name, stands } from "./dom.js";
+import { evidenceOf } from "./evidence.js";
 import { fillFilters, readFilters, setFilters } from "./filters.js";
 import { Grid, TILES } from "./grid.js";
 import { single } from "./single.js";
@@ -90,6 +91,7 @@ function preload(items) {
     const image = new Image();
     image.src = imageAddress(item.id, about.sides[1]);
     preloaded.set(item.id, image);
+    evidenceOf(item.id).catch(() => {}); // the view that needs it says so
     if (preloaded.size > 4 * AHEAD) preloaded.delete(preloaded.keys().next().value);
   }
 }
@@ -100,6 +102,7 @@ async function act(action, label) {
   const items = grid ? grid.chosen() : queue.items.slice(at, at + 1);
   if (!items.length) return undefined;
   if (action === "alike") return alike(items[0]);
+  if (action === "suggest" && items.some((item) => !item.suggested)) return say("There is no suggestion: nothing fits better");
   if (action === "choose") {
     const chosen = await chooseClass(about.classes, items.length === 1 ? items[0].top.map(([top]) => top) : []);
     return chosen === null ? undefined : decide("label", items, chosen);

@@ -1,19 +1,24 @@
 // One image, large, with what can be decided about it.
 
-import { button, decided, el, name, picture } from "./dom.js";
+import { better, button, decided, el, name, picture } from "./dom.js";
+import { evidence } from "./evidence.js";
 
 const SHOWN = 5;
 
 /** The view of one image. `act` takes an action and, for "label", the class. */
 export function single(item, sides, act) {
+  const [why, pictures] = evidence(item, sides[0]);
   return el("article", { class: item.flagged ? "single doubted" : "single", "aria-label": `Image ${item.name}` },
     el("figure", {}, picture(item, sides[1]),
       el("figcaption", {}, name(item.name))),
     el("div", { class: "facts" },
-      labels(item),
-      item.error ? el("p", { class: "unread" }, name(item.error)) : null,
-      history(item),
-      ranking(item, act),
+      el("div", { class: "known" },
+        labels(item),
+        item.error ? el("p", { class: "unread" }, name(item.error)) : null,
+        why,
+        history(item),
+        ranking(item, act),
+        pictures),
       actions(item, act)));
 }
 
@@ -21,9 +26,10 @@ function labels(item) {
   const score = item.score === null ? "–" : item.score.toFixed(3);
   return el("dl", { class: "labels" },
     el("div", {}, el("dt", {}, "Given label"), el("dd", { class: "given" }, name(item.given || "none"))),
-    el("div", {}, el("dt", {}, "Suggestion"), el("dd", { class: "suggested" }, name(item.suggested || "none"))),
+    el("div", {}, el("dt", {}, "Suggestion"), el("dd", { class: "suggested" }, name(better(item)))),
     el("div", {}, el("dt", {}, "Score (low = likely wrong)"),
-      el("dd", { class: item.flagged ? "flagged" : "" }, `${score} ${item.flagged ? "flagged" : ""}`.trim())));
+      el("dd", { class: item.flagged ? "flagged" : "" },
+      item.kind ? `${score} ${item.kind}` : `${score} ${item.flagged ? "flagged" : ""}`.trim())));
 }
 
 function ranking(item, act) {
@@ -65,8 +71,9 @@ function history(item) {
 function actions(item, act) {
   return el("div", { class: "actions", role: "group", "aria-label": "Decide" },
     button(item.given ? ["Keep ", name(item.given)] : "No label", "K", () => act("keep"), { class: "keep", disabled: !item.given }),
-    button(item.suggested ? ["Change to ", name(item.suggested)] : "No suggestion", "S", () => act("suggest"),
-      { class: "suggest", disabled: !item.suggested || item.suggested === item.given }),
+    item.suggested
+      ? button(["Change to ", name(item.suggested)], "S", () => act("suggest"), { class: "suggest" })
+      : el("p", { class: "better" }, item.score === null ? "No suggestion" : "Nothing fits better"),
     button("Other class …", "C", () => act("choose")),
     button("None of these", "N", () => act("none_of_these")),
     button("Bad image", "B", () => act("bad_image")),

@@ -1,0 +1,45 @@
+// Why an image is suspected: a sentence, its neighbours, and typical images of the classes.
+
+import { el, name, picture } from "./dom.js";
+import { call } from "./state.js";
+
+const KEPT = 60; // answers that are remembered
+const known = new Map();
+
+/** Ask for the evidence on an image; asked for once. */
+export function evidenceOf(id) {
+  if (!known.has(id)) {
+    const coming = call(`/api/evidence?${new URLSearchParams({ id })}`);
+    coming.catch(() => known.delete(id)); // it may be asked for again
+    known.set(id, coming);
+    if (known.size > KEPT) known.delete(known.keys().next().value);
+  }
+  return known.get(id);
+}
+
+/** Places for the evidence on an image, a sentence and pictures, filled when it comes. */
+export function evidence(item, side) {
+  const sentence = el("p", { class: "why" });
+  const place = el("section", { class: "evidence", "aria-label": "Evidence" });
+  evidenceOf(item.id).then((why) => {
+    if (why.sentence) sentence.append(name(why.sentence));
+    else sentence.remove();
+    place.replaceChildren(...[
+      row("Nearest images", why.neighbours, side, item),
+      row("The same picture", why.duplicates, side, item),
+      el("div", { class: "both" }, ...[
+        row(["Typical ", name(item.given)], why.given, side, null),
+        row(["Typical ", name(item.suggested)], why.suggested, side, null),
+      ].filter(Boolean)),
+    ].filter(Boolean));
+  }, () => { sentence.append("The evidence can't be had just now."); });
+  return [sentence, place];
+}
+
+function row(title, images, side, item) {
+  if (!images.length) return null;
+  return el("div", { class: "near" }, el("h3", {}, ...(Array.isArray(title) ? title : [title])),
+    el("ul", {}, ...images.map((image) => el("li", { title: image.name },
+      picture(image, side),
+      item ? el("span", { class: image.label === item.given ? "same" : "other" }, name(image.label || "no label")) : null))));
+}

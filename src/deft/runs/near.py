@@ -1,0 +1,153 @@
+"""Which images lie nearest to a suspect, and which are typical of a class, in the features that judged them.
+
+Exact: every suspect is compared with every image, a block at a time, so that no N x N is ever held.
+Shapes: N images, P width of the features, n images asked about, K classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from deft.runs.disk_rows import DiskRows
+
+NEAREST = 5
+TYPICAL = 4  # one more than is shown, for one of them may be the suspect itself
+BLOCK = 4096  # images compared at a time
+LEAST_SPREAD = 1e-6
+
+
+@dataclass(frozen=True)
+class Near:
+    """The nearest images of some images, and typical images of every class.
+
+    Args:
+        neighbours: Rows of the nearest images, nearest first, int64 (N, 5); −1 for none, and where nobody looked.
+        similarity: Their cosines, float32 (N, 5), NaN for none.
+        typical: Rows of the images nearest to the middle of each class, int64 (K, 4); −1 for none.
+    """
+
+    neighbours: np.ndarray
+    similarity: np.ndarray
+    typical: np.ndarray
+
+
+@dataclass(frozen=True)
+class Space:
+    """Images as directions: features less their mean, over their standard deviation, of length one.
+
+    Args:
+        features: (N, P); NaN where an image has none.
+        usable: Which images may stand as neighbours, bool (N,).
+        groups: Number of each image's group of duplicates, int64 (N,), −1 for none: a copy is no neighbour.
+        center: Mean over the usable images, (P,).
+        scale: Their standard deviation, (P,).
+
+    Example:
+        >>> features = DiskRows.of(np.array([[0.0, 1.0], [0.1, 0.9], [1.0, 0.0], [0.9, 0.2]], np.float32))
+        >>> space = Space.of(features, np.ones(4, bool), np.full(4, -1))
+        >>> space.nearest(np.array([0]), count=1)[0]
+        array([[1]])
+    """
+
+    features: DiskRows
+    usable: np.ndarray
+    groups: np.ndarray
+    center: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def of(cls, features: DiskRows, usable: np.ndarray, groups: np.ndarray) -> Space:
+        """Return the space of some features, standardised over the usable images.
+
+        Args:
+            features: (N, P).
+            usable: bool (N,).
+            groups: int64 (N,).
+        """
+        width = features.values.shape[1]
+        total, squares = np.zeros(width), np.zeros(width)
+        rows = np.flatnonzero(usable)
+        for start in range(0, len(rows), BLOCK):
+            some = features.take(rows[start : start + BLOCK]).astype(np.float64)
+            total += some.sum(axis=0)
+            squares += np.square(some).sum(axis=0)
+        center = total / max(len(rows), 1)
+        spread = np.sqrt(np.maximum(squares / max(len(rows), 1) - center**2, 0))
+        scale = np.where(spread > LEAST_SPREAD, spread, 1.0)
+        return cls(features, usable, groups, center.astype(np.float32), scale.astype(np.float32))
+
+    def directions(self, rows: np.ndarray) -> np.ndarray:
+        """Return unit vectors of some images, float32 (n, P).
+
+        Args:
+            rows: Their numbers, (n,).
+        """
+        standard = (self.features.take(rows) - self.center) / self.scale
+        lengths = np.linalg.norm(standard, axis=1, keepdims=True)
+        unit: np.ndarray = standard / np.maximum(lengths, 1e-12)
+        return unit
+
+    def nearest(self, rows: np.ndarray, *, count: int = NEAREST) -> tuple[np.ndarray, np.ndarray]:
+        """Return the nearest usable images of some images, themselves and their duplicates aside.
+
+        Args:
+            rows: Numbers of the images, (n,).
+            count: How many of each.
+
+        Returns:
+            Their rows, int64 (n, count), −1 for none, and their cosines, float32 (n, count), NaN for none.
+        """
+        asked = self.directions(rows)
+        places = np.full((len(rows), count), -1, np.int64)
+        cosines = np.full((len(rows), count), -np.inf, np.float32)
+        others = np.flatnonzero(self.usable)
+        own = self.groups[rows]
+        for start in range(0, len(others), BLOCK):
+            block = others[start : start + BLOCK]
+            known = self.directions(block).T
+            for first in range(0, len(rows), BLOCK):
+                part = slice(first, first + BLOCK)
+                found = asked[part] @ known
+                found[rows[part, None] == block] = -np.inf
+                found[(own[part, None] == self.groups[block]) & (own[part, None] >= 0)] = -np.inf
+                both = np.concatenate([cosines[part], found], axis=1)
+                named = np.concatenate([places[part], np.broadcast_to(block, found.shape)], axis=1)
+                places[part], cosines[part] = _best(named, both, count)
+        gone = ~np.isfinite(cosines)
+        return np.where(gone, -1, places), np.where(gone, np.nan, cosines)
+
+    def typical(self, labels: np.ndarray, classes: int, *, count: int = TYPICAL) -> np.ndarray:
+        """Return the usable images nearest to the mean direction of their class, int64 (K, count); −1 for none.
+
+        Args:
+            labels: Label of each image, (N,).
+            classes: Number of classes K.
+            count: How many of each class.
+        """
+        rows = np.flatnonzero(self.usable & (labels >= 0))
+        middles = np.zeros((classes, len(self.center)), np.float32)
+        blocks = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
+        for block in blocks:
+            np.add.at(middles, labels[block], self.directions(block))
+        middles /= np.maximum(np.linalg.norm(middles, axis=1, keepdims=True), 1e-12)
+        fits = [np.einsum("np,np->n", self.directions(block), middles[labels[block]]) for block in blocks]
+        scored = np.concatenate(fits) if fits else np.zeros(0, np.float32)
+        found = np.full((classes, count), -1, np.int64)
+        order = np.lexsort((rows, -scored, labels[rows]))
+        ordered = rows[order]
+        firsts = np.searchsorted(labels[ordered], np.arange(classes + 1))
+        for label in range(classes):
+            best = ordered[firsts[label] : firsts[label + 1]][:count]
+            found[label, : len(best)] = best
+        return found
+
+
+def _best(rows: np.ndarray, cosines: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the columns with the largest cosines, best first, and earlier rows first where they tie."""
+    if cosines.shape[1] > 4 * count:
+        top = np.argpartition(-cosines, 4 * count, axis=1)[:, : 4 * count]
+        rows, cosines = np.take_along_axis(rows, top, axis=1), np.take_along_axis(cosines, top, axis=1)
+    order = np.lexsort((rows, -cosines), axis=1)[:, :count]
+    return np.take_along_axis(rows, order, axis=1), np.take_along_axis(cosines, order, axis=1)
