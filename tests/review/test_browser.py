@@ -12,6 +12,7 @@ import pytest
 
 from deft.data.printable import isolated
 from deft.review.desk import Desk
+from deft.runs.audit import Audit
 from deft.runs.decisions import Decision, Decisions, now, read_decisions
 from deft.runs.detection import Detection
 from deft.runs.folder import DEMO, Source
@@ -327,3 +328,111 @@ def test_what_somebody_else_decides_counts(run: Path, found: Detection, room: Ro
     ada = room.sit(room.serve(run))
     assert ada.shown() == worst[1]
     assert ada.page.locator("#count").inner_text().startswith("1 of")
+
+
+def test_a_picture_can_be_seen_larger(run: Path, room: Room) -> None:
+    ada = room.sit(room.serve(run))
+    zoomed = ada.page.locator("#zoom img")
+    for opening in ("key", "click", "wheel"):
+        if opening == "key":
+            ada.key("z")
+        elif opening == "click":
+            ada.page.locator("figure img").click()
+        else:
+            ada.page.locator("figure img").hover()
+            ada.page.mouse.wheel(0, -100)
+        zoomed.wait_for()
+        ada.page.mouse.move(300, 300)
+        ada.page.mouse.wheel(0, -300)
+        ada.page.wait_for_function("document.querySelector('#zoom img').style.transform.includes('scale(1.25)')")
+        ada.key("z")
+        zoomed.wait_for(state="hidden")
+    assert "8 × 8 pixels" in ada.page.locator(".file-facts").inner_text()
+
+
+def test_a_message_takes_a_decision_back_and_buttons_stay_where_they_are(run: Path, room: Room) -> None:
+    ada = room.sit(room.serve(run))
+    sample = ada.shown()
+    places = {name: ada.page.locator(f".actions .{name}").bounding_box() for name in ("keep", "suggest")}
+    ada.press("k")
+    assert {name: ada.page.locator(f".actions .{name}").bounding_box() for name in places} == places
+    ada.page.locator("#toast").get_by_text(f"{sample}: kept").wait_for()
+    ada.page.locator("#toast button").click()
+    ada.wait_for_image(sample)
+    assert read_decisions(run) == {}
+
+
+def test_shift_click_selects_the_range_that_it_promises(run: Path, room: Room) -> None:
+    ada = room.sit(room.serve(run))
+    ada.key("g")
+    tiles = ada.page.get_by_role("option")
+    tiles.nth(23).wait_for()
+    tiles.nth(2).click()
+    tiles.nth(7).click(modifiers=["Shift"])
+    assert ada.page.get_by_role("option", selected=True).count() == 6
+    tiles.nth(0).click(modifiers=["Shift"])  # from the same end
+    assert ada.page.get_by_role("option", selected=True).count() == 8
+
+
+def test_pages_are_numbered_and_decisions_are_shown_whole(run: Path, found: Detection, room: Room) -> None:
+    ada = room.sit(room.serve(run))
+    flagged = len(found.suspects(None))
+    pages = -(-flagged // 24)
+    ada.key("g")
+    ada.page.get_by_text(f"Page 1 of {pages}").wait_for()
+    ada.key("PageDown")
+    ada.page.get_by_text(f"Page 2 of {pages}").wait_for()
+    ada.key("a")
+    ada.key("s")
+    ada.page.get_by_text(f"Page 2 of {-(-(flagged - min(24, flagged - 24)) // 24)}").or_(
+        ada.page.get_by_text("Page 1 of")
+    ).first.wait_for()
+    ada.key("f")
+    ada.page.locator("select[name=show]").select_option("corrected")
+    shown = ada.page.locator(".tile .said").first
+    shown.wait_for()
+    assert "corrected to" in shown.inner_text()
+    assert shown.evaluate("line => line.scrollWidth <= line.clientWidth + 1")
+
+
+def test_all_alike_has_a_chip_that_ends_it(run: Path, found: Detection, room: Room) -> None:
+    ada = room.sit(room.serve(run))
+    ada.press("ArrowRight")
+    sample = ada.shown()
+    ada.key("a")
+    ada.page.wait_for_selector(".tile")
+    row = found.suspects(None).set_index("sample_id").loc[sample]
+    assert f"{row['given_label']} → {row['predicted_label']}" in ada.page.locator("#chip").inner_text()
+    ada.page.get_by_role("button", name="Show all again").click()
+    ada.wait_for_image(sample)
+    assert not ada.page.locator("#chip").is_visible()
+    assert f"of {len(found.suspects(None))} decided" in ada.page.locator("#count").inner_text()
+
+
+def test_what_is_left_is_told_and_a_random_sample_is_offered(run: Path, found: Detection, room: Room) -> None:
+    ada = room.sit(room.serve(run))
+    expected = float((1 - found.p_clean[found.judged]).sum())
+    ada.page.locator("#open-ahead").get_by_text(f"about {round(expected)} wrong left").click()
+    told = ada.page.locator("#ahead")
+    assert f"of the {int(found.judged.sum())} images that nobody has decided about" in told.inner_text()
+    told.get_by_role("button", name=re.compile("at random, to know .* to within 10 points")).click()
+    audit = Audit.load(run)
+    while audit is None:
+        audit = Audit.load(run)
+    for name in audit.drawn[:20]:  # in the order of drawing, flagged or not
+        ada.wait_for_image(name)
+        ada.key("k")
+    ada.page.locator("#open-ahead").get_by_text("about 0 wrong left").click()
+    assert "Random sample: 0 of 20 wrong, so 0.0 % to 16.1 %" in told.inner_text()
+    assert "by a random sample" in told.inner_text()
+
+
+def test_where_nothing_is_flagged_any_more_the_least_believed_come_next(
+    run: Path, found: Detection, log: Decisions, room: Room
+) -> None:
+    Desk(found, log, "Ada").decide("keep", [(name, 0) for name in found.suspects(None)["sample_id"]])
+    ada = room.sit(room.serve(run))
+    ada.page.get_by_text("Nothing left to do here").wait_for()
+    ada.page.get_by_role("button", name=re.compile("least believed of the")).click()
+    believed = np.where(found.judged & found.is_clean, found.p_clean, 2)
+    ada.wait_for_image(found.sample_id[int(believed.argmin())])

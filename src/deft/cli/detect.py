@@ -137,6 +137,18 @@ class _Job:
             return self.reviewed.reviewed.images
         return _sample(self.source.open(progress), self.limit, self.seed)
 
+    def workspace(self, out: Path, resume: bool, workers: int | None, progress: Progress) -> Workspace:
+        """Return where and how to run; what the reviewed run has decoded and encoded isn't done again."""
+        space = workspace_of(out, resume, workers, progress)
+        if self.reviewed is None:
+            return space
+
+        from deft.runs.earlier import link_pixels
+        from deft.runs.folder import PIXELS
+
+        link_pixels(self.reviewed.folder, out, PIXELS)
+        return replace(space, earlier=self.reviewed.folder)
+
     def find(self, images: LabeledImages, device: str, space: Workspace, out: Path) -> Detection:
         """Load the model and judge; a detector that can be used again is kept in the run folder."""
         from deft.detectors.deft import DeFT
@@ -210,7 +222,7 @@ def detect(
     if job.detector is None and detector is None:
         job = replace(job, detector=choose_detector(method, given, sets))
         _advise(model, method, given, progress)
-    found = job.find(images, device, workspace_of(out, resume, workers, progress), out)
+    found = job.find(images, device, job.workspace(out, resume, workers, progress), out)
     found = _write(job, found, images, out, progress)
     _report(found, out, output_format)
     _fail_on(found, fail_on_issues)

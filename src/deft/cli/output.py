@@ -76,17 +76,16 @@ def print_summary(console: Console, found: Detection, scores: DetectionScores | 
         scores: How good they are, where that is known.
     """
     summary = found.summary()
-    low, high = summary["noise_rate_interval"]
-    unreadable = summary["unreadable"]
     console.print(
         plain(
             f"{summary['images']} images in {len(found.classes)} classes: {summary['flagged']} labels flagged as wrong"
-            + (f", {unreadable} images not judged" if unreadable else "")
+            + (f", {summary['unreadable']} images not judged" if summary["unreadable"] else "")
         )
     )
     rate = summary["estimated_noise_rate"]
     if rate is not None:
-        console.print(plain(f"Estimated share of wrong labels: {percent(rate)} ({percent(low)} to {percent(high)})"))
+        low, high = map(percent, summary["noise_rate_interval"])
+        console.print(plain(f"Estimated share of wrong labels: {percent(rate)} ({low} to {high})"))
     if (evidence := summary.get("evidence")) is not None:
         console.print(plain(evidence["sentence"]))
     if lost := summary["classes_flagged_whole"]:

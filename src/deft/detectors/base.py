@@ -13,6 +13,7 @@ from deft.data.images import LabeledImages
 from deft.encoders.base import DualEncoder
 from deft.prompts.close_names import close_names
 from deft.runs.detection import Detection
+from deft.runs.earlier import SEEN
 from deft.runs.provenance import Stopwatch
 from deft.runs.reorder import in_order
 from deft.settings import to_settings
@@ -92,7 +93,9 @@ def by_content(images: LabeledImages, space: Workspace) -> tuple[LabeledImages, 
     return known.keep(order), np.argsort(order)
 
 
-def run_info(watch: Stopwatch, images: LabeledImages, encoder: DualEncoder, reading: Reading) -> dict[str, Any]:
+def run_info(
+    watch: Stopwatch, images: LabeledImages, encoder: DualEncoder, reading: Reading, seen: str = ""
+) -> dict[str, Any]:
     """Return how a detection went, with the class names that mean nearly the same to its model.
 
     Args:
@@ -100,7 +103,9 @@ def run_info(watch: Stopwatch, images: LabeledImages, encoder: DualEncoder, read
         images: What was judged.
         encoder: The model that judged.
         reading: How the images were read; its "auto" is resolved to the number format that this machine took.
+        seen: What the features are that a later run may take over (`Inputs.name`).
     """
     alike = [list(pair) for pair in close_names(encoder, images.classes, images.words)]
     precision = str(resolve_precision(reading.precision, encoder.device)).removeprefix("torch.")
-    return {**watch.info(images, str(encoder.device)), "precision": precision, "close_names": alike}
+    told = {**watch.info(images, str(encoder.device)), "precision": precision, "close_names": alike}
+    return {**told, SEEN: seen} if seen else told

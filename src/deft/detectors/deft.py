@@ -192,7 +192,7 @@ class DeFT(Detector):
             duplicate_group=inputs.groups,
             image_notes=inputs.image_notes,
             settings=self.settings(),
-            info={**run_info(watch, inputs.images, self.encoder, self.reading), **trained.told(verdicts)},
+            info={**run_info(watch, inputs.images, self.encoder, self.reading, inputs.name), **trained.told(verdicts)},
         )
         return trained, found
 

@@ -120,7 +120,7 @@ class TrainedDeFT(Detector):
             duplicate_group=inputs.groups,
             image_notes=inputs.image_notes,
             settings=self.settings(),
-            info={**run_info(watch, inputs.images, self.encoder, self.reading), **self.told(verdicts)},
+            info={**run_info(watch, inputs.images, self.encoder, self.reading, inputs.name), **self.told(verdicts)},
         )
 
     def judge(self, inputs: Inputs, frozen: Features | None, rows: int, progress: Progress) -> Verdicts:

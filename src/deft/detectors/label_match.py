@@ -75,5 +75,5 @@ class LabelMatch(Detector):
             duplicate_group=inputs.groups,
             image_notes=inputs.image_notes,
             settings=self.settings(),
-            info=run_info(watch, inputs.images, self.encoder, self.reading),
+            info=run_info(watch, inputs.images, self.encoder, self.reading, inputs.name),
         )

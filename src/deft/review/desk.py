@@ -5,16 +5,17 @@ from __future__ import annotations
 import heapq
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
 
-from deft.data.printable import isolated
 from deft.errors import DataError, SettingsError
-from deft.review.changes import Changes
+from deft.review.ahead import Ahead, orders
+from deft.review.evidence import evidence_on
 from deft.review.query import Query
+from deft.runs.changes import Changes
 from deft.runs.decisions import Decision, Decisions, Entry, now, standing
 from deft.runs.detection import Detection
 from deft.runs.vocabulary import KIND_IN_WORDS, LABELLESS, Press, Status
@@ -23,7 +24,6 @@ UNDECIDED = -1
 CODES = {status: code for code, status in enumerate(get_args(Status))}
 LARGEST_PAGE = 200
 MOST_PAIRS = 200
-MOST_COPIES = 6  # of an image that are shown beside it
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ class Desk:
         self._lock = threading.RLock()
         self._names = [name.casefold() for name in found.file_name]
         self._class_of = {name: number for number, name in enumerate(found.classes)}
-        self._orders = _orders(found)
+        self._orders = orders(found)
+        self._ahead = Ahead(log.path.parent, found, self.row_of)
         self._kinds = np.array([kind or "" for kind in found.issue_kind])
         self._better = found.suggested
         self._standing: dict[str, list[Decision]] = {}
@@ -108,7 +109,7 @@ class Desk:
             scope = self._scope(query)
             mask = scope & self._shown(query)
             decided = scope & self._shown(Query(show="decided"))
-            order = self._orders[query.order]
+            order = self._ahead.order if query.verdict == "sample" else self._orders[query.order]
             places = np.flatnonzero(mask[order])
             places = places[places > after][: min(limit, LARGEST_PAGE)]
             items = [{**self._item(int(order[place])), "place": int(place)} for place in places.tolist()]
@@ -119,6 +120,26 @@ class Desk:
         with self._lock:
             self._read_on()
             return [self._item(self._row(sample)) for sample in samples]
+
+    def ahead(self) -> dict[str, Any]:
+        """Return how many wrong labels are left, what a random sample has told, and what samples could tell."""
+        with self._lock:
+            self._read_on()
+            return self._ahead.told(self._latest())
+
+    def draw(self, count: int) -> dict[str, Any]:
+        """Draw a random sample of the images that nobody has decided about, and return what `ahead` does.
+
+        Args:
+            count: How many to draw.
+
+        Raises:
+            SettingsError: The last sample isn't finished, or there are fewer images.
+        """
+        with self._lock:
+            self._read_on()
+            self._ahead.draw(self._latest(), count)
+        return self.ahead()
 
     def evidence(self, sample: str) -> dict[str, Any]:
         """Return why an image is suspected: a sentence, and the images that speak for and against its label.
@@ -131,30 +152,7 @@ class Desk:
         """
         row = self._row(sample)
         with self._lock:
-            reason = self.found.reasons.of(row, isolated)
-
-        def shown(rows: Sequence[int]) -> list[dict[str, Any]]:
-            return [
-                {
-                    "id": self.found.sample_id[other],
-                    "name": self.found.file_name[other],
-                    "label": self._label(self.found.given[other]),
-                    "flagged": bool(self.found.is_label_issue[other]),
-                }
-                for other in rows
-            ]
-
-        return {
-            "id": sample,
-            "sentence": reason.sentence,
-            "neighbours": [
-                {**item, "similarity": round(cosine, 3)}
-                for item, cosine in zip(shown(reason.neighbours), reason.similarity, strict=True)
-            ],
-            "given": shown(reason.given),
-            "suggested": shown(reason.suggested),
-            "duplicates": shown(reason.duplicates[:MOST_COPIES]),
-        }
+            return evidence_on(self.found, row)
 
     def decide(self, action: str, samples: Sequence[tuple[str, int]], label: str = "") -> list[dict[str, Any]]:
         """Record the same decision about several images, all or none.
@@ -196,6 +194,9 @@ class Desk:
             latest = heapq.nlargest(count, own, key=lambda entry: entry.number)
         return [[entry.decision.sample_id, entry.decision.time] for entry in reversed(latest)]
 
+    def _latest(self) -> dict[str, Decision]:
+        return {sample: stack[-1] for sample, stack in self._standing.items() if stack}
+
     def _is_own(self, decision: Decision) -> bool:
         return decision.reviewer == self.reviewer and decision.sample_id in self.row_of
 
@@ -216,6 +217,7 @@ class Desk:
         """Return which images a query finds whatever was decided about them, (N,)."""
         found = self.found
         verdicts = {"flagged": found.is_label_issue, "believed": found.is_clean, "unread": ~found.judged}
+        verdicts["sample"] = self._ahead.mask
         mask = verdicts[query.verdict].copy() if query.verdict in verdicts else np.ones(len(found), bool)
         for name, labels in ((query.given, found.given), (query.suggested, self._better)):
             if name:
@@ -288,13 +290,3 @@ class Desk:
         if name not in self._class_of:
             raise SettingsError(f"This run has no class {name!r}.")
         return self._class_of[name]
-
-
-def _orders(found: Detection) -> Mapping[str, np.ndarray]:
-    """Return the rows in every order that can be asked for, (N,) each; rows without a score come last."""
-    score = found.p_clean
-    return {
-        "worst": np.argsort(score, kind="stable"),
-        "best": np.argsort(np.where(np.isnan(score), np.inf, -score), kind="stable"),
-        "name": np.array(sorted(range(len(found)), key=found.file_name.__getitem__), np.int64),
-    }

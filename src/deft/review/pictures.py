@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections import OrderedDict
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
 
 from deft.data.images import LabeledImages
 from deft.data.readers import FileReader
-from deft.data.thumbnails import thumbnail
+from deft.data.thumbnails import image_size, thumbnail
 
-SIDES = (160, 640)  # of a tile and of the single view, in pixels; no other size is made
+SIDES = (160, 640, 1920)  # of a tile, of the single view and enlarged, in pixels; no other size is made
 KEPT_BYTES = 64 << 20
 
 
@@ -29,6 +33,24 @@ class Pictures:
         # Files can be decoded side by side; a table's reader stands at one place of it at a time.
         files = isinstance(images.reader, FileReader)
         self._reading = contextlib.nullcontext() if files else threading.Lock()
+
+    def about(self, row: int) -> dict[str, Any]:
+        """Return width and height of an image, and date and path of its file, as far as there are such.
+
+        Args:
+            row: Which one.
+        """
+        reader = self._images.reader
+        with self._reading:
+            size = image_size(self._images, row)
+        if not isinstance(reader, FileReader):
+            return {"size": size, "modified": None, "path": None}
+        path = Path(reader.paths[int(self._images.rows[row])])
+        try:
+            modified = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc).isoformat(timespec="seconds")
+        except OSError:  # gone since
+            modified = None
+        return {"size": size, "modified": modified, "path": os.fsencode(path).decode("utf-8", "replace")}
 
     def get(self, row: int, side: int) -> bytes:
         """Return an image as WebP.

@@ -9,9 +9,9 @@ from typing import Any, Literal, get_args
 from deft.errors import SettingsError
 from deft.runs.vocabulary import IssueKind, Status
 
-Verdict = Literal["flagged", "believed", "unread", "all"]
+Verdict = Literal["flagged", "believed", "unread", "sample", "all"]
 Show = Literal["todo", "decided", Status, "all"]
-Order = Literal["worst", "best", "name"]
+Order = Literal["worst", "best", "unsure", "name"]
 Kind = Literal["", IssueKind]
 Change = Literal["", "any", "label", "flagged", "cleared", "set_aside"]
 
@@ -23,7 +23,8 @@ class Query:
     """A choice of images; the values that are not given leave nothing out but what is decided or not flagged.
 
     Args:
-        verdict: What the detector says: flagged as wrong, believed, or not judged at all.
+        verdict: What the detector says: flagged as wrong, believed, or not judged at all; or "sample", for the images
+            that were drawn at random, which come in the order of drawing.
         show: What people said: nothing yet ("todo"), anything but skipping ("decided"), or one kind of decision.
         given: Name of the given label; empty for any.
         suggested: Name of the suggested label; empty for any.
@@ -32,7 +33,7 @@ class Query:
         search: Part of the file name, in any case.
         kind: Kind of error that is suspected; empty for any.
         change: How the image differs from the run before, if there was one.
-        order: Lowest score first, highest first, or by file name.
+        order: Lowest score first, highest first, nearest to the border of belief first, or by file name.
     """
 
     verdict: Verdict = "flagged"

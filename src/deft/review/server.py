@@ -29,6 +29,8 @@ FILES = {
     "state.js": ("state.js", "text/javascript"),
     "single.js": ("single.js", "text/javascript"),
     "grid.js": ("grid.js", "text/javascript"),
+    "ahead.js": ("ahead.js", "text/javascript"),
+    "zoom.js": ("zoom.js", "text/javascript"),
     "dialogs.js": ("dialogs.js", "text/javascript"),
     "dom.js": ("dom.js", "text/javascript"),
     "evidence.js": ("evidence.js", "text/javascript"),
@@ -59,6 +61,8 @@ def create_app(desk: Desk, pictures: Pictures, access: Access) -> Starlette:
         Route("/api/page", answers.page),
         Route("/api/items", answers.items),
         Route("/api/evidence", answers.evidence),
+        Route("/api/ahead", answers.ahead),
+        Route("/api/draw", _posted(answers.draw), methods=["POST"]),
         Route("/api/decide", _posted(answers.decide), methods=["POST"]),
         Route("/api/undo", _posted(answers.undo), methods=["POST"]),
         Route("/image", answers.image),
@@ -88,8 +92,16 @@ class _Answers:
     def items(self, request: Request) -> Response:
         return JSONResponse({"items": self.desk.items(request.query_params.getlist("id")[:LARGEST_PAGE])})
 
+    def ahead(self, request: Request) -> Response:
+        return JSONResponse(self.desk.ahead())
+
+    def draw(self, body: Body) -> Response:
+        return JSONResponse(self.desk.draw(_number(str(body.get("count")))))
+
     def evidence(self, request: Request) -> Response:
-        return JSONResponse(self.desk.evidence(request.query_params.get("id", "")))
+        sample = request.query_params.get("id", "")
+        why = self.desk.evidence(sample)
+        return JSONResponse({**why, "file": self.pictures.about(self.desk.row_of[sample])})
 
     def decide(self, body: Body) -> Response:
         action, label = str(body.get("action")), str(body.get("label", ""))

@@ -75,6 +75,7 @@ def keep_outputs(
     precision: torch.dtype,
     progress: Progress,
     name: str | None = None,
+    known: np.ndarray | None = None,
 ) -> BankLoader:
     """Run a frozen function over all images once per view, and keep what it gives in a file.
 
@@ -88,6 +89,7 @@ def keep_outputs(
         progress: Told of every batch.
         name: By which the file is found again; None takes one without a name, whose space is given back when the
             loader is gone.
+        known: Outputs of the plain view that are there already, (N, D), NaN where they aren't.
 
     Returns:
         A loader for the same rows. Tokens are kept in float16, features (B, D) in float32.
@@ -95,13 +97,20 @@ def keep_outputs(
     kept = None if name is None else folder / f"outputs-{name}.npy"
     if kept is not None and kept.is_file():
         return BankLoader(np.load(kept, mmap_mode="r"), batches.device, strong=strong)
+    total, missing = views + strong, batches.rows
     bank: np.ndarray | None = None
-    total = views + strong
+    if known is not None:
+        bank = _reserve(folder, (total, *known.shape))
+        bank[0] = known
+        missing = missing[np.isnan(known[missing]).any(axis=1)]
     for view in range(total):
         rng = np.random.default_rng([batches.seed, view]) if view else None
         kind: View = "weak" if view < views else "strong"
         task = "Encoding images" if total == 1 else f"Encoding images, view {view + 1}/{total}"
-        for rows in progress.track(_chunks(batches), task, total=len(batches)):
+        chunks = _chunks(batches.rows if view else missing, batches.batch_size)
+        if not chunks:
+            continue
+        for rows in progress.track(chunks, task, total=len(chunks)):
             with torch.no_grad(), autocast(precision, batches.device):
                 outputs = encode(batches.loader.load(rows, rng, kind))
             if bank is None:
@@ -114,9 +123,8 @@ def keep_outputs(
     return BankLoader(bank, batches.device, strong=strong)
 
 
-def _chunks(batches: Batches) -> list[Rows]:
-    size = batches.batch_size
-    return [batches.rows[start : start + size] for start in range(0, len(batches.rows), size)]
+def _chunks(rows: Rows, size: int) -> list[Rows]:
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 def _reserve(folder: Path, shape: tuple[int, ...]) -> np.ndarray:

@@ -18,6 +18,7 @@ from deft.data.image_spec import ImageSpec
 from deft.data.images import LabeledImages
 from deft.errors import DataError, SettingsError
 from deft.progress import Progress
+from deft.runs.earlier import kept_features
 from deft.settings import MOST_SEED
 from deft.training.batches import Batches, PixelLoader
 from deft.training.feature_bank import BankLoader, keep_outputs
@@ -92,6 +93,7 @@ class Inputs:
         groups: Number of the group of duplicates of each image, int64 (N,), −1 for none; all −1 if none were sought.
         images: The images, with the rule by which their pixels were read.
         image_notes: Row to what is odd about a picture that can be used.
+        name: What names the features that batches hold, for a later run; empty where they hold none.
     """
 
     batches: Batches
@@ -100,6 +102,7 @@ class Inputs:
     groups: np.ndarray
     images: LabeledImages
     image_notes: Mapping[int, str] = field(default_factory=dict)
+    name: str = ""
 
 
 @contextlib.contextmanager
@@ -150,7 +153,8 @@ def open_inputs(
             batches.loader = opened.enter_context(
                 _kept(part, part.compute, batches, images, workspace, reading, folder)
             )
-        yield Inputs(batches, store.errors, images.trusted, groups, replace(images, pixels=store.rule), store.notes)
+        read = replace(images, pixels=store.rule)
+        yield Inputs(batches, store.errors, images.trusted, groups, read, store.notes, _plain(part))
 
 
 def _kept(
@@ -172,7 +176,13 @@ def _kept(
         precision=resolve_precision(reading.precision, part.device),
         progress=workspace.progress,
         name=_name(part, images, workspace, reading),
+        known=None if workspace.earlier is None else kept_features(workspace.earlier, _plain(part), images.content_id),
     )
+
+
+def _plain(part: FrozenPart) -> str:
+    """Return what names the features of the plain view, where that is all that is kept; empty elsewhere."""
+    return "" if part.augmented or part.identity is None else part.identity()
 
 
 def _name(part: FrozenPart, images: LabeledImages, workspace: Workspace, reading: Reading) -> str | None:

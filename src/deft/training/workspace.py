@@ -29,6 +29,7 @@ class Workspace:
         workers: Processes that decode images; None takes one per core.
         progress: Told how far the work has come.
         keep_features: Whether what a frozen model sees in the images stays in the folder, for other runs on them.
+        earlier: Folder of an earlier run over the same images: what it kept of their features isn't computed again.
 
     Example:
         >>> found = detector.detect(images, workspace=Workspace(Path("run/work"), resume=True))  # doctest: +SKIP
@@ -39,6 +40,7 @@ class Workspace:
     workers: int | None = None
     progress: Progress = field(default_factory=Silent)
     keep_features: bool = False
+    earlier: Path | None = None
 
     def checkpoint(
         self, settings: Mapping[str, object], images: LabeledImages, encoder: nn.Module

@@ -73,7 +73,22 @@ const HELP = [
   ]],
   ["Anywhere", [
     ["U, Ctrl + Z", "undo"], ["G", "grid or one image"], ["F", "filter"], ["/", "search by file name"],
+    ["Z, click, wheel", "the picture larger; again, or Esc, ends it"],
     ["Esc", "leave a field; Enter too"], ["?", "this help"],
+  ]],
+];
+
+const TOUCH = [
+  ["One image", [
+    ["Tap a button", "decide; the next image comes"], ["Tap the picture", "see it larger; tap again to leave"],
+    ["Scroll", "why it is suspected: its nearest images, and typical ones"], ["All alike", "all with this label and suggestion"],
+  ]],
+  ["Grid", [
+    ["Tap", "select or leave out"], ["Select all", "all on this page"], ["A button", "decides about the selected"],
+  ]],
+  ["Anywhere", [
+    ["Undo", "in the message after each decision, and at the top"], ["Filter", "which images are shown"],
+    ["about … left", "what is left, and where to go on"],
   ]],
 ];
 
@@ -82,9 +97,11 @@ export function showHelp(keys) {
   const dialog = byId("help");
   const box = el("input", { type: "checkbox", id: "keys-on", onchange: () => { keys.on = box.checked; } });
   box.checked = keys.on;
+  const touch = matchMedia("(pointer: coarse)").matches;
+  const shown = touch ? [...TOUCH, ["With a keyboard", HELP.flatMap(([, rows]) => rows)]] : HELP;
   dialog.replaceChildren(
-    el("h2", { id: "help-title", tabindex: "-1", autofocus: true }, "Keys"),
-    ...HELP.map(([title, rows]) => el("section", {}, el("h3", {}, title),
+    el("h2", { id: "help-title", tabindex: "-1", autofocus: true }, touch ? "By touch" : "Keys"),
+    ...shown.map(([title, rows]) => el("section", {}, el("h3", {}, title),
       el("dl", {}, ...rows.map(([key, what]) => el("div", {}, el("dt", {}, el("kbd", {}, key)), el("dd", {}, what)))))),
     el("p", {}, "Every decision is on the disk the moment it is made; nothing needs saving."),
     el("p", {}, el("label", { for: "keys-on" }, box, " Single letters act (turn off for speech input)")),

@@ -20,7 +20,7 @@ export function name(text) {
 /** A button with the key that does the same. */
 export function button(text, key, action, attributes = {}) {
   return el("button", { type: "button", onclick: action, "aria-keyshortcuts": key, ...attributes },
-    el("span", {}, ...(Array.isArray(text) ? text : [text])), el("kbd", { "aria-hidden": "true" }, key));
+    el("span", {}, ...(Array.isArray(text) ? text : [text])), key ? el("kbd", { "aria-hidden": "true" }, key) : null);
 }
 
 export function byId(id) {

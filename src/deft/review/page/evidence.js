@@ -20,8 +20,10 @@ export function evidenceOf(id) {
 /** Places for the evidence on an image, a sentence and pictures, filled when it comes. */
 export function evidence(item, side) {
   const sentence = el("p", { class: "why" });
+  const file = el("p", { class: "file-facts" });
   const place = el("section", { class: "evidence", "aria-label": "Evidence" });
   evidenceOf(item.id).then((why) => {
+    file.append(facts(why.file));
     if (why.sentence) sentence.append(name(why.sentence));
     else sentence.remove();
     place.replaceChildren(...[
@@ -33,7 +35,15 @@ export function evidence(item, side) {
       ].filter(Boolean)),
     ].filter(Boolean));
   }, () => { sentence.append("The evidence can't be had just now."); });
-  return [sentence, place];
+  return [sentence, place, file];
+}
+
+/** Size, date and path of an image's file, as far as they are known. */
+function facts({ size, modified, path }) {
+  const known = [size ? `${size[0]} × ${size[1]} pixels` : null, modified ? new Date(modified).toLocaleString() : null];
+  const line = el("span", {}, known.filter(Boolean).join(", "));
+  if (path) line.append(known.some(Boolean) ? ", " : "", el("code", {}, name(path)));
+  return line;
 }
 
 function row(title, images, side, item) {

@@ -13,6 +13,7 @@ export class Grid {
     this.tiles = [];
     this.selected = new Set();
     this.at = 0;
+    this.anchor = 0; // where a range begins: the tile that was clicked last, or came into focus by a key
     this.root = el("section", { class: "grid-view", "aria-label": "Grid" });
   }
 
@@ -24,6 +25,7 @@ export class Grid {
     this.selected = new Set([...this.selected].filter((id) => ids.has(id)));
     this.list = el("div", { class: "grid", role: "listbox", "aria-multiselectable": "true", "aria-label": "Images" },
       ...this.tiles.map((item, place) => this.tile(item, place)));
+    this.pages = pages(queue, this.start);
     this.bar = el("div", { class: "actions", role: "group", "aria-label": "Decide about the selected images" });
     this.root.replaceChildren(this.list, this.bar);
     this.mark();
@@ -37,8 +39,8 @@ export class Grid {
     }, picture(item, this.sides[0]),
     el("span", { class: "given" }, name(item.given || "no label")),
     el("span", { class: "suggested" }, "→ ", name(better(item))),
-    el("span", { class: "score" }, item.score === null ? "–" : item.score.toFixed(3),
-      item.status ? `, ${decided(item)}` : ""),
+    item.status ? el("span", { class: "said" }, name(decided(item))) : null,
+    el("span", { class: "score" }, item.score === null ? "–" : item.score.toFixed(3)),
     el("span", { class: "file" }, name(item.name)));
   }
 
@@ -49,7 +51,8 @@ export class Grid {
   }
 
   click(place, range) {
-    const [from, to] = range ? [Math.min(place, this.at), Math.max(place, this.at)] : [place, place];
+    if (!range) this.anchor = place; // the focus has moved to the clicked tile by now
+    const [from, to] = [Math.min(place, this.anchor), Math.max(place, this.anchor)];
     const on = range || !this.selected.has(this.tiles[place].id);
     for (const item of this.tiles.slice(from, to + 1)) {
       if (on) this.selected.add(item.id);
@@ -74,6 +77,7 @@ export class Grid {
     const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -across, ArrowDown: across };
     if (!(key in steps)) return false;
     this.focus(Math.max(0, Math.min(this.tiles.length - 1, this.at + steps[key])));
+    this.anchor = this.at;
     return true;
   }
 
@@ -113,8 +117,16 @@ export class Grid {
       button("None of these", "N", () => this.act("none_of_these")),
       button("Bad image", "B", () => this.act("bad_image")),
       button("Skip", "X", () => this.act("skip")),
+      el("p", { class: "pages" }, this.pages),
       button("Page back", "PgUp", () => this.act("back"), { "aria-keyshortcuts": "PageUp" }),
       button("Page on", "PgDn", () => this.act("next"), { "aria-keyshortcuts": "PageDown" }),
     ];
   }
+}
+
+/** Which page of how many is shown; what was decided here has left its page. */
+function pages(queue, start) {
+  const before = queue.items.slice(0, start).filter((item) => !item.gone).length;
+  const all = Math.max(queue.open(), before + 1);
+  return `Page ${Math.floor(before / TILES) + 1} of ${Math.ceil(all / TILES)}`;
 }

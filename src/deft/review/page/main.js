@@ -1,5 +1,6 @@
 // The review page: puts queue, views, filters and keys together.
 
+import { Ahead } from "./ahead.js";
 import { chooseClass, showHelp } from "./dialogs.js";
 import { byId, decided, el, imageAddress, name, stands } from "./dom.js";
 import { evidenceOf } from "./evidence.js";
@@ -7,6 +8,7 @@ import { fillFilters, readFilters, setFilters } from "./filters.js";
 import { Grid, TILES } from "./grid.js";
 import { single } from "./single.js";
 import { call, Pace, Queue, Refused } from "./state.js";
+import { zoom } from "./zoom.js";
 
 const AHEAD = 3; // images loaded before they are asked for
 const LETTERS = { k: "keep", s: "suggest", c: "choose", n: "none_of_these", b: "bad_image", x: "skip" };
@@ -20,19 +22,30 @@ let at = 0; // place of the single view in the queue
 let grid = null; // null while one image is shown
 let undoable = []; // of each decision made here, its images, each with the time of its decision
 let busy = false;
+let ahead = null;
+let alikeFrom = null; // what was shown before all alike ones were
+let fading = 0;
 
 async function start() {
   history.replaceState(null, "", "/"); // the token is used up
   about = await call("/api/about");
   undoable = about.recent.map((pair) => [pair]);
-  fillFilters(byId("filters"), about, () => restart());
+  fillFilters(byId("filters"), about, () => { endAlike(false); restart(); });
   showChanges();
+  ahead = new Ahead(() => {
+    byId("open-ahead").hidden = false;
+    byId("open-ahead").textContent = ahead.short();
+    const way = byId("ways");
+    if (way) way.replaceWith(waysOn());
+  });
+  byId("open-ahead").addEventListener("click", () => ahead.show(go, drawSample));
   byId("open-filters").addEventListener("click", toggleFilters);
   byId("mode").addEventListener("click", () => setMode(grid === null));
   byId("undo").addEventListener("click", undo);
   byId("open-help").addEventListener("click", () => showHelp(keys));
   document.addEventListener("keydown", onKey);
   await restart();
+  await ahead.ask();
 }
 
 /** Begin anew with the filters as they are. */
@@ -82,7 +95,33 @@ function nothing() {
   return el("section", { class: "nothing" },
     el("h2", {}, scope ? "Nothing left to do here" : "No image fits the filter"),
     el("p", {}, scope ? seen : "",
-      "Change the filter to see others, or close this page: every decision is kept."));
+      "Change the filter to see others, or close this page: every decision is kept."),
+    waysOn());
+}
+
+/** What is left and where to go on, where nothing is left to do here. */
+function waysOn() {
+  return el("div", { id: "ways" }, ...(ahead?.told
+    ? [...ahead.sentences().map((text) => el("p", {}, text)), ahead.ways(go, drawSample)] : []));
+}
+
+/** Show other images. */
+async function go(filters) {
+  byId("filters").reset();
+  setFilters(byId("filters"), filters);
+  endAlike(false);
+  await restart();
+  byId("main").focus();
+}
+
+async function drawSample(count) {
+  try {
+    ahead.told = await call("/api/draw", { count });
+    ahead.changed();
+    await go({ verdict: "sample", show: "todo" });
+  } catch (error) {
+    tell(error.message);
+  }
 }
 
 function preload(items) {
@@ -102,6 +141,7 @@ async function act(action, label) {
   const items = grid ? grid.chosen() : queue.items.slice(at, at + 1);
   if (!items.length) return undefined;
   if (action === "alike") return alike(items[0]);
+  if (action === "zoom") return zoom(items[0], about.sides[2]);
   if (action === "suggest" && items.some((item) => !item.suggested)) return say("There is no suggestion: nothing fits better");
   if (action === "choose") {
     const chosen = await chooseClass(about.classes, items.length === 1 ? items[0].top.map(([top]) => top) : []);
@@ -120,7 +160,8 @@ async function decide(action, items, label) {
     undoable.push(answer.items.map((item) => [item.id, item.time]));
     pace.note(items.length);
     tell(null);
-    say(items.length === 1 ? `${items[0].name}: ${decided(answer.items[0])}` : `${items.length} images decided`);
+    toast(items.length === 1 ? `${items[0].name}: ${decided(answer.items[0])}` : `${items.length} images decided`);
+    ahead.later();
     for (const item of items) item.gone = true;
     if (grid) grid.selected.clear();
     else do at += 1; while (queue.items[at]?.gone);
@@ -156,7 +197,9 @@ async function undo() {
     if (grid) grid.start = Math.min(grid.start, place);
     else at = place;
     tell(null);
+    byId("toast").hidden = true;
     say(`Taken back: ${answer.items.map((item) => item.name).join(", ")}`);
+    ahead.later();
     draw();
   } catch (error) {
     undoable.pop();
@@ -215,11 +258,43 @@ async function more() {
 }
 
 async function alike(item) {
+  alikeFrom ??= { filters: readFilters(byId("filters")), wasGrid: grid !== null, id: item.id };
+  const chip = byId("chip");
+  chip.hidden = false;
+  chip.replaceChildren(el("span", {}, "Only ", name(item.given || "no label"), " → ", name(item.suggested || "nothing fits better")),
+    el("button", { type: "button", onclick: () => endAlike(true) }, "Show all again"));
   setFilters(byId("filters"), { given: item.given, suggested: item.suggested });
   grid = new Grid(about.sides, act);
   byId("mode").setAttribute("aria-pressed", "true");
   await restart();
   if (grid.tiles.length) grid.focus(0);
+}
+
+/** End showing all alike ones; `back` goes to where it began. */
+async function endAlike(back) {
+  const from = alikeFrom;
+  alikeFrom = null;
+  byId("chip").hidden = true;
+  if (!from || !back) return;
+  setFilters(byId("filters"), from.filters);
+  if (!from.wasGrid) grid = null;
+  byId("mode").setAttribute("aria-pressed", String(grid !== null));
+  await restart();
+  const place = queue.items.findIndex((item) => item.id === from.id);
+  if (!grid && place > 0) {
+    at = place;
+    draw();
+  }
+}
+
+/** Say what was decided where everybody sees it, with a way to take it back. */
+function toast(text) {
+  say(text);
+  const place = byId("toast");
+  place.hidden = false;
+  place.replaceChildren(el("span", {}, name(text)), el("button", { type: "button", onclick: undo }, "Undo"));
+  clearTimeout(fading);
+  fading = setTimeout(() => { place.hidden = true; }, 8000);
 }
 
 function showChanges() {
@@ -266,7 +341,7 @@ function pressed(event) {
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (event.key.length === 1 && key !== " " && !keys.on) return false;
   if (grid && grid.tiles.length && grid.move(event.key)) return true;
-  const anywhere = { g: () => setMode(grid === null), u: undo, f: toggleFilters, "/": search, "?": () => showHelp(keys) };
+  const anywhere = { z: () => act("zoom"), g: () => setMode(grid === null), u: undo, f: toggleFilters, "/": search, "?": () => showHelp(keys) };
   const here = grid
     ? { a: () => grid.all(), PageDown: () => step(1), PageUp: () => step(-1) }
     : { a: () => act("alike"), ArrowRight: () => step(1), ArrowLeft: () => step(-1), j: () => step(1) };

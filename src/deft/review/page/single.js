@@ -7,10 +7,10 @@ const SHOWN = 5;
 
 /** The view of one image. `act` takes an action and, for "label", the class. */
 export function single(item, sides, act) {
-  const [why, pictures] = evidence(item, sides[0]);
+  const [why, pictures, file] = evidence(item, sides[0]);
   return el("article", { class: item.flagged ? "single doubted" : "single", "aria-label": `Image ${item.name}` },
-    el("figure", {}, picture(item, sides[1]),
-      el("figcaption", {}, name(item.name))),
+    el("figure", {}, zoomable(item, sides[1], act),
+      el("figcaption", {}, name(item.name)), file),
     el("div", { class: "facts" },
       el("div", { class: "known" },
         labels(item),
@@ -20,6 +20,13 @@ export function single(item, sides, act) {
         ranking(item, act),
         pictures),
       actions(item, act)));
+}
+
+function zoomable(item, side, act) {
+  const open = () => act("zoom");
+  const frame = el("div", { class: "frame", title: "Click, wheel or Z: larger", onclick: open }, picture(item, side));
+  frame.addEventListener("wheel", (event) => { if (event.deltaY < 0) open(); }, { passive: true });
+  return frame;
 }
 
 function labels(item) {

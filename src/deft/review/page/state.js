@@ -37,6 +37,12 @@ export class Queue {
     this.complete = false;
     this.counts = { matching: 0, scope: 0, decided: 0 };
     this.coming = null;
+    this.gone = 0; // how many were gone when the server counted last
+  }
+
+  /** How many images fit that weren't decided here since. */
+  open() {
+    return this.counts.matching - (this.items.filter((item) => item.gone).length - this.gone);
   }
 
   /** Have at least so many images, if there are so many. */
@@ -50,6 +56,7 @@ export class Queue {
   async fetch() {
     const query = new URLSearchParams({ ...this.query, after: this.place, limit: PIECE });
     const page = await call(`/api/page?${query}`);
+    this.gone = this.items.filter((item) => item.gone).length;
     this.counts = { matching: page.matching, scope: page.scope, decided: page.decided };
     const known = new Set(this.items.map((item) => item.id)); // an undo may have put one back already
     this.items.push(...page.items.filter((item) => !known.has(item.id)));

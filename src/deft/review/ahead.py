@@ -1,0 +1,113 @@
+"""What is still ahead of a reviewer: how many wrong labels are left, and a random sample that tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deft.errors import SettingsError
+from deft.runs.audit import Audit, sizes, undecided
+from deft.runs.decisions import Decision
+from deft.runs.detection import Detection
+from deft.runs.left import NEXT, border, what_is_left
+
+
+class Ahead:
+    """What is left of a run under review, and the sample that was drawn of it.
+
+    Args:
+        run: Folder of the run, where the sample is kept.
+        found: The verdicts.
+        row_of: Row of each image by sample_id.
+    """
+
+    def __init__(self, run: Path, found: Detection, row_of: Mapping[str, int]) -> None:
+        self._run = run
+        self._found = found
+        self._row_of = row_of
+        self._audit = Audit.load(run)
+
+    @property
+    def order(self) -> np.ndarray:
+        """All rows, those of the sample first, in the order of drawing, (N,)."""
+        drawn = self._rows()
+        rest = np.setdiff1d(np.arange(len(self._found)), drawn)
+        return np.concatenate([drawn, rest])
+
+    @property
+    def mask(self) -> np.ndarray:
+        """Which images were drawn, bool (N,)."""
+        drawn = np.zeros(len(self._found), bool)
+        drawn[self._rows()] = True
+        return drawn
+
+    def draw(self, decisions: Mapping[str, Decision], count: int) -> None:
+        """Draw a sample of the images that nobody has decided about, and keep it.
+
+        Args:
+            decisions: What stands about each image.
+            count: How many to draw.
+
+        Raises:
+            SettingsError: The last sample isn't finished, or there are fewer images.
+        """
+        if self._audit is not None and self._audit.open(decisions):
+            raise SettingsError(f"{self._audit.open(decisions)} images of the last sample are still to be looked at.")
+        still = undecided(self._found.sample_id, self._found.judged, decisions)
+        pool = [self._found.sample_id[row] for row in np.flatnonzero(still).tolist()]
+        seed = 0 if self._audit is None else self._audit.seed + 1
+        made = Audit.draw(pool, count=count, seed=seed)
+        made.save(self._run)
+        self._audit = made
+
+    def told(self, decisions: Mapping[str, Decision]) -> dict[str, Any]:
+        """Return what the page says of what is left, and the samples that it offers.
+
+        Args:
+            decisions: What stands about each image.
+        """
+        still = undecided(self._found.sample_id, self._found.judged, decisions)
+        rate = None if self._audit is None else self._audit.rate(decisions)
+        left = what_is_left(self._found, still, rate)
+        share = left.wrong / left.images if left.images else 0.0
+        unflagged = left.images - int((still & self._found.is_label_issue).sum())
+        sample = None
+        if self._audit is not None and rate is not None:
+            sample = {
+                "drawn": len(self._audit.drawn),
+                "open": self._audit.open(decisions),
+                "pool": self._audit.pool,
+                "wrong": rate.wrong,
+                "seen": rate.seen,
+                "low": rate.low,
+                "high": rate.high,
+            }
+        return {
+            "left": {**asdict(left), "stop": left.stop, "next": min(NEXT, left.images), "unflagged": unflagged},
+            "sample": sample,
+            "offers": sizes(share, left.images),
+        }
+
+    def _rows(self) -> np.ndarray:
+        drawn = () if self._audit is None else self._audit.drawn
+        return np.array([self._row_of[name] for name in drawn if name in self._row_of], np.int64)
+
+
+def orders(found: Detection) -> Mapping[str, np.ndarray]:
+    """Return the rows in every order that can be asked for, (N,) each; rows without a score come last.
+
+    Args:
+        found: The verdicts.
+    """
+    score = found.p_clean
+    doubt = np.abs(score - border(found))
+    return {
+        "worst": np.argsort(score, kind="stable"),
+        "best": np.argsort(np.where(np.isnan(score), np.inf, -score), kind="stable"),
+        "unsure": np.argsort(doubt, kind="stable"),
+        "name": np.array(sorted(range(len(found)), key=found.file_name.__getitem__), np.int64),
+    }
