@@ -121,7 +121,9 @@ class FeatureDetector(Detector):
             seen = self.look(images, inputs)
             judged = self.judge(seen, space)
             index = torch.from_numpy(inputs.batches.rows)
-            collector.add(Batch(seen.pooled, seen.labels, index), judged.log_odds, judged.scores)
+            batch = Batch(seen.pooled, seen.labels, index)
+            collector.add(batch, judged.log_odds, judged.scores)
+            collector.keep(batch, seen.pooled, judged.scores)
         return new_detection(
             inputs.images,
             collector.verdicts(),
@@ -129,7 +131,7 @@ class FeatureDetector(Detector):
             duplicate_group=inputs.groups,
             image_notes=inputs.image_notes,
             settings=self.settings(),
-            info={**run_info(watch, inputs.images, self.encoder, self.reading), **judged.info},
+            info={**run_info(watch, inputs.images, self.encoder, self.reading, inputs.name), **judged.info},
         )
 
 
