@@ -16,6 +16,7 @@ from PIL import Image
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"```python\n# (?:(\w+) in )?src/(deft/\S+)\.py\n(.*?)```", re.DOTALL)
 FILES = {
+    "deft/bench/datasets/two_lists",
     "deft/data/colon_lines",
     "deft/detectors/fair_share",
     "deft/encoders/alias",
@@ -24,8 +25,8 @@ FILES = {
 }
 START = """
 import importlib, sys
-for room in ("data", "detectors", "methods", "encoders", "export"):
-    importlib.import_module(f"deft.{room}").__path__.append(f"{sys.argv[1]}/deft/{room}")
+for room in ("data", "detectors", "methods", "encoders", "export", "bench/datasets"):
+    importlib.import_module("deft." + room.replace("/", ".")).__path__.append(f"{sys.argv[1]}/deft/{room}")
 for table, module, line in TABLES:
     home = importlib.import_module(module)
     setattr(home, table, {**getattr(home, table), **line})
@@ -108,6 +109,21 @@ def test_a_new_kind_of_table_is_read(house: Path, photos: Path) -> None:
     table.write_text("cat: cat/0.png\ndog: dog/1.png\n", encoding="utf-8")
     code = f"import deft; i = deft.load_images({str(table)!r}); print(i.file_name, [i.classes[k] for k in i.labels])"
     assert _python(house, code).strip() == "('cat/0.png', 'dog/1.png') ['cat', 'dog']"
+
+
+def test_a_new_data_set_is_recognised_and_read(house: Path, photos: Path) -> None:
+    for part, numbers in (("train", range(4)), ("test", range(4, 6))):
+        rows = [f"{name}/{number}.png {name}\n" for name in ("cat", "dog") for number in numbers]
+        (photos / f"photos.{part}").write_text("".join(rows), encoding="utf-8")
+    code = (
+        "from deft.bench.datasets.registry import benchmark_set, recognised\n"
+        f"name, = recognised({str(photos)!r})\n"
+        f"splits = benchmark_set(name).read({str(photos)!r})\n"
+        "print(name, len(splits.train), len(splits.test), splits.test.labels.tolist())"
+    )
+    assert _python(house, code).strip() == "two-lists 8 4 [0, 0, 1, 1]"
+    for part in ("train", "test"):
+        (photos / f"photos.{part}").unlink()
 
 
 def _deft(house: Path, *words: str) -> str:

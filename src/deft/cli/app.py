@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from deft.cli.adapt import adapt
 from deft.cli.apply import apply
+from deft.cli.bench import bench
 from deft.cli.corrupt import corrupt
 from deft.cli.demo import demo
 from deft.cli.detect import detect
@@ -80,7 +81,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (detect, review, report, adapt, predict, evaluate, demo, export, apply, corrupt, doctor):
+for command in (detect, review, report, adapt, predict, evaluate, demo, export, apply, corrupt, bench, doctor):
     app.command(cls=Command)(command)
 
 
@@ -111,6 +112,8 @@ def run() -> None:
 
 
 def _how_to_resume(typed: list[str]) -> str:
+    if typed[:1] == ["bench"]:
+        return f"Stopped. What is done is kept; go on with: {shlex.join(['deft', *typed])}"
     if typed[:1] not in (["detect"], ["adapt"]):
         return "Stopped."
     again = typed if "--resume" in typed else [*typed, "--resume"]

@@ -22,17 +22,18 @@ class Stopwatch:
     def info(self, images: LabeledImages, device: str) -> dict[str, Any]:
         """Return versions, device, wall seconds, peak memory in MB, fingerprints and the pixel rule."""
         return {
-            "versions": {"python": sys.version.split()[0], **_versions()},
+            "versions": {"python": sys.version.split()[0], **versions()},
             "device": device,
             "wall_seconds": round(time.perf_counter() - self.started, 2),
-            "peak_memory_mb": _peak_memory_mb(),
+            "peak_memory_mb": peak_memory_mb(),
             "data_fingerprint": images.fingerprint,
             "label_fingerprint": images.label_fingerprint,
             "pixels": images.pixels.settings(),
         }
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Return the versions of deft and of what its results depend on, by package."""
     found = {}
     for package in PACKAGES:
         try:
@@ -42,7 +43,7 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _peak_memory_mb() -> int | None:
+def peak_memory_mb() -> int | None:
     """Return the largest memory of this process so far; None where the system can't say."""
     try:
         import resource  # POSIX only

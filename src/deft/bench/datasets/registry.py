@@ -1,31 +1,33 @@
-"""The benchmark data sets by name; adding one is one file and one line here."""
+"""The benchmark data sets by name, each loaded when it is asked for; adding one is one file and one line here."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from deft.bench.datasets.base import BenchmarkSet
-from deft.bench.datasets.cifar import CIFAR10, CIFAR10N, CIFAR100, CIFAR100N
-from deft.bench.datasets.clothing1m import Clothing1M
-from deft.bench.datasets.cub import CUB200
-from deft.bench.datasets.imagenet import ImageNet
-from deft.bench.datasets.stanford_cars import StanfordCars
-from deft.bench.datasets.tiny_imagenet import TinyImageNet
-from deft.bench.datasets.webvision import WebVision50
 from deft.errors import SettingsError
 
-DATASETS: dict[str, type[BenchmarkSet]] = {
-    "cifar10": CIFAR10,
-    "cifar10n": CIFAR10N,
-    "cifar100": CIFAR100,
-    "cifar100n": CIFAR100N,
-    "clothing1m": Clothing1M,
-    "cub200": CUB200,
-    "imagenet": ImageNet,
-    "stanford-cars": StanfordCars,
-    "tiny-imagenet": TinyImageNet,
-    "webvision50": WebVision50,
-}
+if TYPE_CHECKING:
+    from deft.bench.datasets.base import BenchmarkSet
+
+DATASETS: Mapping[str, str] = MappingProxyType(
+    {
+        "cifar10": "deft.bench.datasets.cifar:CIFAR10",
+        "cifar10n": "deft.bench.datasets.cifar:CIFAR10N",
+        "cifar100": "deft.bench.datasets.cifar:CIFAR100",
+        "cifar100n": "deft.bench.datasets.cifar:CIFAR100N",
+        "clothing1m": "deft.bench.datasets.clothing1m:Clothing1M",
+        "cub200": "deft.bench.datasets.cub:CUB200",
+        "imagenet": "deft.bench.datasets.imagenet:ImageNet",
+        "stanford-cars": "deft.bench.datasets.stanford_cars:StanfordCars",
+        "tiny-imagenet": "deft.bench.datasets.tiny_imagenet:TinyImageNet",
+        "webvision50": "deft.bench.datasets.webvision:WebVision50",
+    }
+)
+"""Name to `module:class`."""
 
 
 def benchmark_set(name: str) -> BenchmarkSet:
@@ -40,7 +42,9 @@ def benchmark_set(name: str) -> BenchmarkSet:
     """
     if name not in DATASETS:
         raise SettingsError(f"Unknown data set {name!r}. Known: {', '.join(sorted(DATASETS))}.")
-    return DATASETS[name]()
+    module, attribute = DATASETS[name].split(":")
+    kind: type[BenchmarkSet] = getattr(import_module(module), attribute)
+    return kind()
 
 
 def recognised(folder: str | Path) -> tuple[str, ...]:
@@ -50,6 +54,6 @@ def recognised(folder: str | Path) -> tuple[str, ...]:
         folder: Any folder.
     """
     place = Path(folder).expanduser()
-    found = [name for name, kind in DATASETS.items() if place.is_dir() and kind().recognises(place)]
+    found = [name for name in DATASETS if place.is_dir() and benchmark_set(name).recognises(place)]
     # A folder with people's labels is also one without them.
     return tuple(sorted(found, key=lambda name: (not name.endswith("n"), name)))

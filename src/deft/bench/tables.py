@@ -1,0 +1,164 @@
+"""Tables made of results: Markdown, beside the paper's numbers."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from deft.bench.experiment import SCALES, Column, Library, Table
+from deft.bench.results import read_results
+
+Result = Mapping[str, Any]
+HEADS = {
+    "clean_precision": "kept: precision",
+    "clean_recall": "kept: recall",
+    "precision": "flagged: precision",
+    "recall": "flagged: recall",
+    "f1": "F1",
+    "auroc": "AUROC",
+    "average_precision": "AP",
+    "estimated_rate": "rate est.",
+    "suggestion_right": "suggestion right",
+    "calibration_error": "ECE",
+    "false_alarms": "clean flagged",
+    "best": "best epoch",
+    "last": "last epoch",
+    "seconds": "seconds",
+    "peak_memory_mb": "peak MB",
+}
+OUTSIDE = frozenset(["seconds", "peak_memory_mb"])
+"""Numbers that stand beside the metrics in a result, and are no shares."""
+WHAT_THEY_ARE = {
+    "paper": "The paper's setting.",
+    "small": (
+        "These are **small** runs: the bundled `tiny` model on some photos of each data set, on two cores of a CPU.\n"
+        "They show how the methods compare there; they aren't the paper's setting, and no claim about it."
+    ),
+    "smoke": "Smoke runs on generated squares: the numbers mean nothing.",
+}
+
+
+def table_text(table: Table, scale: str, results: Sequence[Result]) -> str:
+    """Return a table as Markdown, a block for each column that has results.
+
+    Args:
+        table: What it is of.
+        scale: Of the results.
+        results: Its results, of all rows, columns and seeds.
+    """
+    by_place: dict[str, dict[str, list[Result]]] = defaultdict(lambda: defaultdict(list))
+    for result in results:
+        by_place[result["column"]][result["row"]].append(result)
+    order = {column.name: place for place, column in enumerate(table.columns(scale))}  # type: ignore[arg-type]
+    lines = [f"## {table.head['title']}", "", str(table.head["about"]).strip(), ""]
+    for name in sorted(by_place, key=lambda one: (order.get(one, len(order)), one)):
+        lines += _block(table, Column.parse(name), by_place[name])
+    lines += [*_made_by(results), "", f"    deft bench {table.name} --scale {scale}", ""]
+    return "\n".join(lines)
+
+
+def page_text(folder: Path) -> list[str]:
+    """Return the lines of all tables that have results in a folder, the paper's scale first; smoke runs are no results.
+
+    Args:
+        folder: Of all results.
+    """
+    lines: list[str] = []
+    for scale in SCALES:
+        parts = []
+        for name in Library().names:
+            results = read_results(folder, name, scale)
+            if results and scale != "smoke":
+                parts.append(table_text(Library().table(name), scale, results))
+        if parts:
+            lines += [WHAT_THEY_ARE[scale], "", *"\n".join(parts).splitlines(), ""]
+    return lines
+
+
+def average(results: Sequence[Result], metric: str) -> tuple[float, float]:
+    """Return mean and standard deviation of a metric over the seeds; NaN where none has it.
+
+    Args:
+        results: Of one row on one column.
+        metric: Its name.
+    """
+    found = [result[metric] if metric in OUTSIDE else result["metrics"].get(metric) for result in results]
+    known = [float(value) for value in found if value is not None]
+    if not known:
+        return math.nan, math.nan
+    return mean(known), stdev(known) if len(known) > 1 else math.nan
+
+
+def _block(table: Table, column: Column, rows: Mapping[str, Sequence[Result]]) -> list[str]:
+    """A column of the table: a line for each row, with mean, deviation, the paper's number and the difference."""
+    shown = [metric for metric in table.metrics if any(_has(results, metric) for results in rows.values())]
+    printed = {metric for metric in shown if any(table.published(row, column.name, metric) for row in rows)}
+    heads = [head for metric in shown for head in (HEADS[metric], *(("paper", "Δ") if metric in printed else ()))]
+    lines = [
+        f"### {_title(column, rows)}",
+        "",
+        f"| method | {' | '.join(heads)} | seeds |",
+        "|---|" + "--:|" * (len(heads) + 1),
+    ]
+    for name in (row for row in table.rows if row in rows):
+        cells = [cell for metric in shown for cell in _cells(table, name, column, metric, rows[name], printed)]
+        lines.append(f"| {table.rows[name]['label']} | {' | '.join(cells)} | {len(rows[name])} |")
+    return [*lines, ""]
+
+
+def _cells(
+    table: Table, row: str, column: Column, metric: str, results: Sequence[Result], printed: set[str]
+) -> list[str]:
+    value, deviation = average(results, metric)
+    scale, digits = (1.0, 1 if metric == "seconds" else 0) if metric in OUTSIDE else (100.0, 2)
+    if math.isnan(value):
+        ours = "–"
+    else:
+        spread = "" if math.isnan(deviation) or metric in OUTSIDE else f" ± {scale * deviation:.{digits}f}"
+        ours = f"{scale * value:.{digits}f}{spread}"
+    if metric not in printed:
+        return [ours]
+    published = table.published(row, column.name, metric)
+    if published is None:
+        return [ours, "–", "–"]
+    return [ours, f"{published:.2f}", "–" if math.isnan(value) else f"{scale * value - published:+.2f}"]
+
+
+def _has(results: Sequence[Result], metric: str) -> bool:
+    return not math.isnan(average(results, metric)[0])
+
+
+def _title(column: Column, rows: Mapping[str, Sequence[Result]]) -> str:
+    first = next(iter(rows.values()))[0]
+    noise = {
+        "sym": f"{column.rate:.0%} symmetric noise" if column.rate else "true labels",
+        "ins": f"{column.rate:.0%} instance-dependent noise",
+        "pair": f"{column.rate:.0%} pair flips",
+        "given": "labels as given",
+    }[column.noise]
+    on = f", on {column.backbone}" if column.backbone else ""
+    wrong = first.get("true_rate")
+    share = "" if wrong is None or column.noise != "given" else f", {wrong:.1%} of them wrong"
+    return f"{first['data_name']}: {noise}{share}; {first['images']:,} images, {first['settings']['encoder']}{on}"
+
+
+def _made_by(results: Sequence[Result]) -> list[str]:
+    """What made the numbers; where not all were made by the same code, which ones."""
+    by_code: dict[str, list[Result]] = defaultdict(list)
+    for result in results:
+        by_code[result["code"]].append(result)
+    told = "Shares in per cent; mean ± standard deviation over the seeds."
+    if len(by_code) == 1:
+        first = results[0]
+        return [f"{told} Made by code {first['code']} (commit {first['commit']})."]
+    largest = max(by_code, key=lambda code: len(by_code[code]))
+    lines = [f"{told} **Not all of them were made by the same code**: most by {largest}, others by:", ""]
+    for code, some in by_code.items():
+        if code != largest:
+            rows = sorted({f"{one['row']} on {one['column']}" for one in some})
+            lines.append(f"- {code} (commit {some[0]['commit']}): {', '.join(rows)}")
+    return lines

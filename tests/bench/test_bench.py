@@ -1,0 +1,258 @@
+"""`deft bench`: every experiment file runs, results are kept while they hold, and tables stand beside the paper's."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deft.bench.experiment import SCALES, Column, Library, Table, merged, read_table
+from deft.bench.harness import Bench
+from deft.bench.measure import build_detector, build_method
+from deft.bench.results import Code, _told, kept_result, read_result, read_results, result_path, write_result
+from deft.bench.sources import Sources, squares
+from deft.bench.tables import HEADS, page_text, table_text
+from deft.data.image_bytes import image_file
+from deft.encoders.load import load_encoder
+from deft.errors import DataError, SettingsError
+from deft.progress import Silent
+
+LIBRARY = Library()
+FILES = [(name, row) for name in LIBRARY.names for row in LIBRARY.table(name).rows]
+PAPER_HAS_NUMBERS = ("table1", "table2", "table3", "table4")
+
+
+class Notes(Silent):
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.texts.append(text)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """One for all smoke runs, so that the model is loaded and looks at the squares once."""
+    return Bench(tmp_path_factory.mktemp("bench"), device="cpu", command="test")
+
+
+@pytest.mark.parametrize(("name", "row"), FILES, ids=lambda value: str(value))
+def test_every_experiment_file_runs(name: str, row: str, bench: Bench) -> None:
+    table = LIBRARY.table(name)
+    (result,) = bench.run(table, "smoke", seeds=1, only=row)
+    asked = [metric for metric in table.metrics if metric not in ("seconds", "peak_memory_mb")]
+    assert set(asked) <= result["metrics"].keys()
+    assert all(0 <= value <= 1 for value in result["metrics"].values() if not math.isnan(value))
+    (experiment,) = table.experiments("smoke", 1, row)
+    kept = read_result(result_path(bench.folder, experiment))
+    expected = {"settings", "versions", "commit", "code", "date", "machine", "seed", "command", "seconds"}
+    assert expected | {"peak_memory_mb", "true_rate", "images"} <= kept.keys()
+    assert str(table.rows[row]["label"]) in (bench.folder / "smoke" / f"{name}.md").read_text(encoding="utf-8")
+    assert (bench.folder / "smoke" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("name", "row"), FILES, ids=lambda value: str(value))
+def test_every_experiment_can_be_built_at_every_scale(name: str, row: str) -> None:
+    encoder, images = load_encoder("tiny", device="cpu"), squares().train
+    for scale in SCALES:
+        for experiment in LIBRARY.table(name).experiments(scale, 1, row):
+            if "detector" in experiment.settings:
+                build_detector(experiment, encoder, images)
+            if "learner" in experiment.settings:
+                build_method(experiment)
+            assert experiment.kind in ("detection", "learning")
+
+
+@pytest.mark.parametrize("name", PAPER_HAS_NUMBERS)
+def test_every_number_of_the_paper_is_there(name: str) -> None:
+    table = LIBRARY.table(name)
+    shown = {"table1": ("clean_precision", "clean_recall"), "table2": ("best", "last")}.get(name, ("last",))
+    for column in table.columns("paper"):
+        for row in table.rows:
+            for metric in shown:
+                value = table.published(row, column.name, metric)
+                assert value is not None, (row, column.name, metric)
+                assert 40 < value < 100
+    assert table.published("deft", table.columns("paper")[0].name, shown[-1]) == {
+        "table1": 97.77, "table2": 89.35, "table3": 79.04, "table4": 70.82
+    }[name]  # fmt: skip
+
+
+def test_every_metric_that_a_table_shows_has_a_heading() -> None:
+    assert {metric for name in LIBRARY.names for metric in LIBRARY.table(name).metrics} <= HEADS.keys()
+
+
+def settings_of(table: str, row: str, column: str) -> Any:
+    found = LIBRARY.table(table).experiments("paper", 1, row)
+    return next(one.settings for one in found if one.column.name == column)
+
+
+def test_settings_of_the_authors_scripts() -> None:
+    """Wei et al. 2024, the code's configuration files."""
+    real = settings_of("table3", "deft", "clothing1m/given")
+    assert real["detector"] == {"name": "deft", "preset": "for_real_noise"}
+    assert (real["learner"]["epochs"], real["learner"]["batch_size"], real["balanced"]) == (5, 32, 32000)
+    assert real["learner"]["optimization"]["schedule"] == "constant"
+    assert real["learner"]["fix"] == "mask"
+    assert settings_of("table2", "gmm", "tiny-imagenet/sym-0.2")["learner"]["settings"] == {"warmup": 5}
+    assert "settings" not in settings_of("table2", "gmm", "cifar100/sym-0.2")["learner"]
+    synthetic = settings_of("table2", "deft", "cifar100/sym-0.2")
+    assert synthetic["detector"]["preset"] == "paper"
+    assert (synthetic["learner"]["epochs"], synthetic["learner"]["tuning"]) == (10, {"type": "Layers"})
+    assert settings_of("table2", "elr", "cub200/sym-0.2")["learner"]["settings"] == {"beta": 0.3, "weight": 5.0}
+
+
+def test_tables_of_settings_are_merged_but_values_with_a_type_replaced() -> None:
+    first = {"a": {"x": 1, "y": 2}, "tuning": {"type": "VPT", "length": 3}}
+    assert merged(first, {"a": {"y": 5}, "tuning": {"type": "Bias"}}) == {
+        "a": {"x": 1, "y": 5},
+        "tuning": {"type": "Bias"},
+    }
+
+
+@pytest.mark.parametrize("name", ["cifar100", "cifar100/sym", "cifar100/odd-0.2", "/sym-0.2", "cifar100/sym-x"])
+def test_a_column_that_is_none_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match="DATA/NOISE-RATE"):
+        Column.parse(name)
+
+
+def test_a_result_is_kept_while_settings_and_code_stay(bench: Bench, tmp_path: Path) -> None:
+    notes = Notes()
+    own = replace(bench, folder=tmp_path, progress=notes)
+    table = LIBRARY.table("peers")
+    (experiment,) = table.experiments("smoke", 1, "neighbours")
+    first = own.result(experiment)
+    path = result_path(tmp_path, experiment)
+    written = path.read_bytes()
+    assert own.result(experiment)["date"] == first["date"]
+    assert path.read_bytes() == written
+    assert notes.texts[-1].endswith("there already")
+    write_result(path, {**json.loads(written), "code": "another"})
+    own.result(experiment)
+    assert notes.texts[-1].endswith("made again, since it was made with other code")
+    other = replace(experiment, settings={**experiment.settings, "images": 23})
+    assert kept_result(path, other, own.code) == (None, "other settings")
+    assert own.result(other)["images"] == 23
+
+
+def test_a_result_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{", encoding="utf-8")
+    (tmp_path / "b.json").write_text("{}", encoding="utf-8")
+    for name in "ab":
+        with pytest.raises(DataError, match=rf"{name}\.json is no result of deft bench"):
+            read_result(tmp_path / f"{name}.json")
+
+
+def test_comments_and_docstrings_are_no_other_code() -> None:
+    first = 'def f(x):\n    """Return it."""\n    return x  # as it is\n'
+    assert _told(first) == _told("def f(x):\n    return x\n")
+    assert _told(first) != _told("def f(x):\n    return -x\n")
+    assert len(Code().version) == 12
+
+
+def a_result(row: str, column: str, seed: int, code: str = "aaa", **metrics: float | None) -> dict[str, Any]:
+    return {
+        "table": "table1", "row": row, "column": column, "seed": seed, "metrics": metrics, "code": code, "commit": "c1",
+        "settings": {"encoder": "tiny"}, "seconds": 2.0, "peak_memory_mb": 100, "images": 1000, "true_rate": 0.2,
+        "data_name": "CIFAR-100",
+    }  # fmt: skip
+
+
+def test_a_table_stands_beside_the_papers() -> None:
+    table = LIBRARY.table("table1")
+    column = "cifar100/sym-0.2"
+    results = [
+        a_result("deft", column, seed, clean_precision=value, f1=None) for seed, value in enumerate((0.99, 0.97))
+    ]
+    text = table_text(table, "paper", [*results, a_result("label-match", column, 0, clean_precision=0.9)])
+    assert "### CIFAR-100: 20% symmetric noise; 1,000 images, tiny" in text
+    lines = text.splitlines()
+    assert lines[lines.index("| method | kept: precision | paper | Δ | seeds |") + 2 :][:2] == [
+        "| label-match | 90.00 | 99.83 | -9.83 | 1 |",
+        "| DeFT | 98.00 ± 1.41 | 99.51 | -1.51 | 2 |",
+    ]
+    assert "Made by code aaa (commit c1)." in text
+    assert "    deft bench table1 --scale paper" in lines
+
+
+def test_results_of_other_code_are_named() -> None:
+    table = LIBRARY.table("table1")
+    results = [a_result("deft", "cifar10/sym-0.4", seed, clean_precision=0.9) for seed in range(2)]
+    odd = a_result("small-loss", "cifar10/sym-0.4", 0, "bbb", clean_precision=0.8)
+    text = table_text(table, "small", [*results, odd])
+    assert "**Not all of them were made by the same code**: most by aaa" in text
+    assert "- bbb (commit c1): small-loss on cifar10/sym-0.4" in text
+
+
+def test_smoke_runs_are_no_results(tmp_path: Path) -> None:
+    for scale in ("small", "smoke"):
+        write_result(
+            tmp_path / scale / "table1" / "a.json", a_result("deft", "cifar10/sym-0.4", 0, clean_precision=0.5)
+        )
+    assert "\n".join(page_text(tmp_path)).count("## Table 1") == 1
+    assert len(read_results(tmp_path, "table1", "smoke")) == 1
+
+
+def test_noise_goes_into_the_training_labels_alone() -> None:
+    sources = Sources(None, Silent())
+    for noise, wrong in (("sym-0.3", 9), ("pair-0.3", 9), ("ins-0.3", 9), ("given", 0)):
+        splits = sources.read(Column.parse(f"squares/{noise}"), {"images": 30}, seed=1)
+        assert splits.train.clean_labels is not None
+        assert int((splits.train.labels != splits.train.clean_labels).sum()) == wrong
+        assert len(splits.test) == 60
+        np.testing.assert_array_equal(splits.test.labels, squares().test.labels)
+
+
+def test_data_that_is_not_there_is_named(tmp_path: Path) -> None:
+    notes = Notes()
+    with pytest.raises(DataError, match=r"cifar100 needs --data FOLDER, a folder that holds it: https"):
+        Bench(tmp_path, progress=notes).run(LIBRARY.table("figure1"), "paper", seeds=1)
+    with pytest.raises(DataError, match="isn't CIFAR-100"):
+        Bench(tmp_path, data=tmp_path).run(LIBRARY.table("figure1"), "paper", seeds=1)
+    with pytest.raises(SettingsError, match=r"table1 has no row 'magic'. Known: label-match, small-loss, deft"):
+        Bench(tmp_path).run(LIBRARY.table("table1"), "smoke", only="magic")
+    with pytest.raises(SettingsError, match=r"There is no table 'table9'. Known: ablation, figure1, peers, table1"):
+        LIBRARY.table("table9")
+
+
+def test_copies_in_tables_are_read(tmp_path: Path) -> None:
+    import pandas as pd
+
+    images = squares(count=12).train
+    names = np.array(["airplane", "cat", "dog"])
+    rows = [
+        {"image": image_file(images, row), "label_human": names[(label + (row == 11)) % 3], "label_true": names[label]}
+        for row, label in enumerate(images.labels)
+    ]
+    pd.DataFrame([*rows] * 900).to_parquet(tmp_path / "cifar10n-train.parquet")
+    pd.DataFrame(rows)[["image", "label_true"]].to_parquet(tmp_path / "cifar10-test.parquet")
+    sources = Sources(tmp_path, Silent())
+    assert sources.missing("cifar10n") is None
+    splits = sources.read(Column.parse("cifar10n/given"), {"images": 50, "test_images": 5}, seed=0)
+    assert splits.train.clean_labels is not None
+    assert 0 < (splits.train.labels != splits.train.clean_labels).mean() < 0.3
+    assert (len(splits.train), len(splits.test)) == (50, 5)
+    assert splits.test.classes == splits.train.classes
+
+
+def test_a_row_is_added_by_one_file(tmp_path: Path, bench: Bench) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "table.toml").write_text(
+        'title = "Mine"\nabout = "A test."\nkind = "learning"\nrows = []\nmetrics = ["last"]\n'
+        '[columns]\npaper = []\nsmall = []\nsmoke = ["squares/sym-0.3"]\n',
+        encoding="utf-8",
+    )
+    (folder / "gentle.toml").write_text(
+        'label = "GCE, gentle"\n[learner]\nmethod = "gce"\n[learner.settings]\nq = 0.5\n', encoding="utf-8"
+    )
+    table: Table = read_table(folder)
+    (result,) = replace(bench, folder=tmp_path / "out").run(table, "smoke", seeds=1)
+    assert result["learner"]["method"] == {"type": "GCE", "q": 0.5, "warmup": 0}
