@@ -242,7 +242,7 @@ def _learn(
         seed=experiment.seed,
         workspace=space,
     )
-    return trained.training_record
+    return dict(trained.training_record)
 
 
 def _chosen(found: Detection, images: LabeledImages) -> Metrics:
