@@ -34,6 +34,8 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "LAB tif": ("LAB", "tif", DEFLATE),
     "RGB webp": ("RGB", "webp", {"lossless": True, "method": 0}),
     "RGB jp2": ("RGB", "jp2", {}),
+    "progressive jpg": ("RGB", "jpg", {"progressive": True, "subsampling": 0}),
+    "RGB avif": ("RGB", "avif", {"speed": 10}),
     "RGB gif": ("P", "gif", {}),
 }
 PROGRAM = """

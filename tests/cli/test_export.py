@@ -41,7 +41,7 @@ def run(photos: Path, tmp_path: Path) -> Path:
     predicted = np.array([0, 1, 0, 1, 1, 1])
     verdicts = Verdicts(p_clean, p_clean > 0.5, predicted, predicted[:, None], np.full((6, 1), 0.8, np.float32))
     found = Detection(
-        images.sample_id, images.file_name, None, images.classes, images.labels, verdicts, {}, {"detector": "test"}
+        images.file_name, images.file_name, None, images.classes, images.labels, verdicts, {}, {"detector": "test"}
     )
     found.save(tmp_path / "run")
     Source(str(photos)).save(tmp_path / "run")

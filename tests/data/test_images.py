@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deft.data.assemble import unique
 from deft.data.images import NO_LABEL, LabeledImages
 from deft.data.readers import ArrayReader
+from deft.data.rows import unique
 from deft.errors import DataError
 
 

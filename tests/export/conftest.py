@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,9 @@ def photos(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def images(photos: Path) -> LabeledImages:
-    return load_images(photos)
+    """With their names as ids, which read better in a test than names of contents."""
+    images = load_images(photos)
+    return replace(images, own_id=images.file_name)
 
 
 def judge(images: LabeledImages, wrong: dict[int, int], *, unreadable: tuple[int, ...] = ()) -> Detection:

@@ -126,6 +126,7 @@ def test_splits_stay_apart(photos: Path, tmp_path: Path) -> None:
             for number in range(2):
                 (root / split / name / f"{number}.png").write_bytes((photos / name / f"{number}.png").read_bytes())
     images = load_images(root)
+    images = replace(images, own_id=images.file_name)
     found = judge(images, {0: 1})
     write_export(Plan(images, found, decide(found, {}, fix="relabel")), tmp_path / "clean")
     read = _load_folder(tmp_path / "clean")
@@ -333,6 +334,7 @@ def test_label_studio_tasks(plan: Plan, photos: Path, tmp_path: Path) -> None:
     odd = photos / "cat" / "1 & ü#?.png"
     (photos / "cat" / "1.png").rename(odd)
     images = load_images(photos)
+    images = replace(images, own_id=images.file_name)
     found = judge(images, {1: 1}, unreadable=(5,))
     written = write_export(Plan(images, found, decide(found, REVIEWS)), tmp_path / "out", "labelstudio")
     tasks = json.loads((tmp_path / "out" / "tasks.json").read_text())

@@ -233,3 +233,9 @@ def test_duplicates_are_counted_and_those_with_different_labels_are_named() -> N
         "such as photos/0002.png (bird), photos/0003.png (cat)",
     )
     assert "duplicates in several splits" not in told
+    page = build_report(images, twice).page
+    assert [row[:3] for row in page.torn.rows] == [
+        ("1", "photos/0002.png", "bird"),
+        ("1", "photos/0003.png", "cat"),
+    ]
+    assert not build_report(images, found).page.torn.rows

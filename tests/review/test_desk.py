@@ -183,3 +183,21 @@ def test_what_changed_since_the_run_before(found: Detection, log: Decisions) -> 
     assert before["given"] == found.classes[found.given[flagged[0]]]
     assert before["flagged"]
     assert before["changed"]
+
+
+def test_images_of_one_picture_are_marked_and_can_be_asked_for(found: Detection, log: Decisions) -> None:
+    groups = np.full(len(found), -1, np.int64)
+    other = int(np.flatnonzero(found.given != found.given[3])[-1])
+    alike = [row for row in np.flatnonzero(found.given == found.given[0]).tolist() if row not in (3, 9, other)][:2]
+    groups[alike], groups[[3, other]] = 0, 1
+    twice = replace(found, verdicts=replace(found.verdicts, duplicate_group=groups))
+    desk = Desk(twice, log, "Ada")
+    assert desk.about()["duplicates"] == {"any": 4, "labels": 2, "splits": 0}
+    page = desk.page(Query(verdict="all", show="all", duplicates="labels"), after=-1, limit=10)
+    assert {item["name"] for item in page.items} == {twice.file_name[row] for row in np.flatnonzero(groups == 1)}
+    first, second = page.items
+    assert first["copies"] == {"count": 1, "labels": [second["given"]], "differ": True}
+    same = desk.page(Query(verdict="all", show="all", duplicates="any"), after=-1, limit=10).items
+    assert {item["copies"]["differ"] for item in same} == {True, False}
+    (alone,) = desk.page(Query(verdict="all", show="all", search=twice.file_name[9]), after=-1, limit=1).items
+    assert alone["copies"] is None

@@ -25,13 +25,12 @@ class SourceRows:
     Args:
         source: What the source is called.
         reader: Gives the images, one per row.
-        file_name: What each row is called; a name that comes twice is the same image twice.
+        file_name: What a person calls each row.
         labels: The labels as they stand there.
         clean: The true labels as they stand there, if asked for.
         split: The split of each row, if there are splits.
         errors: Rows that are known to be unreadable, and why.
         names: Class names that the source itself settles.
-        sample_id: Unique names of the rows, where `file_name` doesn't serve.
         labels_are: "cells" of a table; "folders", whose names are names whatever they look like; or "values", which
             nobody reads but through their names (`ClassLabel`, labels in memory).
         notes: What a person should know, a sentence each.
@@ -46,7 +45,6 @@ class SourceRows:
     split: Sequence[str] | None = None
     errors: dict[int, str] = field(default_factory=dict)
     names: ClassNames | None = None
-    sample_id: Sequence[str] | None = None
     labels_are: Literal["cells", "folders", "values"] = "values"
     notes: list[str] = field(default_factory=list)
     skipped: dict[str, int] = field(default_factory=dict)
@@ -76,7 +74,6 @@ def assemble(
         labels=encoded.numbers[:count],
         classes=names,
         file_name=tuple(found.file_name),
-        own_id=unique(found.file_name if found.sample_id is None else found.sample_id),
         split=None if found.split is None else tuple(found.split),
         clean_labels=None if found.clean is None else encoded.numbers[count:],
         read_errors={**{row: why for row, why in column.problems.items() if row < count}, **found.errors},
@@ -93,23 +90,6 @@ def assemble(
     for note in notes:
         progress.note(note)
     return replace(images, notes=tuple(notes))
-
-
-def unique(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names with "#2", "#3", ... behind those that come again."""
-    taken = set(names)
-    seen: set[str] = set()
-    times: dict[str, int] = {}
-    result = []
-    for name in names:
-        new = name
-        while name in seen and new in taken:
-            times[name] = times.get(name, 1) + 1
-            new = f"{name}#{times[name]}"
-        seen.add(name)
-        taken.add(new)
-        result.append(new)
-    return tuple(result)
 
 
 def _numbers(found: SourceRows, classes: ClassNames | None) -> tuple[LabelColumn, Encoded]:
@@ -171,14 +151,15 @@ def _notes(images: LabeledImages, found: SourceRows) -> Iterator[str]:
 
 
 def _repeats(images: LabeledImages, found: SourceRows) -> Iterator[str]:
-    if found.sample_id is not None:
-        return
+    there = [row for row in range(len(images)) if row not in found.errors]
+    places = [images.reader.describe(row) for row in images.rows[there].tolist()]
     seen: dict[str, set[int]] = {}
-    for name, label in zip(images.file_name, images.labels.tolist(), strict=True):
-        seen.setdefault(name, set()).add(label)
-    again = len(images) - len(seen)
+    for place, label in zip(places, images.labels[there].tolist(), strict=True):
+        seen.setdefault(place, set()).add(label)
+    again = len(places) - len(seen)
     if again:
-        torn = sorted(name for name, labels in seen.items() if len(labels - {-1}) > 1)
+        names = dict(zip(places, (images.file_name[row] for row in there), strict=True))
+        torn = sorted(names[place] for place, labels in seen.items() if len(labels - {-1}) > 1)
         said = f"; with different labels: {_some(torn)}" if torn else ""
         yield f"{again} rows name a file that an earlier row names too; all are kept{said}."
 

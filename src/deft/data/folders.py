@@ -96,8 +96,6 @@ def _metadata_of_splits(tree: Tree, columns: Columns, progress: Progress) -> Sou
         if part is None:
             return None
         part.file_name = [f"{show_path(top)}/{name}" for name in part.file_name]
-        if part.sample_id is not None:
-            part.sample_id = [f"{show_path(top)}/{name}" for name in part.sample_id]
         part.split = [show_path(top)] * len(part.labels)
         parts.append(part)
     if not parts:

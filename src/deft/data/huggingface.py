@@ -90,7 +90,6 @@ def from_dataset(dataset: Any, name: str, columns: Columns, progress: Progress) 
         clean=clean,
         split=split,
         names=None if names is None else in_order(names),
-        sample_id=ids,
     )
 
 

@@ -38,7 +38,7 @@ class LabeledImages:
         read_errors: Why a row can't be used, by row; rows without a label are always here.
         trusted: Mask of labels that a person has confirmed, bool (N,), which detectors take as true; none by default.
         content: Name of each image's content where it is known already (`content_id`), (N,).
-        own_id: Unique names that the data itself gives its images (`sample_id`), (N,).
+        own_id: Unique names that the images have already (`sample_id`), as of a run, (N,); made from contents if not.
         pixels: How the pictures are converted to RGB, and which are too large.
         words: What a model reads for each class, (K,); made from the names if not given.
         label_cells: Each label as the data writes it, (N,), where that is a number rather than the class's name.
@@ -239,7 +239,7 @@ class LabeledImages:
     @property
     def _ids(self) -> tuple[str, ...] | None:
         """The same for `sample_id`: a copy of a file keeps its name when rows are taken out or labels change."""
-        return self.own_id or self.__dict__.get("sample_id")
+        return self.own_id if self.own_id is not None or self._content is None else self.sample_id
 
     def in_classes(self, names: Sequence[str], words: Sequence[str] | None = None) -> LabeledImages:
         """Return the same images with labels that are indices into other classes, matched by name.

@@ -81,7 +81,6 @@ def join(parts: Sequence[SourceRows], source: str) -> SourceRows:
             start + row: why for start, part in zip(starts, parts, strict=False) for row, why in part.errors.items()
         },
         names=parts[0].names if same else None,
-        sample_id=_ids(parts),
         labels_are="cells" if any(part.labels_are == "cells" for part in parts) else parts[0].labels_are,
         notes=list(dict.fromkeys(note for part in parts for note in part.notes)),
         skipped=skipped,
@@ -105,12 +104,6 @@ def _clean(parts: Sequence[SourceRows], same: bool) -> list[object] | None:
 
 def _splits(parts: Sequence[SourceRows]) -> list[str]:
     return [name for part in parts for name in (part.split or [""] * len(part.labels))]
-
-
-def _ids(parts: Sequence[SourceRows]) -> list[str] | None:
-    if all(part.sample_id is None for part in parts):
-        return None
-    return [name for part in parts for name in (part.sample_id or part.file_name)]
 
 
 def _in_words(part: SourceRows, labels: Sequence[object]) -> list[object]:

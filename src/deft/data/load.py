@@ -11,7 +11,7 @@ import numpy as np
 
 from deft.data import huggingface
 from deft.data.arrays import from_arrays
-from deft.data.assemble import SourceRows, assemble, unique
+from deft.data.assemble import SourceRows, assemble
 from deft.data.columns import Columns
 from deft.data.endings import is_image
 from deft.data.folders import METADATA
@@ -136,6 +136,5 @@ def _files(root: Path, paths: list[str]) -> LabeledImages:
         labels=np.full(len(paths), -1, np.int64),
         classes=(),
         file_name=tuple(names),
-        own_id=unique(names),
         read_errors={row: problem for row, problem in problems if problem is not None},
     )

@@ -74,7 +74,6 @@ def _embedded(path: Path, values: dict[str, list[Any]], columns: Columns, cells:
         labels=labels,
         clean=None if columns.clean is None else values[columns.clean],
         split=None if split is None else ["" if name is None else str(name) for name in split],
-        sample_id=ids,
         labels_are="cells",
     )
 

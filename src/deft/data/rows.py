@@ -57,6 +57,23 @@ def pick_known(values: tuple[T, ...] | None, rows: Iterable[int]) -> tuple[T, ..
     return None if values is None else pick(values, rows)
 
 
+def unique(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names with "#2", "#3", ... behind those that come again."""
+    taken = set(names)
+    seen: set[str] = set()
+    times: dict[str, int] = {}
+    result = []
+    for name in names:
+        new = name
+        while name in seen and new in taken:
+            times[name] = times.get(name, 1) + 1
+            new = f"{name}#{times[name]}"
+        seen.add(name)
+        taken.add(new)
+        result.append(new)
+    return tuple(result)
+
+
 def feed(digest: blake2b, texts: Sequence[str]) -> None:
     """Put texts into a digest so that no two lists are the same there."""
     for text in texts:

@@ -14,7 +14,7 @@ from deft.data.joined import join
 from deft.data.listed import listed, splits_of
 from deft.data.names import in_order
 from deft.data.parquet_tables import from_parquet
-from deft.data.readers import LARGEST_FILE, show_path
+from deft.data.readers import LARGEST_FILE, FileReader, show_path
 from deft.data.splits import shard_split
 from deft.data.table import Table
 from deft.data.table_readers import READERS
@@ -97,9 +97,9 @@ def from_shards(paths: Sequence[Path], source: str, columns: Columns, progress: 
         split = shard_split(path.stem)
         if part.split is None and split is not None:
             part.split = [split] * len(part.labels)
-        if part.sample_id is not None and path.parent != above:  # row numbers of files of one name
+        if not isinstance(part.reader, FileReader) and path.parent != above:  # row numbers of files of one name
             folder = show_path(path.parent.relative_to(above).as_posix())
-            part.sample_id = [f"{folder}/{name}" for name in part.sample_id]
+            part.file_name = [f"{folder}/{name}" for name in part.file_name]
         parts.append(part)
     return join(parts, source)
 

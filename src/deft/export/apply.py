@@ -112,8 +112,8 @@ def change_labels(changes: Sequence[Change], matches: Sequence[Match], labels: S
 def find_rows(changes: Sequence[Change], images: LabeledImages, progress: Progress) -> list[Match]:
     """Find the row that each change is about.
 
-    By content first; images of the same content are told apart by sample id, then by file name. Where the content is
-    nowhere, by file name, unless that is only a row number, which another copy may give to another image.
+    By content first; images of the same content are told apart by file name, then by the label that changes. Where the
+    content is nowhere, by file name, unless that is only a row number, which another copy may give to another image.
 
     Args:
         changes: What is looked for.
@@ -131,10 +131,11 @@ def find_rows(changes: Sequence[Change], images: LabeledImages, progress: Progre
     named: dict[str, list[int]] = {}
     for row, name in enumerate(images.file_name):
         named.setdefault(name, []).append(row)
+    labels = images.given_names()
     taken: set[int] = set()
     matches = []
     for change in changes:
-        match = _match(change, images, rows_of, named, taken)
+        match = _match(change, images.file_name, labels, rows_of, named, taken)
         matches.append(match)
         taken |= {match.row} if match.row is not None else set()
     return matches
@@ -162,13 +163,12 @@ def write_applied(images: LabeledImages, labels: Labels, target: Path) -> None:
 
 
 def _contents(changes: Sequence[Change], images: LabeledImages, progress: Progress) -> Mapping[int, str | None]:
-    """Return the content of the rows that matter: those with a change's own sample id, or all of them."""
-    wanted = {change.sample: change.content for change in changes if change.content is not None}
-    place = {name: row for row, name in enumerate(images.sample_id)}
-    likely = sorted(place[name] for name in wanted if name in place)
+    """Return the content of the rows that matter: those with a change's own file name, or all of them."""
+    wanted = {(change.file, change.content) for change in changes if change.content is not None}
+    files = {file for file, _ in wanted}
+    likely = [row for row, name in enumerate(images.file_name) if name in files]
     found = _read(likely, images, progress)
-    settled = {images.sample_id[row] for row in likely if found[row] == wanted[images.sample_id[row]]}
-    if len(settled) == len(wanted):
+    if wanted <= {(images.file_name[row], content) for row, content in found.items()}:
         return found
     others = np.setdiff1d(np.arange(len(images)), likely).tolist()
     return {**found, **_read(others, images, progress)}
@@ -181,18 +181,19 @@ def _read(rows: Sequence[int], images: LabeledImages, progress: Progress) -> dic
 
 def _match(
     change: Change,
-    images: LabeledImages,
+    names: Sequence[str],
+    labels: Sequence[str | None],
     rows_of: Mapping[str, Sequence[int]],
     named: Mapping[str, Sequence[int]],
     taken: set[int],
 ) -> Match:
-    same = [row for row in rows_of.get(change.content or "", ()) if row not in taken]
+    same: Sequence[int] = [row for row in rows_of.get(change.content or "", ()) if row not in taken]
     if len(same) > 1:
-        same = _told_apart(change, images, same)
+        same = _told_apart(change, names, labels, same)
     if len(same) == 1:
         return Match(same[0])
     if same:
-        some = ", ".join(images.file_name[row] for row in same[:3])
+        some = ", ".join(names[row] for row in same[:3])
         return Match(None, f"there are {len(same)} images of this content ({some}) and none of this name")
     rows = [row for row in named.get(change.file, ()) if row not in taken]
     if len(rows) != 1 or (change.content is not None and _is_number(change.file)):
@@ -200,18 +201,21 @@ def _match(
     return Match(rows[0], note="has this name but another content" if change.content is not None else "")
 
 
-def _told_apart(change: Change, images: LabeledImages, rows: list[int]) -> list[int]:
-    """Return fewer of the rows that have the content of a change, if names tell them apart."""
+def _told_apart(
+    change: Change, names: Sequence[str], labels: Sequence[str | None], rows: Sequence[int]
+) -> Sequence[int]:
+    """Return fewer of the rows that have the content of a change, if names or labels tell them apart."""
     ways: tuple[Callable[[int], bool], ...] = (
-        lambda row: images.sample_id[row] == change.sample,
-        lambda row: images.file_name[row] == change.file,
-        lambda row: f"/{images.file_name[row]}".endswith(f"/{change.file}"),
+        lambda row: names[row] == change.file,
+        lambda row: f"/{names[row]}".endswith(f"/{change.file}"),
+        lambda row: labels[row] == change.from_label,
+        lambda row: labels[row] == change.to_label,
     )
+    left = rows
     for fits in ways:
-        fitting = [row for row in rows if fits(row)]
-        if len(fitting) == 1:
-            return fitting
-    return rows
+        left = [row for row in left if fits(row)] or left
+    one_file = len({(names[row], labels[row]) for row in left}) == 1
+    return left[:1] if one_file else left
 
 
 def _is_number(name: str) -> bool:

@@ -86,9 +86,9 @@ def _classification(label: str | None, confidence: float | None) -> dict[str, An
 
 
 def _keys(plan: Plan, media: Media) -> list[str]:
-    """Return names that join labels to files: sample ids without dots and slashes, at which the importer cuts names."""
-    ids = (plan.found.sample_id[row] for row in media.rows)
-    return distinct(safe_name(name.replace("/", "-").replace(".", "_")) for name in ids)
+    """Return names that join labels to files: without dots and slashes, at which the importer cuts names."""
+    names = (plan.found.file_name[row] for row in media.rows)
+    return distinct(safe_name(name.replace("/", "-").replace(".", "_")) for name in names)
 
 
 def _labels(plan: Plan, media: Media) -> dict[str, dict[str, Any]]:

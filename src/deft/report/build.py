@@ -104,6 +104,7 @@ def _page(images: LabeledImages, found: Detection, limit: int, name: str, progre
         names=check_names(found),
         reading=facts.reading(found),
         sizes=facts.sizes(images) + facts.odd_pictures(summary) + facts.duplicates(summary),
+        torn=facts.torn(found),
         errors=facts.errors(found),
         how=facts.how(found),
         settings=facts.all_settings(found),

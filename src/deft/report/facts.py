@@ -150,6 +150,29 @@ def duplicates(summary: Mapping[str, Any]) -> tuple[Fact, ...]:
     return tuple(lines)
 
 
+def torn(found: Detection) -> Table:
+    """Return the images that show one picture under different labels, group by group: at least one label is wrong.
+
+    Args:
+        found: The verdicts.
+    """
+    groups = found.duplicates
+    every = [rows for rows, differ in zip(groups.members, groups.torn, strict=True) if differ]
+    rows = [
+        (
+            str(number),
+            shown(found.file_name[row]),
+            shown(found.titles[found.given[row]]) if found.given[row] >= 0 else "",
+            "flagged" if found.is_label_issue[row] else "",
+        )
+        for number, members in enumerate(every, start=1)
+        for row in members
+    ]
+    left = len(rows) - ERRORS
+    note = f"{count(left)} more images stand in labels.csv (duplicate_group)." if left > 0 else ""
+    return Table(("Picture", "File", "Label", "Verdict"), tuple(rows[:ERRORS]), words=4, note=note)
+
+
 def errors(found: Detection) -> Table:
     """Return images that couldn't be judged, and why.
 

@@ -159,6 +159,7 @@ class Page:
         names: What is odd about the class names.
         reading: What is to be known of how the data was read, a sentence each.
         sizes: Sizes of the images, and how many are blank, blurred, tiny, ...
+        torn: Images that show one picture under different labels.
         errors: Images that couldn't be judged.
         how: How the labels were judged.
         settings: All settings.
@@ -178,6 +179,7 @@ class Page:
     names: tuple[NameNote, ...]
     reading: tuple[str, ...]
     sizes: tuple[Fact, ...]
+    torn: Table
     errors: Table
     how: tuple[Fact, ...]
     settings: tuple[Fact, ...]

@@ -61,6 +61,7 @@ class Desk:
         self.found = found
         self.reviewer = reviewer
         self.row_of = {name: row for row, name in enumerate(found.sample_id)}
+        self.duplicates = found.duplicates
         self.changes = None if before is None else Changes.between(before, found)
         self._log = log
         self._lock = threading.RLock()
@@ -87,6 +88,7 @@ class Desk:
             "images": len(found),
             "flagged": int(found.is_label_issue.sum()),
             "unread": int((~found.judged).sum()),
+            "duplicates": self.duplicates.counts(),
             "classes": list(found.classes),
             "pairs": named,
             "kinds": [[key, words, kinds[key]] for key, words in KIND_IN_WORDS.items() if kinds[key]],
@@ -229,6 +231,8 @@ class Desk:
             mask &= np.fromiter((part in name for name in self._names), bool, len(self._names))
         if query.kind:
             mask &= self._kinds == query.kind
+        if query.duplicates:
+            mask &= self.duplicates.mask(query.duplicates, len(found))
         if query.change:
             mask &= self.changes.mask(query.change) if self.changes is not None else False
         return mask
@@ -258,6 +262,7 @@ class Desk:
             "flagged": bool(found.is_label_issue[row]),
             "top": [[found.classes[index], round(prob, 4)] for index, prob in top if index >= 0] if judged else [],
             "error": found.reason(row),
+            "copies": self.duplicates.about(row, found.classes, found.given),
             "revision": self._entries[sample].revision if sample in self._entries else 0,
             "status": None if last is None else last.status,
             "label": None if last is None else last.to_label,

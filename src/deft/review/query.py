@@ -7,15 +7,23 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
 from deft.errors import SettingsError
-from deft.runs.vocabulary import IssueKind, Status
+from deft.runs.vocabulary import Duplicates, IssueKind, Status
 
 Verdict = Literal["flagged", "believed", "unread", "sample", "all"]
 Show = Literal["todo", "decided", Status, "all"]
 Order = Literal["worst", "best", "unsure", "name"]
 Kind = Literal["", IssueKind]
+Copies = Literal["", Duplicates]
 Change = Literal["", "any", "label", "flagged", "cleared", "set_aside"]
 
-_CHOICES = {"verdict": Verdict, "show": Show, "order": Order, "change": Change, "kind": Kind}
+_CHOICES = {
+    "verdict": Verdict,
+    "show": Show,
+    "order": Order,
+    "change": Change,
+    "kind": Kind,
+    "duplicates": Copies,
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,7 @@ class Query:
         high: Largest score.
         search: Part of the file name, in any case.
         kind: Kind of error that is suspected; empty for any.
+        duplicates: Only images that show the same picture as another: any, with another label, or in another split.
         change: How the image differs from the run before, if there was one.
         order: Lowest score first, highest first, nearest to the border of belief first, or by file name.
     """
@@ -44,6 +53,7 @@ class Query:
     high: float = 1.0
     search: str = ""
     kind: Kind = ""
+    duplicates: Copies = ""
     change: Change = ""
     order: Order = "worst"
 

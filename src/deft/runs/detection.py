@@ -17,13 +17,14 @@ from deft.data.images import LabeledImages
 from deft.data.words import title, words_for
 from deft.runs.cleanlab_table import cleanlab_issues
 from deft.runs.disk_rows import DiskRows, kept_rows
+from deft.runs.duplicates import DuplicateGroups, summarize_duplicates
 from deft.runs.kinds import count_kinds, issue_kinds
 from deft.runs.near import Near
 from deft.runs.near_files import FEATURES, PROBABILITIES, read_near, write_near
 from deft.runs.notebook import SHOWN, notebook_table
 from deft.runs.reasons import Reasons
 from deft.runs.storage import floats, group_numbers, most_probable, nullable, read_columns, write_files
-from deft.runs.summary import summarize, summarize_duplicates
+from deft.runs.summary import summarize
 from deft.runs.vocabulary import IssueKind
 
 FORMAT = 1  # of the files that `save` writes
@@ -239,6 +240,11 @@ class Detection:
         if self.clean_labels is not None:
             columns["clean_label"] = self._names(self.clean_labels)
         return pd.DataFrame(columns)
+
+    @property
+    def duplicates(self) -> DuplicateGroups:
+        """Groups of images that show the same picture; none if nobody looked for them."""
+        return DuplicateGroups.of(self.verdicts.duplicate_group, self.given, self.split)
 
     def suspects(self, limit: int | None = 50) -> pd.DataFrame:
         """Return the images whose label is judged wrong, worst first.

@@ -10,6 +10,7 @@ import numpy as np
 from deft.data.contents import UNREAD
 from deft.data.images import LabeledImages
 from deft.data.readers import IntArray
+from deft.data.rows import unique
 from deft.errors import DataError
 from deft.runs.detection import Detection
 
@@ -31,7 +32,7 @@ def judged_images(
         DataError: An image is gone, another one has its name now, or its label is another one now.
     """
     rows = _by_name(found, images) if found.content is None else _by_content(found, images, where)
-    missing = [name for name, row in zip(found.sample_id, rows.tolist(), strict=True) if row < 0]
+    missing = [name for name, row in zip(found.file_name, rows.tolist(), strict=True) if row < 0]
     if missing:
         raise DataError(
             f"{where} no longer has {len(missing)} of the {len(found)} images of this run, such as {missing[0]}. "
@@ -45,8 +46,9 @@ def judged_images(
 
 
 def _by_name(found: Detection, images: LabeledImages) -> IntArray:
-    place = {name: row for row, name in enumerate(images.sample_id)}
-    return np.array([place.get(name, -1) for name in found.sample_id], np.int64)
+    """Return the row of each image that has its name, −1 for none: names are what a run without contents knew."""
+    place = {name: row for row, name in enumerate(unique(images.file_name))}
+    return np.array([place.get(name, -1) for name in unique(found.file_name)], np.int64)
 
 
 def _by_content(found: Detection, images: LabeledImages, where: str) -> IntArray:
@@ -71,7 +73,7 @@ def _by_content(found: Detection, images: LabeledImages, where: str) -> IntArray
         if others:
             rows[number] = others.pop()
         elif rows[number] >= 0:
-            replaced.append(found.sample_id[number])
+            replaced.append(found.file_name[number])
     if replaced:
         raise DataError(
             f"{where} has other images now under {len(replaced)} of the {len(found)} names of this run, such as "
@@ -82,16 +84,17 @@ def _by_content(found: Detection, images: LabeledImages, where: str) -> IntArray
 
 def _check_labels(found: Detection, images: LabeledImages, where: str, first: Mapping[str, str]) -> None:
     given = _names(found.given, found.classes)
+    now_given = _names(images.labels, images.classes)
     changed = [
-        (sample, before, now)
-        for sample, label, now in zip(found.sample_id, given, _names(images.labels, images.classes), strict=True)
+        (name, before, now)
+        for sample, name, label, now in zip(found.sample_id, found.file_name, given, now_given, strict=True)
         if (before := first.get(sample, label)) != now
     ]
     if changed:
-        sample, before, now = changed[0]
+        name, before, now = changed[0]
         raise DataError(
             f"{len(changed)} of the {len(found)} labels in {where} are others than this run judged, such as that of "
-            f"{sample}: {before or 'none'!r} is {now or 'none'!r} now. Put them back, or run deft detect again."
+            f"{name}: {before or 'none'!r} is {now or 'none'!r} now. Put them back, or run deft detect again."
         )
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from deft.metrics import wilson_interval
 
 PAIRS = 20  # confused pairs that a summary lists at the most
-GROUPS = 20  # of duplicates with different labels, or in several splits, that it lists
 
 
 def summarize(
@@ -43,50 +42,6 @@ def summarize(
         "classes_flagged_whole": [row["Class Name"] for row in per_class if row["Images"] == row["Label Issues"] > 0],
         "per_class": per_class,
         "confused_pairs": _pairs(given, predicted, issue, classes),
-    }
-
-
-def summarize_duplicates(
-    groups: np.ndarray | None,
-    given: np.ndarray,
-    classes: Sequence[str],
-    file_name: Sequence[str],
-    split: Sequence[str] | None,
-) -> dict[str, Any]:
-    """Return counts of images that show the same picture, and groups with different labels or in several splits.
-
-    Args:
-        groups: Number of each image's group of duplicates, (N,), −1 for none; None if nobody looked for them.
-        given: Given labels, (N,).
-        classes: Class names.
-        file_name: What a person knows each image by, (N,).
-        split: Split of each image, (N,), where there are splits.
-    """
-    if groups is None:
-        return {}
-    members: dict[int, list[int]] = {}
-    for row in np.flatnonzero(groups >= 0).tolist():
-        members.setdefault(int(groups[row]), []).append(row)
-    torn = [rows for rows in members.values() if len({int(given[row]) for row in rows} - {-1}) > 1]
-    across = [rows for rows in members.values() if split is not None and len({split[row] for row in rows}) > 1]
-
-    def listed(rows: list[int]) -> list[dict[str, str | None]]:
-        return [
-            {
-                "file_name": file_name[row],
-                "given_label": classes[given[row]] if given[row] >= 0 else None,
-                **({} if split is None else {"split": split[row]}),
-            }
-            for row in rows
-        ]
-
-    return {
-        "groups": len(members),
-        "images": sum(map(len, members.values())),
-        "groups_with_different_labels": len(torn),
-        "groups_in_several_splits": len(across),
-        "different_labels": [listed(rows) for rows in torn[:GROUPS]],
-        "several_splits": [listed(rows) for rows in across[:GROUPS]],
     }
 
 

@@ -40,6 +40,9 @@ KIND_IN_WORDS: Mapping[str, str] = {
 NOTHING_BETTER = "nothing fits better"
 """What stands in place of a suggestion where a label is flagged and no other class fits the image better."""
 
+Duplicates = Literal["any", "labels", "splits"]
+"""Which images that show one picture are meant: all, those with different labels, or those in several splits."""
+
 LABELLESS: Mapping[str, Status] = {"none_of_these": "none_of_these", "bad_image": "bad_image", "skip": "skipped"}
 """The status that a press leads to, where it gives the image no label."""
 

@@ -34,7 +34,8 @@ export function fillFilters(form, about, changed) {
 /** The query that the form stands for. */
 export function readFilters(form) {
   const query = {};
-  for (const field of ["verdict", "show", "given", "suggested", "low", "high", "search", "order", "kind", "change"]) {
+  const fields = ["verdict", "show", "given", "suggested", "low", "high", "search", "order", "kind", "duplicates", "change"];
+  for (const field of fields) {
     query[field] = form.elements[field].value;
   }
   return query;

@@ -40,7 +40,8 @@ export class Grid {
     el("span", { class: "given" }, name(item.given || "no label")),
     el("span", { class: "suggested" }, "→ ", name(better(item))),
     item.status ? el("span", { class: "said" }, name(decided(item))) : null,
-    el("span", { class: "score" }, item.score === null ? "–" : item.score.toFixed(3)),
+    el("span", { class: "score" }, item.score === null ? "–" : item.score.toFixed(3),
+      item.copies ? ` · ${item.copies.differ ? "copies with other labels" : "copies"}: ${item.copies.count}` : ""),
     el("span", { class: "file" }, name(item.name)));
   }
 

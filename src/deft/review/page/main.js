@@ -32,6 +32,7 @@ async function start() {
   undoable = about.recent.map((pair) => [pair]);
   fillFilters(byId("filters"), about, () => { endAlike(false); restart(); });
   showChanges();
+  showCopies();
   ahead = new Ahead(() => {
     byId("open-ahead").hidden = false;
     byId("open-ahead").textContent = ahead.short();
@@ -310,6 +311,16 @@ function showChanges() {
       setFilters(byId("filters"), { change: kind, verdict: "all", show: "all" });
       restart();
     } }, `${counts[kind]} ${text}`)));
+}
+
+function showCopies() {
+  const { any, labels } = about.duplicates;
+  byId("duplicates-field").hidden = !any;
+  byId("copies").hidden = !labels;
+  byId("copies").replaceChildren(el("button", { type: "button", onclick: () => {
+    setFilters(byId("filters"), { duplicates: "labels", verdict: "all", show: "all" });
+    restart();
+  } }, `${labels} images show a picture that has another label elsewhere`));
 }
 
 function toggleFilters() {

@@ -1,0 +1,133 @@
+"""Groups of images that show the same picture: who is in one, and where labels or splits differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, get_args
+
+import numpy as np
+
+from deft.runs.vocabulary import Duplicates
+
+LISTED = 1000
+"""Groups that a summary lists at the most; the table of verdicts has all of them (`duplicate_group`)."""
+
+
+@dataclass(frozen=True)
+class DuplicateGroups:
+    """The groups of a run.
+
+    Args:
+        members: Rows of each group, in the groups' order.
+        torn: Which groups have more than one label.
+        across: Which groups lie in more than one split.
+    """
+
+    members: tuple[tuple[int, ...], ...]
+    torn: tuple[bool, ...]
+    across: tuple[bool, ...]
+
+    @classmethod
+    def of(cls, groups: np.ndarray | None, given: np.ndarray, split: Sequence[str] | None) -> DuplicateGroups:
+        """Return the groups with what differs in them.
+
+        Args:
+            groups: Number of each image's group, (N,), −1 for none; None if nobody looked for duplicates.
+            given: Given labels, (N,), −1 for none.
+            split: Split of each image, (N,), where there are splits.
+        """
+        found: dict[int, list[int]] = {}
+        for row in np.flatnonzero(groups >= 0).tolist() if groups is not None else ():
+            found.setdefault(int(groups[row]), []).append(row)  # type: ignore[index]
+        members = tuple(map(tuple, found.values()))
+        torn = tuple(len({int(given[row]) for row in rows} - {-1}) > 1 for rows in members)
+        across = tuple(split is not None and len({split[row] for row in rows}) > 1 for rows in members)
+        return cls(members, torn, across)
+
+    def mask(self, kind: Duplicates, count: int) -> np.ndarray:
+        """Return which images a choice of duplicates has, bool (N,).
+
+        Args:
+            kind: "any", "labels" for groups with different labels, or "splits" for those in several splits.
+            count: N.
+        """
+        wanted = {"labels": self.torn, "splits": self.across}.get(kind, (True,) * len(self.members))
+        chosen = np.zeros(count, np.bool_)
+        chosen[[row for rows, take in zip(self.members, wanted, strict=True) if take for row in rows]] = True
+        return chosen
+
+    def counts(self) -> dict[str, int]:
+        """Return how many images each choice of duplicates has."""
+        size = max((max(rows) for rows in self.members), default=-1) + 1
+        return {kind: int(self.mask(kind, size).sum()) for kind in get_args(Duplicates)}
+
+    def about(self, row: int, classes: Sequence[str], given: np.ndarray) -> dict[str, Any] | None:
+        """Return how many others show the same picture as an image, and their labels; None for an image on its own.
+
+        Args:
+            row: The image.
+            classes: Class names.
+            given: Given labels, (N,), −1 for none.
+        """
+        others = self.others(row)
+        if not others:
+            return None
+        labels = sorted({classes[int(given[other])] if given[other] >= 0 else "" for other in others})
+        return {"count": len(others), "labels": labels, "differ": self.torn[self.place_of[row]]}
+
+    def others(self, row: int) -> tuple[int, ...]:
+        """Return the rows of the other images that show the same picture as one."""
+        return (
+            tuple(other for other in self.members[self.place_of[row]] if other != row) if row in self.place_of else ()
+        )
+
+    @cached_property
+    def place_of(self) -> dict[int, int]:
+        """Place of each image's group in `members`, by row."""
+        return {row: place for place, rows in enumerate(self.members) for row in rows}
+
+
+def summarize_duplicates(
+    groups: np.ndarray | None,
+    given: np.ndarray,
+    classes: Sequence[str],
+    file_name: Sequence[str],
+    split: Sequence[str] | None,
+) -> dict[str, Any]:
+    """Return counts of images that show the same picture, and the groups with different labels or in several splits.
+
+    Args:
+        groups: Number of each image's group of duplicates, (N,), −1 for none; None if nobody looked for them.
+        given: Given labels, (N,).
+        classes: Class names.
+        file_name: What a person knows each image by, (N,).
+        split: Split of each image, (N,), where there are splits.
+    """
+    if groups is None:
+        return {}
+    found = DuplicateGroups.of(groups, given, split)
+
+    def listed(chosen: Sequence[bool]) -> list[list[dict[str, str | None]]]:
+        return [
+            [
+                {
+                    "file_name": file_name[row],
+                    "given_label": classes[given[row]] if given[row] >= 0 else None,
+                    **({} if split is None else {"split": split[row]}),
+                }
+                for row in rows
+            ]
+            for rows, take in zip(found.members, chosen, strict=True)
+            if take
+        ][:LISTED]
+
+    return {
+        "groups": len(found.members),
+        "images": sum(map(len, found.members)),
+        "groups_with_different_labels": sum(found.torn),
+        "groups_in_several_splits": sum(found.across),
+        "different_labels": listed(found.torn),
+        "several_splits": listed(found.across),
+    }
