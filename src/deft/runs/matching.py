@@ -46,9 +46,13 @@ def judged_images(
 
 
 def _by_name(found: Detection, images: LabeledImages) -> IntArray:
-    """Return the row of each image that has its name, −1 for none: names are what a run without contents knew."""
-    place = {name: row for row, name in enumerate(unique(images.file_name))}
-    return np.array([place.get(name, -1) for name in unique(found.file_name)], np.int64)
+    """Return the row of each image that has its own id or, where ids come from contents, its name; −1 for none."""
+    if images.own_id is not None:
+        now, then = images.own_id, found.sample_id
+    else:
+        now, then = unique(images.file_name), unique(found.file_name)
+    place = {name: row for row, name in enumerate(now)}
+    return np.array([place.get(name, -1) for name in then], np.int64)
 
 
 def _by_content(found: Detection, images: LabeledImages, where: str) -> IntArray:
