@@ -25,6 +25,7 @@ from deft.bench.datasets.safe_pickle import read_arrays
 from deft.bench.datasets.stanford_cars import StanfordCars
 from deft.bench.datasets.tiny_imagenet import TinyImageNet
 from deft.bench.datasets.webvision import WebVision50, imagenet_test
+from deft.data.load import load_images
 from deft.errors import DataError, SettingsError
 
 
@@ -358,3 +359,39 @@ def test_imagenet_has_two_cranes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [CIFAR10, CIFAR100, CIFAR10N, CIFAR100N])
 def test_cifar_has_the_published_sizes(kind: type[CIFAR10]) -> None:
     assert kind().counts == (50_000, 10_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("cifar10", r"CIFAR-10 as its authors published it \(data_batch_1"),
+        ("cifar100", "CIFAR-100"),
+        ("clothing1m", r"Clothing1M as its authors published it \(noisy_label_kv.txt"),
+        ("webvision50", "WebVision"),
+        ("stanford-cars", "Stanford Cars"),
+    ],
+)
+def test_a_set_whose_labels_are_no_folders_is_named_by_the_general_reader(
+    name: str, called: str, tmp_path: Path
+) -> None:
+    MAKE[name](tmp_path)
+    with pytest.raises(DataError, match=f"is {called}") as refused:
+        load_images(tmp_path)
+    assert f"benchmark_set('{name}').read(FOLDER)" in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["tiny-imagenet", "imagenet", "cub200"])
+def test_a_set_whose_labels_are_folders_is_read_alike_by_the_general_reader(name: str, tmp_path: Path) -> None:
+    own = read(name, tmp_path)
+    images = load_images(tmp_path)
+    expected = {
+        file.removeprefix("images/"): part.classes[label]
+        for part in (own.train, own.test)
+        for file, label in zip(part.file_name, part.labels, strict=True)
+    }
+    found = {
+        file.removeprefix("images/"): images.classes[label]
+        for file, label in zip(images.file_name, images.labels, strict=True)
+        if label >= 0
+    }
+    assert found == expected

@@ -13,6 +13,7 @@ from deft.data.class_folders import LOOSE, ClassFolders, recognise
 from deft.data.columns import Columns, NoLabels
 from deft.data.endings import ARCHIVE_ENDINGS, TABLE_ENDINGS
 from deft.data.joined import join
+from deft.data.published import refuse_published
 from deft.data.readers import show_path
 from deft.data.shards import from_shard_tree
 from deft.data.splits import is_split, shard_split
@@ -57,6 +58,7 @@ def from_tree(tree: Tree, columns: Columns, progress: Progress) -> SourceRows:
     Raises:
         DataError: None fits, with what was seen.
     """
+    refuse_published(tree)
     for layout in LAYOUTS:
         found = layout.read(tree, columns, progress)
         if found is not None:
