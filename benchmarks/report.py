@@ -19,8 +19,8 @@ from PIL import Image
 
 from deft.data.load import load_images
 from deft.runs.detection import Verdicts
-from deft.runs.folder import Source
 from deft.runs.judged import new_detection
+from deft.runs.source import Source
 
 PHOTOS = 64  # different ones; the others are hard links to them
 FLAGGED = 0.2

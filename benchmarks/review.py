@@ -27,11 +27,11 @@ import uvicorn
 
 from deft.data.images import LabeledImages
 from deft.data.load import load_images
-from deft.review.access import Access
-from deft.review.desk import Desk
-from deft.review.pictures import Pictures
-from deft.review.serve import listen
-from deft.review.server import create_app
+from deft.reviewing.access import Access
+from deft.reviewing.desk import Desk
+from deft.reviewing.pictures import Pictures
+from deft.reviewing.serve import listen
+from deft.reviewing.server import create_app
 from deft.runs.decisions import Decisions
 from deft.runs.detection import Verdicts
 from deft.runs.judged import new_detection

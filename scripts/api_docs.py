@@ -70,6 +70,8 @@ PAGES = (
             "AreaUnderMargin",
             "CLIPCleaner",
             "LEMoN",
+            "FromProbabilities",
+            "FromEmbeddings",
             "NoiseTransition",
             "estimate_transition",
         ),
@@ -79,7 +81,7 @@ PAGES = (
         "Runs",
         "What a detection says, what people decided about it, and what is made of both.",
         (
-            *("Detection", "open_run", "score_detection", "build_report"),
+            *("Detection", "open_run", "review", "score_detection", "build_report"),
             *("Decisions", "Decision", "read_decisions", "plan_run", "write_export"),
         ),
     ),

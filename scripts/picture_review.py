@@ -20,11 +20,11 @@ from playwright.sync_api import sync_playwright
 from deft.data.digits import digits
 from deft.detectors.deft import DeFT
 from deft.encoders.load import load_encoder
-from deft.review.access import Access
-from deft.review.desk import Desk
-from deft.review.pictures import Pictures
-from deft.review.serve import listen
-from deft.review.server import create_app
+from deft.reviewing.access import Access
+from deft.reviewing.desk import Desk
+from deft.reviewing.pictures import Pictures
+from deft.reviewing.serve import listen
+from deft.reviewing.server import create_app
 from deft.runs.decisions import Decisions
 from deft.tuning import Frozen
 

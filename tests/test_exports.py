@@ -36,6 +36,8 @@ PUBLIC = [
     "Detector",
     "DualEncoder",
     "ELR",
+    "FromEmbeddings",
+    "FromProbabilities",
     "Frozen",
     "Full",
     "GCE",
@@ -86,6 +88,7 @@ PUBLIC = [
     "open_run",
     "plan_run",
     "read_decisions",
+    "review",
     "score_detection",
     "write_export",
 ]

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from deft.detectors.label_match import LabelMatch as LabelMatch
     from deft.detectors.lemon import LEMoN as LEMoN
     from deft.detectors.neighbour_vote import NeighbourVote as NeighbourVote
+    from deft.detectors.own_outputs import FromEmbeddings as FromEmbeddings
+    from deft.detectors.own_outputs import FromProbabilities as FromProbabilities
     from deft.detectors.small_loss import SmallLoss as SmallLoss
     from deft.encoders.base import DualEncoder as DualEncoder
     from deft.encoders.load import load_encoder as load_encoder
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
     from deft.progress import Progress as Progress
     from deft.prompts.learned import PromptSettings as PromptSettings
     from deft.report.build import build_report as build_report
+    from deft.reviewing.notebook import review as review
     from deft.runs.decisions import Decision as Decision
     from deft.runs.decisions import Decisions as Decisions
     from deft.runs.decisions import read_decisions as read_decisions
@@ -106,6 +109,8 @@ _HOMES = {
     "Detector": "deft.detectors.base",
     "DualEncoder": "deft.encoders.base",
     "ELR": "deft.methods.elr",
+    "FromEmbeddings": "deft.detectors.own_outputs",
+    "FromProbabilities": "deft.detectors.own_outputs",
     "Frozen": "deft.tuning",
     "Full": "deft.tuning",
     "GCE": "deft.methods.gce",
@@ -155,6 +160,7 @@ _HOMES = {
     "open_run": "deft.runs.folder",
     "plan_run": "deft.export.plan",
     "read_decisions": "deft.runs.decisions",
+    "review": "deft.reviewing.notebook",
     "score_detection": "deft.metrics",
     "write_export": "deft.export.write",
 }
@@ -184,6 +190,8 @@ __all__ = [
     "Detection",
     "Detector",
     "DualEncoder",
+    "FromEmbeddings",
+    "FromProbabilities",
     "Frozen",
     "Full",
     "LEMoN",
@@ -228,6 +236,7 @@ __all__ = [
     "open_run",
     "plan_run",
     "read_decisions",
+    "review",
     "score_detection",
     "write_export",
 ]

@@ -16,9 +16,10 @@ from deft.cli.app import app
 from deft.data.load import load_images
 from deft.runs.decisions import Decision, Decisions, now
 from deft.runs.detection import Detection, Verdicts
-from deft.runs.folder import Source, open_run
+from deft.runs.folder import open_run
 from deft.runs.judged import new_detection
 from deft.runs.reviewed import apply_decisions, hand_on
+from deft.runs.source import Source
 
 runner = CliRunner()
 

@@ -15,8 +15,8 @@ from typer.testing import CliRunner, Result
 from deft.cli.app import app
 from deft.runs.decisions import Decision, Decisions, now
 from deft.runs.detection import Detection
-from deft.runs.folder import Source
 from deft.runs.reviewed import load_before
+from deft.runs.source import Source
 from deft.runs.vocabulary import Status
 
 FAST = ["--epochs", "2", "--context", "4", "--length", "3", "--device", "cpu", "--seed", "3"]

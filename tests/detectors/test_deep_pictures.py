@@ -17,7 +17,8 @@ from deft.detectors.deft import DeFT
 from deft.detectors.deft_trained import TrainedDeFT
 from deft.detectors.label_match import LabelMatch
 from deft.encoders.load import load_encoder
-from deft.runs.folder import Source, open_run
+from deft.runs.folder import open_run
+from deft.runs.source import Source
 from deft.tuning import Frozen
 
 BITS = {"8": 8, "12": 12, "16": 16}

@@ -16,17 +16,19 @@ import uvicorn
 
 from deft.data.digits import digits
 from deft.data.images import LabeledImages
-from deft.review.access import Access
-from deft.review.desk import Desk
-from deft.review.pictures import Pictures
-from deft.review.serve import listen
-from deft.review.server import create_app
+from deft.data.sources import DEMO
+from deft.reviewing.access import Access
+from deft.reviewing.desk import Desk
+from deft.reviewing.pictures import Pictures
+from deft.reviewing.serve import listen
+from deft.reviewing.server import create_app
 from deft.runs.decisions import Decisions
 from deft.runs.detection import Detection, Verdicts
 from deft.runs.disk_rows import DiskRows
-from deft.runs.folder import DEMO, Source, open_run
+from deft.runs.folder import open_run
 from deft.runs.judged import new_detection
 from deft.runs.reviewed import load_before
+from deft.runs.source import Source
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from deft.data.printable import isolated
-from deft.review.desk import Desk
+from deft.data.sources import DEMO
+from deft.reviewing.desk import Desk
 from deft.runs.audit import Audit
 from deft.runs.decisions import Decision, Decisions, now, read_decisions
 from deft.runs.detection import Detection
-from deft.runs.folder import DEMO, Source
 from deft.runs.reviewed import hand_on
+from deft.runs.source import Source
 
 if TYPE_CHECKING:
     from tests.review.conftest import Room

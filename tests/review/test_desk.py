@@ -10,8 +10,8 @@ import pytest
 
 from deft.data.printable import isolated
 from deft.errors import ConflictError, DataError, SettingsError
-from deft.review.desk import Desk
-from deft.review.query import Query
+from deft.reviewing.desk import Desk
+from deft.reviewing.query import Query
 from deft.runs.decisions import Decisions
 from deft.runs.detection import Detection
 

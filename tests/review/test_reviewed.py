@@ -17,7 +17,7 @@ from deft.detectors.small_loss import SmallLoss
 from deft.encoders.load import load_encoder
 from deft.errors import DataError, SettingsError
 from deft.prompts.learned import PromptSettings
-from deft.review.desk import Desk
+from deft.reviewing.desk import Desk
 from deft.runs.decisions import Decision, Decisions, now
 from deft.runs.detection import Detection
 from deft.runs.reviewed import apply_decisions, hand_on, load_before

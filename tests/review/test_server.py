@@ -17,11 +17,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from deft.data.images import LabeledImages
-from deft.review.access import HEADERS, Access
-from deft.review.desk import Desk
-from deft.review.pictures import Pictures
-from deft.review.serve import serve
-from deft.review.server import FILES, create_app
+from deft.reviewing.access import HEADERS, Access
+from deft.reviewing.desk import Desk
+from deft.reviewing.pictures import Pictures
+from deft.reviewing.serve import serve
+from deft.reviewing.server import FILES, create_app
 from deft.runs.decisions import Decisions, read_decisions
 from deft.runs.detection import Detection
 

@@ -11,10 +11,12 @@ from PIL import Image
 
 from deft.data.images import LabeledImages
 from deft.data.load import load_images
+from deft.data.sources import DEMO
 from deft.errors import DataError
 from deft.runs.detection import Detection, Verdicts
-from deft.runs.folder import DEMO, Source, open_run
+from deft.runs.folder import open_run
 from deft.runs.judged import new_detection
+from deft.runs.source import Source
 
 
 @pytest.fixture
@@ -56,14 +58,14 @@ def test_the_images_of_a_run_come_back_row_by_row(
 def test_the_labels_are_those_that_were_judged(photos: Path, tmp_path: Path) -> None:
     images = load_images(photos)
     turned = images.relabel(1 - images.labels)
-    judged(turned).save(tmp_path / "run")
     Source(str(photos)).save(tmp_path / "run")
+    judged(turned).save(tmp_path / "run")
     assert open_run(tmp_path / "run")[1].labels.tolist() == turned.labels.tolist()
 
 
 def test_moved_images_are_found_where_they_are_said_to_be(photos: Path, tmp_path: Path) -> None:
-    judged(load_images(photos)).save(tmp_path / "run")
     Source(str(photos)).save(tmp_path / "run")
+    judged(load_images(photos)).save(tmp_path / "run")
     shutil.move(photos, tmp_path / "moved")
     with pytest.raises(DataError, match="photos"):
         open_run(tmp_path / "run")
@@ -71,8 +73,8 @@ def test_moved_images_are_found_where_they_are_said_to_be(photos: Path, tmp_path
 
 
 def test_a_missing_image_is_named(photos: Path, tmp_path: Path) -> None:
-    judged(load_images(photos)).save(tmp_path / "run")
     Source(str(photos)).save(tmp_path / "run")
+    judged(load_images(photos)).save(tmp_path / "run")
     (photos / "cat" / "1.png").unlink()
     with pytest.raises(DataError, match=r"no longer has 1 of the 6 images of this run, such as cat/1\.png"):
         open_run(tmp_path / "run")

@@ -11,9 +11,11 @@ import pytest
 from PIL import Image
 
 from deft.data.load import load_images
+from deft.data.sources import DEMO
 from deft.runs.detection import Verdicts
-from deft.runs.folder import DEMO, Source, open_run
+from deft.runs.folder import open_run
 from deft.runs.judged import new_detection
+from deft.runs.source import Source
 
 HEAVY = ("torch", "sklearn", "scipy", "transformers", "accelerate", "peft", "datasets", "matplotlib")
 
@@ -31,12 +33,12 @@ print("loaded:", *(name for name in {heavy} if name in sys.modules))
 REVIEW = """
 import sys
 from pathlib import Path
-from deft.review.access import Access
-from deft.review.desk import Desk
-from deft.review.pictures import Pictures
-from deft.review.query import Query
-from deft.review.serve import serve
-from deft.review.server import create_app
+from deft.reviewing.access import Access
+from deft.reviewing.desk import Desk
+from deft.reviewing.pictures import Pictures
+from deft.reviewing.query import Query
+from deft.reviewing.serve import serve
+from deft.reviewing.server import create_app
 from deft.runs.decisions import Decisions
 from deft.runs.folder import open_run
 from deft.runs.reviewed import load_before

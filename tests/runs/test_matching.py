@@ -14,9 +14,10 @@ from deft.data.images import LabeledImages
 from deft.errors import DataError
 from deft.runs.decisions import Decision, Decisions, now
 from deft.runs.detection import Detection, Verdicts
-from deft.runs.folder import Source, open_run
+from deft.runs.folder import open_run
 from deft.runs.judged import new_detection
 from deft.runs.reorder import in_order
+from deft.runs.source import Source
 
 
 def judged(images: LabeledImages, unread: tuple[int, ...] = ()) -> Detection:

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from deft.encoders.vision import VisionModel
     from deft.methods.base import Method
     from deft.progress import Progress
-    from deft.runs.folder import Source
+    from deft.runs.source import Source
     from deft.training.optimization import Optimization
     from deft.tuning import Tuning
 
@@ -207,7 +207,7 @@ def _opened(watched: float | Source | None, keep: Keep, progress: Progress) -> V
 
 def _source(command: typer.Context, data: str, fix: TrainingFix, moved: str | None) -> Source | None:
     """Return where labelled images come from; None for a run, which knows it itself."""
-    from deft.runs.folder import RUN
+    from deft.runs.source import RUN
 
     if (Path(data).expanduser() / RUN).is_file():
         refuse_given(command, OF_DATA, f"{data} is a run, which knows how its images were read; leave out {{}}.")

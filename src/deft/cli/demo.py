@@ -29,9 +29,11 @@ def demo(
     from deft.cli.progress import choose_progress
     from deft.cli.run_folder import check_run
     from deft.data.digits import digits
+    from deft.data.sources import DEMO
     from deft.encoders.load import load_encoder
     from deft.metrics import score_detection
-    from deft.runs.folder import DEMO, Source, is_run
+    from deft.runs.folder import is_run
+    from deft.runs.source import Source
     from deft.training.workspace import Workspace
 
     check_run(out, resume=is_run(out))
@@ -46,8 +48,8 @@ def demo(
         scores = score_detection(found.is_label_issue, found.p_clean, found.given, truth, found.predicted)
         rows.append((name, scores))
         if name == "deft":
-            found.save(out)
             Source(DEMO).save(out)
+            found.save(out)
             write_report(images, found, out / REPORT, DEMO, progress=progress)
     _print(rows, len(images), out)
 

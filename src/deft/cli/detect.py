@@ -68,8 +68,8 @@ if TYPE_CHECKING:
     from deft.detectors.base import Detector
     from deft.progress import Progress
     from deft.runs.detection import Detection
-    from deft.runs.folder import Source
     from deft.runs.reviewed import ReviewedRun
+    from deft.runs.source import Source
     from deft.training.workspace import Workspace
 
 DEFAULT_MODEL = "openai/clip-vit-base-patch16"
@@ -262,8 +262,8 @@ def _write(job: _Job, found: Detection, images: LabeledImages, out: Path, progre
     """Write the run, with its report; what was written."""
     if job.reviewed is not None:
         found = job.reviewed.finish(found, out)
-    found.save(out)
     job.source.save(out)
+    found.save(out)
     write_report(images, found, out / REPORT, job.source.data, progress=progress)
     return found
 

@@ -70,7 +70,7 @@ def _check(as_: str, link: str, root: Path | None, push: str | None, private: bo
 def _plan(run: Path, to: Path, data: str | None, use: Use, fix: Fix) -> Plan:
     """Open the run and decide what becomes of every image."""
     from deft.export.plan import plan_run
-    from deft.runs.folder import Source
+    from deft.runs.source import Source
 
     check_opens(run, data)
     plan = plan_run(run, data=data, use=use, fix=fix)

@@ -23,7 +23,7 @@ from deft.settings import MOST_SEED
 
 if TYPE_CHECKING:
     from deft.progress import Progress
-    from deft.runs.folder import Source
+    from deft.runs.source import Source
     from deft.training.workspace import Workspace
 
 DATA, TRAINING, OUTPUT = "What is read", "How it learns", "What comes out"
@@ -273,7 +273,7 @@ def source_of(
     Raises:
         DataError: One of the paths leads nowhere.
     """
-    from deft.runs.folder import Source
+    from deft.runs.source import Source
 
     table, names, read = (None if path is None else str(path) for path in (labels, classes, words))
     source = Source(data, table, names, split, image_col, label_col, clean_col, read)

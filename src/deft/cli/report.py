@@ -33,7 +33,8 @@ def report(
     from deft.cli.progress import choose_progress
     from deft.cli.run_folder import check_opens, check_outside
     from deft.errors import DataError
-    from deft.runs.folder import Source, open_run
+    from deft.runs.folder import open_run
+    from deft.runs.source import Source
 
     check_opens(run, data)
     source = Source.load(run).data if data is None else data

@@ -32,7 +32,7 @@ def review(
     import webbrowser
 
     from deft.cli.run_folder import check_opens
-    from deft.review.serve import serve
+    from deft.reviewing.serve import serve
     from deft.runs.folder import open_run
 
     name = (_user() if reviewer is None else reviewer).strip()

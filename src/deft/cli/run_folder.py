@@ -34,7 +34,7 @@ def check_opens(run: Path, data: str | None) -> None:
     Raises:
         DataError: There is no such folder, or nothing is where the images were.
     """
-    from deft.runs.folder import RUN, Source
+    from deft.runs.source import RUN, Source
 
     if not run.is_dir():
         raise DataError(f"There is no run folder {run}; deft detect DATA -o RUN makes one.")

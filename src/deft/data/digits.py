@@ -11,12 +11,17 @@ import numpy.typing as npt
 
 from deft.data.images import LabeledImages
 from deft.data.readers import ArrayReader, IntArray
+from deft.data.sources import DEMO
 from deft.noise import symmetric
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
-def digits(noise: float = 0.3, seed: int = 0) -> tuple[LabeledImages, IntArray]:
+NOISE, SEED = 0.3, 0
+"""The share of wrong labels in `deft demo`, and what draws them."""
+
+
+def digits(noise: float = NOISE, seed: int = SEED) -> tuple[LabeledImages, IntArray]:
     """Return scikit-learn's 1797 handwritten digits with some labels made wrong, and the true labels, (1797,).
 
     Args:
@@ -38,6 +43,7 @@ def digits(noise: float = 0.3, seed: int = 0) -> tuple[LabeledImages, IntArray]:
         file_name=names,
         own_id=names,
         clean_labels=truth,
+        origin={"data": DEMO} if (noise, seed) == (NOISE, SEED) else None,
     )
     return images, truth
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from deft.data.contents import content_name
-from deft.data.images import LabeledImages
 from deft.data.readers import ImageError, Pixels
+
+if TYPE_CHECKING:
+    from deft.data.images import LabeledImages
 
 _KINDS = (
     (b"\xff\xd8\xff", ".jpg"),

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from deft.data.contents import read_contents, unique_names
 from deft.data.names import places
+from deft.data.one_image import LabeledImage, to_dataset
 from deft.data.pixel_rule import PixelRule
 from deft.data.readers import ImageReader, IntArray
 from deft.data.rows import Mask, as_spelt, chosen_rows, feed, integers, mask, pick, pick_known
@@ -44,6 +45,7 @@ class LabeledImages:
         label_cells: Each label as the data writes it, (N,), where that is a number rather than the class's name.
         notes: What a person should know about how the data was read, one sentence each.
         skipped: Number of files that were passed over, by kind.
+        origin: What `load_images` was asked for, by name, where the images can be found again by it.
 
     Raises:
         DataError: Lengths differ, a label is none of the classes, or an id or a class occurs twice.
@@ -70,6 +72,7 @@ class LabeledImages:
     label_cells: tuple[Any, ...] | None = None
     notes: tuple[str, ...] = ()
     skipped: Mapping[str, int] = field(default_factory=dict)
+    origin: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -102,6 +105,52 @@ class LabeledImages:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @overload
+    def __getitem__(self, chosen: int) -> LabeledImage: ...
+
+    @overload
+    def __getitem__(self, chosen: slice | npt.ArrayLike) -> LabeledImages: ...
+
+    def __getitem__(self, chosen: int | slice | npt.ArrayLike) -> LabeledImage | LabeledImages:
+        """Return one image by its number, or some by a slice, a mask or numbers.
+
+        Example:
+            >>> images[0].label, len(images[:10])  # doctest: +SKIP
+            ('cat', 10)
+        """
+        if isinstance(chosen, slice):
+            return self.keep(np.arange(len(self))[chosen])
+        if not isinstance(chosen, int | np.integer):
+            return self.keep(chosen)
+        if not -len(self) <= chosen < len(self):
+            raise IndexError(f"There are {len(self)} images, so there is none with the number {chosen}.")
+        return LabeledImage(self, int(chosen) % len(self))
+
+    def filter(self, wanted: Callable[[LabeledImage], bool]) -> LabeledImages:
+        """Return the images that a function says yes to.
+
+        Args:
+            wanted: Told of each image.
+
+        Example:
+            >>> images.filter(lambda one: one.label != "blurry")  # doctest: +SKIP
+        """
+        return self.keep(np.fromiter((bool(wanted(one)) for one in self), bool, len(self)))
+
+    def __iter__(self) -> Iterator[LabeledImage]:
+        return (LabeledImage(self, row) for row in range(len(self)))
+
+    def to_dataset(self) -> Any:
+        """Return a `datasets.Dataset` with the columns image, label and file_name (and split, where there are any).
+
+        Raises:
+            DataError: An image can't be read.
+
+        Example:
+            >>> images.keep(found.is_clean).to_dataset().save_to_disk("clean/")  # doctest: +SKIP
+        """
+        return to_dataset(self)
 
     def __repr__(self) -> str:
         unusable = f", {len(self.read_errors)} unusable" if self.read_errors else ""
@@ -172,6 +221,8 @@ class LabeledImages:
             words=self._words_of(names) if words is None else tuple(words),
             label_cells=None,
         )
+        if self.origin is not None and new.given_names() != self.given_names():
+            new = replace(new, origin=None)  # what is found there has other labels
         return new if self.label_cells is None else replace(new, label_cells=tuple(self.spelt(new.given_names())))
 
     def given_names(self) -> list[str | None]:

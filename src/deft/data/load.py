@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,19 @@ def load_images(
     columns = Columns(image_column, label_column, clean_column)
     names = class_names(classes)
     found = _rows(source, labels, columns, split, told)
-    return assemble(found, names, split, told, words)
+    images = assemble(found, names, split, told, words)
+    beside = {"labels": labels, "classes": classes, "words": words}
+    return replace(images, origin=_origin(source, {**beside, **vars(columns)}, split))
+
+
+def _origin(source: Any, asked: dict[str, Any], split: str | None) -> dict[str, str] | None:
+    """Return by what images are found again; None where not all of it is names and paths."""
+    given = {"data": source, "split": split, **asked}
+    given = {name: value for name, value in given.items() if value is not None}
+    if not all(isinstance(value, str | os.PathLike) for value in given.values()):
+        return None
+    names = {"image": "image_column", "label": "label_column", "clean": "clean_column"}
+    return {names.get(name, name): os.fspath(value) for name, value in given.items()}
 
 
 def _rows(source: Any, labels: Any, columns: Columns, split: str | None, progress: Progress) -> SourceRows:

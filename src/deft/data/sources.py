@@ -27,6 +27,9 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)")
 _HUB_SCHEME = "hf://datasets/"
 
+DEMO = "demo:digits"
+"""The data of `deft demo`, which comes with scikit-learn and has no path."""
+
 
 def from_name(source: str, labels: Any, columns: Columns, split: str | None, progress: Progress) -> SourceRows:
     """Read what a path, a pattern of paths or a Hub id stands for.

@@ -11,6 +11,7 @@ import numpy as np
 from deft.data.identify import identify
 from deft.data.images import LabeledImages
 from deft.encoders.base import DualEncoder
+from deft.errors import SettingsError
 from deft.prompts.close_names import close_names
 from deft.runs.detection import Detection
 from deft.runs.earlier import SEEN
@@ -59,9 +60,19 @@ class Detector(ABC):
         Raises:
             DataError: No image can be read, or the labels can't be judged.
         """
+        check_model(self)
         space, watch = workspace or Workspace(), Stopwatch()
         ordered, place = by_content(images, space)
         return in_order(self._detect(ordered, space, watch), place)
+
+    def predict(self, images: LabeledImages, *, workspace: Workspace | None = None) -> Detection:
+        """Judge the label of every image: `detect`, under the name that scikit-learn gives it.
+
+        Args:
+            images: Labelled images, N of them.
+            workspace: Where and how to run.
+        """
+        return self.detect(images, workspace=workspace)
 
     @abstractmethod
     def _detect(self, images: LabeledImages, space: Workspace, watch: Stopwatch) -> Detection:
@@ -79,6 +90,22 @@ class Detector(ABC):
         `detector_from_settings` rebuilds the detector from them.
         """
         return {"detector": self.name, "model": self.encoder.name, **to_settings(self, without=("encoder",))}
+
+
+def check_model(detector: Detector) -> None:
+    """Refuse a detector whose encoder is no model, such as the name of one.
+
+    Args:
+        detector: Any.
+
+    Raises:
+        SettingsError: It is none; the sentence says how to load one.
+    """
+    given: object = detector.encoder
+    if isinstance(given, DualEncoder):
+        return
+    kind, name = type(detector).__name__, given if isinstance(given, str) else "tiny"
+    raise SettingsError(f"{kind} needs a loaded model, not {given!r}: {kind}(deft.load_encoder({name!r})).")
 
 
 def by_content(images: LabeledImages, space: Workspace) -> tuple[LabeledImages, np.ndarray]:

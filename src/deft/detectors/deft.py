@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from deft.data.images import LabeledImages
-from deft.detectors.base import Detector, by_content, run_info
+from deft.detectors.base import Detector, by_content, check_model, run_info
 from deft.detectors.deft_trained import TrainedDeFT, build_method
 from deft.detectors.deft_training import CITATION, Recipe
 from deft.detectors.deft_weighing import Features, frozen_features
@@ -23,7 +23,7 @@ from deft.training.inputs import Inputs, Reading, open_inputs
 from deft.training.loop import fit
 from deft.training.optimization import Optimization
 from deft.training.workspace import Workspace
-from deft.tuning import VPT, Frozen, Tuning
+from deft.tuning import VPT, Frozen, Tuning, tuning_of
 from deft.tuning.parts import frozen_part
 
 BY_EVIDENCE = Recipe(warmup=None, warmup_loss="gce", verdict="evidence", steps=100, rate="temperature")
@@ -74,6 +74,7 @@ class DeFT(Detector):
     views: int = 2
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "tuning", tuning_of(self.tuning))
         if self.epochs < 1:
             raise SettingsError(f"DeFT needs at least one epoch, not {self.epochs}.")
         _ = self.reading  # which refuses what is out of its bounds
@@ -173,10 +174,23 @@ class DeFT(Detector):
         Returns:
             The trained detector, which can be saved and can judge other images, and the verdicts on these.
         """
+        check_model(self)
         space, watch = workspace or Workspace(), Stopwatch()
         ordered, place = by_content(images, space)
         trained, found = self._learn(ordered, space, watch)
         return trained, in_order(found, place)
+
+    def fit(self, images: LabeledImages, *, workspace: Workspace | None = None) -> TrainedDeFT:
+        """Return the detector that has learned from images: `train` without the verdicts, as scikit-learn names it.
+
+        Args:
+            images: Labelled images, N of them.
+            workspace: Where and how to run.
+
+        Example:
+            >>> DeFT(encoder).fit(images).predict(new_images)  # doctest: +SKIP
+        """
+        return self.train(images, workspace=workspace)[0]
 
     def _learn(self, images: LabeledImages, space: Workspace, watch: Stopwatch) -> tuple[TrainedDeFT, Detection]:
         part = frozen_part(self.encoder, self.tuning, self.recipe.features)

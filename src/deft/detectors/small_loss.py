@@ -26,7 +26,7 @@ from deft.training.loop import Training, fit
 from deft.training.optimization import Optimization
 from deft.training.precision import autocast, resolve_precision
 from deft.training.workspace import Workspace
-from deft.tuning import VPT, Attachment, Tuning
+from deft.tuning import VPT, Attachment, Tuning, tuning_of
 from deft.tuning.parts import frozen_part, trained_part
 
 CITATION = (
@@ -115,6 +115,7 @@ class SmallLoss(Detector):
     seed: int = 0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "tuning", tuning_of(self.tuning))
         if self.noise_rate is not None and not 0 <= self.noise_rate < 1:
             raise SettingsError(f"The noise rate must lie in 0 ≤ r < 1, not {self.noise_rate}.")
         if self.epochs < 1:

@@ -22,6 +22,7 @@ from deft.runs.kinds import count_kinds, issue_kinds
 from deft.runs.near import Near
 from deft.runs.near_files import FEATURES, PROBABILITIES, read_near, write_near
 from deft.runs.notebook import SHOWN, notebook_table
+from deft.runs.own_images import with_source
 from deft.runs.reasons import Reasons
 from deft.runs.storage import floats, group_numbers, most_probable, nullable, read_columns, write_files
 from deft.runs.summary import summarize
@@ -280,6 +281,9 @@ class Detection:
     def save(self, folder: str | Path) -> None:
         """Write `labels.parquet`, `labels.csv`, `summary.json` and the evidence; no file is ever half written.
 
+        With the images at hand it is a run that `deft review`, `report` and `export` open: `run.json` says where the
+        images are, and images that were in memory alone are copied into `images.parquet`.
+
         Args:
             folder: Created if need be.
         """
@@ -292,8 +296,9 @@ class Detection:
             "info": dict(self.info),
         }
         more: dict[str, Any] = {"is_clean": self.is_clean}
-        if self.content is not None:
-            more["content_id"] = self.content
+        content = with_source(self, Path(folder))
+        if content is not None:
+            more["content_id"] = content
         write_files(Path(folder), self.table, more, self.summary(), notes)
         write_near(Path(folder), self)
 

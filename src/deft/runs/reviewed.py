@@ -15,7 +15,8 @@ from deft.errors import DataError
 from deft.files import replace_file
 from deft.runs.decisions import FILE, Entry, copy_log, first_labels, read_log, standing
 from deft.runs.detection import Detection
-from deft.runs.folder import Source, open_run
+from deft.runs.folder import open_run
+from deft.runs.source import Source
 from deft.runs.vocabulary import SET_ASIDE, Status
 
 BEFORE = "before"

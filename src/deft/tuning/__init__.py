@@ -35,6 +35,28 @@ def tuning_from_settings(settings: Mapping[str, object]) -> Tuning:
     return TUNINGS[kind](**values)
 
 
+def tuning_of(given: Tuning | str) -> Tuning:
+    """Return a tuning as it is, or the one that a name stands for, with its own settings.
+
+    Args:
+        given: A tuning, or the name of its type in any case.
+
+    Raises:
+        SettingsError: It is neither.
+
+    Example:
+        >>> tuning_of("vpt")
+        VPT(length=20, depth='deep')
+    """
+    if isinstance(given, Tuning):
+        return given
+    names = {name.lower(): kind for name, kind in TUNINGS.items()}
+    if isinstance(given, str) and given.lower() in names:
+        return names[given.lower()]()
+    known = ", ".join(f"{name}()" for name in sorted(TUNINGS))
+    raise SettingsError(f"A tuning is one of {known}, or its name; {given!r} is none.")
+
+
 __all__ = [
     "TUNINGS",
     "VPT",
@@ -47,4 +69,5 @@ __all__ = [
     "LoRA",
     "Tuning",
     "tuning_from_settings",
+    "tuning_of",
 ]

@@ -11,10 +11,10 @@ import uvicorn
 
 from deft.data.images import LabeledImages
 from deft.errors import SettingsError
-from deft.review.access import Access
-from deft.review.desk import Desk
-from deft.review.pictures import Pictures
-from deft.review.server import create_app
+from deft.reviewing.access import Access
+from deft.reviewing.desk import Desk
+from deft.reviewing.pictures import Pictures
+from deft.reviewing.server import create_app
 from deft.runs.decisions import Decisions
 from deft.runs.detection import Detection
 from deft.runs.reviewed import load_before
@@ -40,19 +40,42 @@ def serve(
         SettingsError: The port is taken.
     """
     with Decisions(run) as log, contextlib.closing(listen(port)) as listening:
-        desk = Desk(found, log, reviewer, load_before(run))
-        access = Access(listening.getsockname()[1], announce)
-        config = uvicorn.Config(
-            create_app(desk, Pictures(images), access),
-            log_level="warning",
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            ws="none",
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
+        settings = config(run, found, images, log, reviewer, listening, announce)
         with contextlib.suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listening])
+            uvicorn.Server(settings).run(sockets=[listening])
+
+
+def config(
+    run: Path,
+    found: Detection,
+    images: LabeledImages,
+    log: Decisions,
+    reviewer: str,
+    listening: socket.socket,
+    announce: Callable[[str], None],
+) -> uvicorn.Config:
+    """Return what a server of the page is made of.
+
+    Args:
+        run: Folder of the run.
+        found: Its verdicts.
+        images: Its images, row by row.
+        log: Where the decisions go.
+        reviewer: Name under which decisions are recorded.
+        listening: A socket that listens.
+        announce: Told the address to open, and the next one whenever that was used.
+    """
+    desk = Desk(found, log, reviewer, load_before(run))
+    access = Access(listening.getsockname()[1], announce)
+    return uvicorn.Config(
+        create_app(desk, Pictures(images), access),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
 
 
 def listen(port: int) -> socket.socket:

@@ -12,9 +12,9 @@ from typing import Any, get_args
 import numpy as np
 
 from deft.errors import DataError, SettingsError
-from deft.review.ahead import Ahead, orders
-from deft.review.evidence import evidence_on
-from deft.review.query import Query
+from deft.reviewing.ahead import Ahead, orders
+from deft.reviewing.evidence import evidence_on
+from deft.reviewing.query import Query
 from deft.runs.changes import Changes
 from deft.runs.decisions import Decision, Decisions, Entry, now, standing
 from deft.runs.detection import Detection

@@ -17,10 +17,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from deft.errors import ConflictError, DeftError
-from deft.review.access import Access, Guard
-from deft.review.desk import LARGEST_PAGE, Desk
-from deft.review.pictures import SIDES, Pictures
-from deft.review.query import Query
+from deft.reviewing.access import Access, Guard
+from deft.reviewing.desk import LARGEST_PAGE, Desk
+from deft.reviewing.pictures import SIDES, Pictures
+from deft.reviewing.query import Query
 
 FILES = {
     "": ("index.html", "text/html"),
@@ -120,7 +120,7 @@ class _Answers:
 
 
 def _static(name: str, kind: str) -> Callable[[Request], Response]:
-    content = files("deft.review").joinpath("page", name).read_bytes()
+    content = files("deft.reviewing").joinpath("page", name).read_bytes()
 
     def send(request: Request) -> Response:
         return Response(content, media_type=kind, headers={"Cache-Control": "no-cache"})

@@ -1,0 +1,262 @@
+"""Detectors without an encoder: they judge labels by probabilities or embeddings of anybody's own model.
+
+Shapes: N images, n of them usable, K classes, P width of the embeddings.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from deft.data.identify import identify
+from deft.data.images import NO_LABEL, LabeledImages
+from deft.detectors.collector import Collector
+from deft.errors import DataError
+from deft.evidence.discriminant import SHRINKAGES, Discriminant
+from deft.evidence.folds import content_keys
+from deft.evidence.foreign import Foreign
+from deft.evidence.neighbours import Neighbours
+from deft.evidence.weighing import even_likelihood, mixed, weigh
+from deft.runs.detection import Detection, Verdicts
+from deft.runs.judged import new_detection
+from deft.runs.provenance import Stopwatch
+from deft.training.batches import Batch
+from deft.training.workspace import Workspace
+from deft.transition import best_threshold
+
+CHANCE = 2.0  # standard errors by which labels must be foretold better than by their shares
+OFF = 0.1  # by how much an estimated rate may be off for other reasons than chance
+MOST_REFERENCES = 20_000  # labelled images that others are compared with
+SUMS_TO = 0.01  # by how much a row of probabilities may miss one
+
+
+@dataclass(frozen=True)
+class Said:
+    """What an own model says of the usable images.
+
+    Args:
+        experts: Log-probabilities up to a constant of each image, its own label left out, (n, K) each.
+        features: By which images are compared with each other, (n, P).
+        unusual: How unusual each image looks, (n,); None where that can't be told.
+    """
+
+    experts: Sequence[Tensor]
+    features: Tensor
+    unusual: Tensor | None = None
+
+
+class OwnOutputs(ABC):
+    """Judges labels by what somebody's own model says of the images, in their order; no encoder is needed.
+
+    Attributes:
+        name: What a run calls it.
+    """
+
+    name: ClassVar[str]
+
+    def detect(self, images: LabeledImages, *, workspace: Workspace | None = None) -> Detection:
+        """Judge the label of every image.
+
+        How labels go wrong is learned as by DeFT's default: weights and noise are those under which the given labels
+        are most likely, and a label is flagged where that raises the expected F1.
+
+        Args:
+            images: Labelled images, N of them, in the order of the rows that were given. They are read only to tell
+                them apart, never decoded.
+            workspace: Keeps notes of which file holds what.
+
+        Returns:
+            One verdict per image, in order; images without a label carry that as their reason.
+
+        Raises:
+            DataError: The rows or columns don't fit the images, or a value isn't what it should be.
+        """
+        watch, space = Stopwatch(), workspace or Workspace()
+        known = identify(images, space.folder, progress=space.progress)
+        rows = np.array([row for row in range(len(known)) if row not in known.read_errors], np.int64)
+        if not len(rows):
+            raise DataError(f"None of the {len(known)} images has a label and can be read.")
+        keys = content_keys([known.content_id[row] for row in rows.tolist()])
+        labels = torch.from_numpy(known.labels[rows])
+        said = self._say(known, rows, labels, keys)
+        verdicts, told = _judged(said, known, rows, keys)
+        return new_detection(
+            known,
+            verdicts,
+            read_errors={row: _reason(known, row) for row in known.read_errors},
+            settings={"detector": self.name},
+            info={**watch.info(known, "cpu"), "evidence": told},
+        )
+
+    @abstractmethod
+    def _say(self, images: LabeledImages, rows: np.ndarray, labels: Tensor, keys: np.ndarray) -> Said:
+        """Return what the own model says.
+
+        Args:
+            images: All of them, N.
+            rows: The usable ones, (n,).
+            labels: Their given labels, (n,).
+            keys: Numbers that depend on their content alone, (n,).
+        """
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class FromProbabilities(OwnOutputs):
+    """Finds wrong labels by class probabilities of any model; they must be out of sample.
+
+    A model that has learned a label agrees with it: give probabilities of cross-validation, or of a model that never
+    saw these labels.
+
+    Args:
+        probabilities: P(class | image), (N, K): rows in the order of the images, columns in that of their classes.
+
+    Example:
+        >>> found = FromProbabilities(probs).detect(images)  # doctest: +SKIP
+        >>> found.suspects()  # doctest: +SKIP
+    """
+
+    name: ClassVar[str] = "from-probabilities"
+
+    probabilities: npt.ArrayLike
+
+    def __repr__(self) -> str:
+        return f"FromProbabilities({'×'.join(map(str, np.shape(self.probabilities)))})"
+
+    def _say(self, images: LabeledImages, rows: np.ndarray, labels: Tensor, keys: np.ndarray) -> Said:
+        values = _matrix(self.probabilities, "probabilities", len(images))[rows]
+        if values.shape[1] != len(images.classes):
+            named = ", ".join(images.classes[:10]) + (", ..." if len(images.classes) > 10 else "")
+            raise DataError(
+                f"probabilities has {values.shape[1]} columns for {len(images.classes)} classes ({named}); there must "
+                "be one for each, in the order of images.classes."
+            )
+        sums = values.sum(axis=1)
+        wrong = np.flatnonzero((np.abs(sums - 1) > SUMS_TO) | (values < 0).any(axis=1))
+        if len(wrong):
+            raise DataError(
+                f"Row {rows[wrong[0]]} of probabilities sums to {sums[wrong[0]]:.3g}, and its smallest value is "
+                f"{values[wrong[0]].min():.3g}; probabilities lie in 0 to 1 and sum to 1 (take the softmax of logits)."
+            )
+        logs = torch.from_numpy(np.log(np.maximum(values, 1e-9)).astype(np.float32))
+        return Said([logs], logs)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class FromEmbeddings(OwnOutputs):
+    """Finds wrong labels by embeddings of any model: a discriminant and the nearest neighbours of each image.
+
+    Both leave each image's own label out, so the embeddings may come from any model that wasn't trained on these
+    labels: DINO, a CLIP, a classifier of other data.
+
+    Args:
+        features: Embeddings, (N, P): rows in the order of the images.
+
+    Example:
+        >>> found = FromEmbeddings(features).detect(images)  # doctest: +SKIP
+        >>> found.reasons.of(0).sentence  # doctest: +SKIP
+    """
+
+    name: ClassVar[str] = "from-embeddings"
+
+    features: npt.ArrayLike
+
+    def __repr__(self) -> str:
+        return f"FromEmbeddings({'×'.join(map(str, np.shape(self.features)))})"
+
+    def _say(self, images: LabeledImages, rows: np.ndarray, labels: Tensor, keys: np.ndarray) -> Said:
+        values = torch.from_numpy(_matrix(self.features, "features", len(images))[rows].astype(np.float32))
+        chosen = torch.from_numpy(np.argsort(keys, kind="stable")[:MOST_REFERENCES])
+        classes = len(images.classes)
+        near = Neighbours.fit(values[chosen], labels[chosen], classes=classes)
+        shares, copies = near.compare(values, labels)
+        fitted = [
+            Discriminant.fit(values[chosen], labels[chosen], classes=classes, shrinkage=shrinkage)
+            for shrinkage in SHRINKAGES
+        ]
+        scores = [one.scores(values, labels, copies) for one in fitted]
+        best = max(range(len(scores)), key=lambda place: even_likelihood(scores[place], labels))
+        return Said([scores[best], shares], values, fitted[best].unusualness(values))
+
+
+def _judged(said: Said, images: LabeledImages, rows: np.ndarray, keys: np.ndarray) -> tuple[Verdicts, dict[str, Any]]:
+    """Return verdicts on all images, and what a summary says of how they came about."""
+    labels, classes = torch.from_numpy(images.labels[rows]), len(images.classes)
+    experts = [expert.log_softmax(dim=1) for expert in said.experts]
+    fair = torch.from_numpy(~images.trusted[rows])
+    fair = fair if bool(fair.any()) else torch.ones_like(fair)
+    found = weigh([expert[fair] for expert in experts], labels[fair], torch.from_numpy(keys % 2 == 0)[fair])
+    probs = mixed(experts, found.weights)
+    joint = probs + found.noise.log_chances(labels)
+    likelihood = joint.logsumexp(dim=1)
+    foreign = Foreign.none(classes) if said.unusual is None else Foreign.learn(said.unusual, likelihood, classes)
+    none = torch.zeros_like(likelihood) if said.unusual is None else foreign.probability(said.unusual, likelihood)
+    own = joint.gather(1, labels[:, None]).squeeze(1)
+    others = joint.scatter(1, labels[:, None], -torch.inf).logsumexp(dim=1)
+    odds = own - torch.logaddexp(others, likelihood + torch.logit(none.clamp(1e-12, 1 - 1e-6)))
+    collector = Collector(len(images), classes)
+    batch = Batch(said.features, labels, torch.from_numpy(rows))
+    collector.add(batch, odds, joint)
+    collector.keep(batch, said.features, probs)
+    wrong = 1 - odds.sigmoid()
+    judges = found.gain > CHANCE * found.gain_error
+    border = 1 - best_threshold(wrong) if judges else -1.0
+    p_none = np.full(len(images), np.nan, np.float32)
+    p_none[rows] = none.numpy()
+    return _suggesting(collector.verdicts(), images.labels, border, p_none), _told(wrong, judges)
+
+
+def _suggesting(verdicts: Verdicts, given: np.ndarray, border: float, none: np.ndarray) -> Verdicts:
+    """Return verdicts whose suggestion for a flagged label is the best other class, or the label itself for none."""
+    clean = np.nan_to_num(verdicts.p_clean, nan=-2.0) > border
+    judged = np.isfinite(verdicts.p_clean)
+    again = ~clean & judged & (verdicts.predicted == given)
+    predicted = np.where(again, verdicts.topk[:, 1], verdicts.predicted)
+    predicted = np.where(~clean & (np.nan_to_num(none) > 0.5), given, predicted)
+    return replace(verdicts, is_clean=clean & judged, predicted=predicted, p_none=none)
+
+
+def _told(wrong: Tensor, judges: bool) -> dict[str, Any]:
+    rate = float(wrong.mean())
+    chance = 1.96 * float((wrong * (1 - wrong)).sum().sqrt()) / len(wrong) + 0.5 / len(wrong)
+    sentence = (
+        "Judged by the outputs of your own model, under the noise that makes the given labels most likely."
+        if judges
+        else "These outputs foretell held-out labels no better than chance, so no label was flagged."
+    )
+    return {
+        "judges": judges,
+        "sentence": sentence,
+        "noise_rate": rate if judges else None,
+        "noise_rate_interval": [max(rate * (1 - OFF) - chance, 0.0), min(rate * (1 + OFF) + chance, 1.0)],
+    }
+
+
+def _matrix(values: npt.ArrayLike, what: str, rows: int) -> np.ndarray:
+    """Return finite numbers in two dimensions with a row for each image."""
+    if isinstance(values, Tensor):
+        values = values.detach().cpu().numpy()
+    try:
+        matrix = np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{what} must be numbers in rows of the same length: {error}.") from error
+    if matrix.ndim != 2 or len(matrix) != rows:
+        raise DataError(f"{what} has shape {matrix.shape}; expected one row for each of the {rows} images.")
+    if not np.isfinite(matrix).all():
+        raise DataError(
+            f"Row {int(np.flatnonzero(~np.isfinite(matrix).all(axis=1))[0])} of {what} holds NaN or infinity."
+        )
+    return matrix
+
+
+def _reason(images: LabeledImages, row: int) -> str:
+    reason = images.read_errors[row]
+    return reason if reason != NO_LABEL else f"{images.file_name[row]}: {reason}"
