@@ -107,12 +107,12 @@ class LabeledImages:
         return len(self.rows)
 
     @overload
-    def __getitem__(self, chosen: int) -> LabeledImage: ...
+    def __getitem__(self, chosen: int | np.integer[Any]) -> LabeledImage: ...
 
     @overload
     def __getitem__(self, chosen: slice | npt.ArrayLike) -> LabeledImages: ...
 
-    def __getitem__(self, chosen: int | slice | npt.ArrayLike) -> LabeledImage | LabeledImages:
+    def __getitem__(self, chosen: int | np.integer[Any] | slice | npt.ArrayLike) -> LabeledImage | LabeledImages:
         """Return one image by its number, or some by a slice, a mask or numbers.
 
         Example:

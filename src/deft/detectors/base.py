@@ -66,7 +66,7 @@ class Detector(ABC):
         return in_order(self._detect(ordered, space, watch), place)
 
     def predict(self, images: LabeledImages, *, workspace: Workspace | None = None) -> Detection:
-        """Judge the label of every image: `detect`, under the name that scikit-learn gives it.
+        """Return what `detect` does, under the name that scikit-learn gives it.
 
         Args:
             images: Labelled images, N of them.
