@@ -26,8 +26,10 @@ import numpy as np
 from deft.data.images import LabeledImages
 from deft.data.load import load_images
 from deft.detectors.base import Detector
+from deft.detectors.confident_learning import ConfidentLearning
 from deft.detectors.deft import DeFT
 from deft.detectors.label_match import LabelMatch
+from deft.detectors.neighbour_vote import NeighbourVote
 from deft.detectors.small_loss import SmallLoss
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
@@ -49,17 +51,6 @@ def true_rate(images: LabeledImages) -> float:
     """Share of wrong labels, which only small-loss is told."""
     assert images.clean_labels is not None
     return float((images.labels != images.clean_labels).mean())
-
-
-def baseline(name: str) -> Judge:
-    """One of benchmarks.baselines, imported only when it runs."""
-
-    def judge(encoder: DualEncoder, images: LabeledImages, seed: int) -> Verdicts:
-        from benchmarks import baselines
-
-        return getattr(baselines, name)(encoder, images, seed)  # type: ignore[no-any-return]
-
-    return judge
 
 
 def weak(tuning: Tuning, **changes: object) -> Judge:
@@ -90,9 +81,9 @@ METHODS: dict[str, Judge] = {
     "small-loss": by(lambda e, i, s: SmallLoss(e, noise_rate=true_rate(i), seed=s)),
     "small-loss-estimated": by(lambda e, i, s: SmallLoss(e, seed=s)),
     "small-loss-frozen": by(lambda e, i, s: SmallLoss(e, tuning=Frozen(), noise_rate=true_rate(i), seed=s)),
-    "cleanlab": baseline("cleanlab"),
-    "disagreement": baseline("disagreement"),
-    "neighbours": baseline("neighbours"),
+    "cleanlab": by(lambda e, i, s: ConfidentLearning(e)),
+    "disagreement": by(lambda e, i, s: ConfidentLearning(e, rule="predicted_neq_given")),
+    "neighbours": by(lambda e, i, s: NeighbourVote(e)),
 }
 
 

@@ -79,12 +79,20 @@ class ConfidentLearning(FeatureDetector):
         labels = seen.labels.numpy()
         probs = probe(seen.pooled.numpy(), labels, seen.keys, classes=seen.classes, strengths=self.strengths)
         own = torch.from_numpy(probs[np.arange(len(labels)), labels])
-        flags = torch.from_numpy(_flags(labels, probs, self.rule))
+        flags = torch.from_numpy(flagged_by(labels, probs, self.rule))
         return Judged(log_odds_of(flags, own), torch.from_numpy(probs).float().clamp(min=1e-9).log(), {})
 
 
-def _flags(labels: np.ndarray, probs: np.ndarray, rule: Rule) -> np.ndarray:
-    """What cleanlab flags, bool (n,); classes without images are kept from it, as it can't do with them."""
+def flagged_by(labels: np.ndarray, probs: np.ndarray, rule: Rule) -> np.ndarray:
+    """Return what one of cleanlab's rules flags, bool (n,).
+
+    Classes without images are kept from it, as it can't do with them.
+
+    Args:
+        labels: Given labels, (n,).
+        probs: Out-of-fold probabilities, (n, K).
+        rule: Its `filter_by`.
+    """
     from cleanlab.filter import find_label_issues
 
     present, places = np.unique(labels, return_inverse=True)
