@@ -1,7 +1,8 @@
 """The settings that detectors are compared in, on embeddings that are computed once for all methods.
 
-Rows for tuning are CIFAR-10N 0 to 9,999, the first file of Tiny-ImageNet, half of the classes of Stanford Cars and some
-of Imagenette; the rows here are others (`CIFAR`, the second file, all cars, other photos of Imagenette).
+Rows for tuning are CIFAR-10N 0 to 9,999, the first file of Tiny-ImageNet, half of the classes of Stanford Cars and
+5,000 photos of Imagenette; rows for the tables are CIFAR-10N 10,000 to 19,999, the second file, all cars, and 5,000
+other photos of Imagenette (`Bank.rows`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -31,7 +33,10 @@ from deft.training.workspace import Workspace
 from deft.tuning import Frozen
 from deft.tuning.parts import frozen_part
 
-CIFAR = (10_000, 20_000)  # rows of CIFAR-10N
+Part = Literal["tuning", "tables"]
+"""Rows that settings of the code were chosen on, or rows that the tables are made from."""
+CIFAR = {"tuning": (0, 10_000), "tables": (10_000, 20_000)}  # rows of CIFAR-10N
+TINY_IMAGENET = {"tuning": "tiny-imagenet-train-0.parquet", "tables": "tiny-imagenet-train-1.parquet"}
 COUNT = 5_000  # photos of a setting, where the data set has as many
 HUMAN = ("worse_label", "aggre_label", "random_label1")
 CIFAR_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -116,12 +121,14 @@ class Bank:
         photos: Holds `imagenette` and `cars`.
         cache: Where embeddings are kept, by encoder and content.
         encoder: The model.
+        rows: Those for tuning or those for the tables.
     """
 
     data: Path
     photos: Path
     cache: Path
     encoder: DualEncoder
+    rows: Part = "tables"
     _open: dict[str, Case] = field(default_factory=dict, repr=False)
 
     def case(self, name: str) -> Case:
@@ -133,34 +140,39 @@ class Bank:
     def _cifar(self) -> Case:
         """Ten thousand photos of CIFAR-10N with true labels."""
         images = load_images(self.data / "cifar10n-train.parquet", label_column="label_true")
-        return self._embedded(_true(images.keep(np.arange(*CIFAR))))
+        return self._embedded(_true(images.keep(np.arange(*CIFAR[self.rows]))))
 
     def human(self, column: str) -> np.ndarray:
         """One column of people's labels for the rows of CIFAR, in its classes."""
         labels = torch.load(self.data / "CIFAR-10_human.pt", weights_only=False)
         place = {name: index for index, name in enumerate(self.case("cifar").images.classes)}
-        return np.array([place[CIFAR_NAMES[int(label)]] for label in labels[column][slice(*CIFAR)]])
+        return np.array([place[CIFAR_NAMES[int(label)]] for label in labels[column][slice(*CIFAR[self.rows])]])
 
     def _tiny_imagenet(self) -> Case:
         """Five thousand photos of 200 classes at 64 px."""
-        images = load_images(self.data / "tiny-imagenet-train-1.parquet", label_column="name")
+        images = load_images(self.data / TINY_IMAGENET[self.rows], label_column="name")
         return self._embedded(_true(images.keep(np.arange(COUNT))))
 
     def _imagenette(self) -> Case:
         """Five thousand full-size photos of ten classes whose names the text knows."""
         files = sorted((self.photos / "imagenette").glob("*/*/*.JPEG"))
-        files = [files[row] for row in np.random.default_rng(5).permutation(len(files))[COUNT : 2 * COUNT]]
+        order = np.random.default_rng(5).permutation(len(files))
+        files = [files[row] for row in (order[:COUNT] if self.rows == "tuning" else order[COUNT : 2 * COUNT])]
         return self._embedded(_table([(str(file), IMAGENETTE[file.parent.name]) for file in files]))
 
     def _cars(self) -> Case:
-        """All 8,144 photos of Stanford Cars' 196 classes."""
+        """All 8,144 photos of Stanford Cars' 196 classes; for tuning those of 98 classes."""
         from scipy.io import loadmat
 
         folder = self.photos / "cars"
         names = [str(name[0]) for name in loadmat(folder / "cars_meta.mat")["class_names"][0]]
         labels = [int(line) - 1 for line in (folder / "train_perfect_preds.txt").read_text().split()]
         files = sorted((folder / "cars_train").glob("*.jpg"))
-        return self._embedded(_table([(str(file), names[label]) for file, label in zip(files, labels, strict=True)]))
+        some = set(range(len(names)))
+        if self.rows == "tuning":
+            some = set(np.random.default_rng(9).permutation(len(names))[: len(names) // 2].tolist())
+        rows = [(str(file), names[label]) for file, label in zip(files, labels, strict=True) if label in some]
+        return self._embedded(_table(rows))
 
     def _embedded(self, images: LabeledImages) -> Case:
         belongs = encoder_fingerprint(self.encoder) + images.fingerprint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from deft import __version__
 from deft.cli import detect as detect_module
+from deft.cli import main
 from deft.cli.app import app
 from deft.cli.detect import detect
 from deft.errors import DataError
@@ -225,3 +227,16 @@ def test_commands_are_documented() -> None:
     assert detect.__doc__
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     assert all(len(command.help) > 30 for command in commands.values())
+
+
+@pytest.mark.parametrize(("said", "policy"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_waiting_threads_leave_the_cores_to_others(
+    said: str | None, policy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[str | None] = []
+    monkeypatch.setenv("OMP_WAIT_POLICY", said or "")
+    if said is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    monkeypatch.setattr("deft.cli.app.run", lambda: found.append(os.environ.get("OMP_WAIT_POLICY")))
+    main()
+    assert found == [policy]

@@ -18,8 +18,8 @@ from deft.encoders.load import load_encoder
 from deft.errors import SettingsError
 from deft.losses import generalized_cross_entropy
 from deft.prompts.learned import DualPrompts, PromptSettings
-from deft.training.batches import Batches, Loader, Rows, View
-from deft.tuning import VPT, Attachment
+from deft.training.batches import Batch, Batches, Loader, Rows, View
+from deft.tuning import VPT, Attachment, Frozen
 
 CLASSES = ("cat", "dog", "bird")
 
@@ -180,6 +180,33 @@ def test_complementary_labels_are_never_the_given_one(encoder: DualEncoder, trai
     assert set(others.tolist()) == {0, 1, 2}
 
 
+def test_many_classes_are_learned_in_groups_that_each_image_is_in_once(encoder: DualEncoder, train: Batches) -> None:
+    seen: list[tuple[list[int], int, int]] = []
+    train.labels = np.arange(12) % 5
+    prompts = DualPrompts(encoder.text, (*CLASSES, "ship", "frog"), PromptSettings(length=4), seed=0)
+    with Frozen().attach(encoder, seed=0) as attachment:
+        method = DualPromptTraining(encoder, encoder.encode_images, prompts, attachment, Recipe(classes=3))
+        original = method._loss
+
+        def spy(batch: Batch, positive_sim: Tensor, negative_sim: Tensor, other: Tensor, epoch: int) -> Tensor:
+            seen.append((batch.index.tolist(), positive_sim.shape[1], int(batch.labels.max())))
+            assert not bool((batch.labels == other).any())
+            return original(batch, positive_sim, negative_sim, other, epoch)
+
+        method._loss = spy  # type: ignore[method-assign]
+        losses = list(method.losses(train, 0))
+    assert sorted(row for rows, _, _ in seen for row in rows) == list(range(12))
+    assert [(width, highest) for _, width, highest in seen] == [(3, 2), (2, 1)]
+    assert all(torch.isfinite(loss) for loss in losses)
+
+
+def test_an_image_tower_that_learns_sees_all_classes(encoder: DualEncoder, train: Batches) -> None:
+    prompts = DualPrompts(encoder.text, (*CLASSES, "ship", "frog"), PromptSettings(length=4), seed=0)
+    with VPT(length=2).attach(encoder, seed=0) as attachment:
+        method = DualPromptTraining(encoder, encoder.encode_images, prompts, attachment, Recipe(classes=3))
+        assert len(list(method.losses(train, 0))) == 1
+
+
 def test_wrong_recipes_are_named() -> None:
     with pytest.raises(SettingsError, match="Unknown gradient 'all'"):
         Recipe(gradient="all")  # type: ignore[arg-type]
@@ -189,3 +216,5 @@ def test_wrong_recipes_are_named() -> None:
         Recipe(warmup_loss="mae")  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="Unknown verdict 'mean'"):
         Recipe(verdict="mean")  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="at least three classes, not 2"):
+        Recipe(classes=2)

@@ -65,3 +65,11 @@ def test_an_ensemble_is_the_mean_of_its_templates(encoder: DualEncoder) -> None:
     torch.testing.assert_close(
         class_features(encoder, names), encoder.encode_texts([PHOTO[0].format(name) for name in names])
     )
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_some_classes_have_the_features_that_they_have_among_all(encoder: DualEncoder, own: bool) -> None:
+    prompts = DualPrompts(encoder.text, ("cat", "big dog", "bird"), PromptSettings(length=4, class_specific=own))
+    chosen = torch.tensor([2, 1])
+    for part, everything in zip(prompts(encoder.text, chosen), prompts(encoder.text), strict=True):
+        torch.testing.assert_close(part, everything[chosen], atol=1e-5, rtol=1e-5)

@@ -121,3 +121,16 @@ def test_duplicates_count_once_in_an_epoch_and_each_has_its_turn() -> None:
     assert all(sorted(groups[one].tolist()) == [-1, -1, 0, 1] for one in seen)
     assert {row for one in seen for row in one} == set(rows.tolist())
     assert torch.cat([batch.index for batch in batches.ordered()]).tolist() == rows.tolist()
+
+
+def test_larger_batches_hold_the_same_samples_or_a_drawn_part_of_them() -> None:
+    groups = np.array([0, -1, 0, -1, -1, -1])
+    batches = Batches(Echo(), np.arange(6), np.arange(6), batch_size=2, seed=0, device=CPU, groups=groups)
+    assert [len(batch) for batch in batches.larger(6, most=6).epoch(0)] == [5]  # duplicates still count once
+    assert len(batches.larger(1, most=6)) == 3  # never smaller than they were
+    part, again = batches.larger(4, most=3), batches.larger(4, most=3)
+    assert len(part.rows) == 3
+    assert part.rows.tolist() == again.rows.tolist()
+    seen = torch.cat([batch.index for batch in part.epoch(0)])
+    assert set(seen.tolist()) <= set(part.rows.tolist())
+    assert len(batches.rows) == 6

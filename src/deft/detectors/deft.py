@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from deft.data.images import LabeledImages
 from deft.detectors.base import Detector, by_content, check_model, run_info
 from deft.detectors.deft_trained import TrainedDeFT, build_method
-from deft.detectors.deft_training import CITATION, Recipe
+from deft.detectors.deft_training import CITATION, MOST_GROUPS, Recipe
 from deft.detectors.deft_weighing import Features, frozen_features
 from deft.encoders.base import DualEncoder
 from deft.errors import SettingsError
@@ -26,7 +25,8 @@ from deft.training.workspace import Workspace
 from deft.tuning import VPT, Frozen, Tuning, tuning_of
 from deft.tuning.parts import frozen_part
 
-BY_EVIDENCE = Recipe(warmup=None, warmup_loss="gce", verdict="evidence", steps=100, rate="temperature")
+AT_ONCE = 16_384  # images in a batch of kept features, at most
+BY_EVIDENCE = Recipe(warmup=None, warmup_loss="gce", verdict="evidence", steps=100, classes=256, rate="temperature")
 """How the default learns: with a robust loss, from all labels in every epoch, in few steps of the text tower."""
 
 
@@ -227,14 +227,14 @@ class DeFT(Detector):
         trained = self._train(images, inputs, space).observed(images, inputs, frozen, space.progress)
         return trained, trained.judge(inputs, frozen, len(images), space.progress)
 
-    def _samples(self, batches: Batches) -> Batches:
+    def _samples(self, batches: Batches, classes: int) -> Batches:
         """Return the training samples; with kept features in batches so large that the text tower seldom runs."""
         if self.recipe.steps is None or self.tuning.changes_images:
             return batches
-        size = max(batches.batch_size, -(-len(batches.rows) * self.epochs // self.recipe.steps))
-        larger = copy.copy(batches)
-        larger.batch_size = size
-        return larger
+        shown = min(self.recipe.groups(classes), MOST_GROUPS)  # steps that each batch is good for
+        most = max(AT_ONCE * self.recipe.steps // (self.epochs * shown), AT_ONCE)
+        rows = min(len(batches.rows), most)
+        return batches.larger(min(-(-rows * self.epochs * shown // self.recipe.steps), rows), most=most)
 
     def _train(self, images: LabeledImages, inputs: Inputs, space: Workspace) -> TrainedDeFT:
         checkpoint = space.checkpoint(self.settings(), images, self.encoder)
@@ -244,7 +244,7 @@ class DeFT(Detector):
             )
             fit(
                 method,
-                self._samples(inputs.batches),
+                self._samples(inputs.batches, len(images.classes)),
                 epochs=self.epochs,
                 optimization=self.optimization,
                 checkpoint=checkpoint,

@@ -41,6 +41,7 @@ from deft.tuning.parts import frozen_part, trained_part
 
 CONFIG = "detector.json"
 WEIGHTS = "detector.safetensors"
+MOST_AT_ONCE, SCORES_AT_ONCE = 1024, 1_000_000  # images whose kept features are judged at a time; their class scores
 MATRIX, NUMBERS = "transition.matrix", "transition.numbers"  # beside the weights
 
 
@@ -138,7 +139,7 @@ class TrainedDeFT(Detector):
         with self._method(inputs) as method:
             if self.evidence is None or frozen is None:
                 return judge(method, inputs, rows, self.recipe, self.reading, progress, self.transition)
-            scored = prompt_scores(method, inputs.batches, self.reading, progress, "Judging labels")
+            scored = self._scored(method, inputs, inputs.batches.rows, progress, "Judging labels")
             return judge_by_evidence(self.evidence, frozen, scored, rows, float(self.encoder.logit_scale))
 
     def observed(
@@ -159,9 +160,18 @@ class TrainedDeFT(Detector):
                 return replace(self, transition=observe_transition(method, inputs, self.reading, progress))
 
             def score(rows: np.ndarray) -> Scored:
-                return prompt_scores(method, inputs.batches.subset(rows), self.reading, progress, "Weighing labels")
+                return self._scored(method, inputs, rows, progress, "Weighing labels")
 
             return replace(self, evidence=learn_evidence(method, images, inputs, frozen, score))
+
+    def _scored(
+        self, method: DualPromptTraining, inputs: Inputs, rows: np.ndarray, progress: Progress, task: str
+    ) -> Scored:
+        """Batches of some rows with their s⁺ and s⁻; of kept features in larger batches than images are read in."""
+        size = inputs.batches.batch_size
+        if not self.tuning.changes_images:
+            size = max(min(MOST_AT_ONCE, SCORES_AT_ONCE // len(self.classes)), 1)
+        return prompt_scores(method, inputs.batches.subset(rows, batch_size=size), self.reading, progress, task)
 
     def told(self, verdicts: Verdicts) -> dict[str, Any]:
         """Return what its verdicts were based on, for a detection's `info`.

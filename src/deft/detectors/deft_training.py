@@ -31,6 +31,7 @@ from deft.tuning import Attachment
 from deft.tuning.parts import Features
 
 CE_SHARE = 0.02
+MOST_GROUPS = 10  # of classes that each batch is split into, where there are too many for one step
 CLIP_SCALE = 100.0  # CLIP's inverse temperature, for which DeFT's learning rate is meant
 CITATION = (
     "T. Wei, H.-T. Li, C.-S. Li, J.-X. Shi, Y.-F. Li, M.-L. Zhang: Vision-Language Models are Strong "
@@ -81,7 +82,10 @@ class Recipe:
             neighbours in frozen features, each weighted by how well it predicts held-out labels (`Evidence`). None of
             them changes how phase 1 learns.
         steps: Largest number of steps in all epochs together if features are kept: batches are made large enough for
-            it, since each step runs the text tower over all classes. None leaves the batch size alone.
+            it, since each step runs the text tower over all classes. None leaves the batch size alone. An epoch has
+            one step at least.
+        classes: Largest number of classes in a step if features are kept, 3 or more: with more classes, each batch is
+            split by random groups of classes into steps of their own, ten at most. None takes all classes in each step.
         rate: "fixed" takes the learning rate as it is; "temperature" takes it as meant for CLIP's temperature, and
             raises it for an encoder whose softmax is flatter, which would otherwise move less in each step.
 
@@ -100,6 +104,7 @@ class Recipe:
     require_margin: bool = False
     verdict: Literal["evidence", "negative", "posterior"] = "negative"
     steps: int | None = None
+    classes: int | None = None
     rate: Literal["fixed", "temperature"] = "fixed"
 
     def __post_init__(self) -> None:
@@ -113,8 +118,14 @@ class Recipe:
             raise SettingsError(f"Unknown verdict {self.verdict!r}. Known: evidence, negative, posterior.")
         if self.steps is not None and self.steps < 1:
             raise SettingsError(f"Training needs at least one step, not {self.steps}.")
+        if self.classes is not None and self.classes < 3:
+            raise SettingsError(f"A step needs at least three classes, not {self.classes}.")
         if self.rate not in ("fixed", "temperature"):
             raise SettingsError(f"Unknown rate {self.rate!r}. Known: fixed, temperature.")
+
+    def groups(self, classes: int) -> int:
+        """Return into how many groups so many classes are split for training."""
+        return 1 if self.classes is None else -(-classes // self.classes)
 
     @property
     def features(self) -> Features:
@@ -161,13 +172,29 @@ class DualPromptTraining(Training):
 
     def losses(self, train: Batches, epoch: int) -> Iterator[Tensor]:
         rng = np.random.default_rng([train.seed, epoch, 1])
-        for batch in train.epoch(epoch):
-            positive, negative = self.text_features()
-            features = self._encode(batch.inputs)
-            others = torch.from_numpy(rng.integers(1, len(positive), size=len(batch))).to(batch.labels.device)
-            complementary = (batch.labels + others) % len(positive)
-            positive_sim, negative_sim = self._similarities(features, positive, negative)
-            yield self._loss(batch, positive_sim, negative_sim, complementary, epoch)
+        grouping = np.random.default_rng([train.seed, epoch, 2])
+        for whole in train.epoch(epoch):
+            for batch, classes in self._steps(whole, grouping):
+                positive, negative = self.text_features(classes)
+                features = self._encode(batch.inputs)
+                others = torch.from_numpy(rng.integers(1, len(positive), size=len(batch))).to(batch.labels.device)
+                complementary = (batch.labels + others) % len(positive)
+                positive_sim, negative_sim = self._similarities(features, positive, negative)
+                yield self._loss(batch, positive_sim, negative_sim, complementary, epoch)
+
+    def _steps(self, batch: Batch, rng: np.random.Generator) -> Iterator[tuple[Batch, Tensor | None]]:
+        """A batch as it is, or the parts of it that belong to drawn groups of classes, labels counted within each."""
+        count = len(self.prompts.plan)
+        groups = self._recipe.groups(count)
+        if groups == 1 or len(self.attachment.weights):  # an image tower that learns is not to see images in vain
+            yield batch, None
+            return
+        for group in np.array_split(rng.permutation(count), groups)[:MOST_GROUPS]:
+            place = np.full(count, -1)
+            place[group] = np.arange(len(group))
+            own = torch.from_numpy(place).to(batch.labels.device)[batch.labels]
+            rows = own >= 0
+            yield Batch(batch.inputs[rows], own[rows], batch.index[rows]), torch.from_numpy(group)
 
     def rate_scale(self, epoch: int) -> float:
         if self._recipe.rate == "fixed":
@@ -178,9 +205,13 @@ class DualPromptTraining(Training):
         positive, _ = self.text_features()
         return self.encoder.logit_scale * self._encode(inputs) @ positive.T
 
-    def text_features(self) -> tuple[Tensor, Tensor]:
-        """Return unit features of the positive and the negative prompts, (K, D) each."""
-        return self.prompts(self.encoder.text)  # type: ignore[no-any-return]
+    def text_features(self, classes: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return unit features of the positive and the negative prompts, (K, D) each.
+
+        Args:
+            classes: Some of the classes, whose features alone are wanted, (K,); None for all.
+        """
+        return self.prompts(self.encoder.text, classes)  # type: ignore[no-any-return]
 
     def scores(self, inputs: Tensor, texts: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Return s⁺ and s⁻ of a batch against every class, (B, K) each, and the unit features behind them, (B, D).

@@ -42,6 +42,14 @@ class PromptPlan:
     def __len__(self) -> int:
         return len(self.prompts)
 
+    def part(self, rows: Sequence[int]) -> PromptPlan:
+        """Return the plan of some of the prompts.
+
+        Args:
+            rows: Which ones, in the order wanted; at least one.
+        """
+        return PromptPlan(tuple(self.prompts[row] for row in rows), self.shared_context)
+
     @cached_property
     def prefix_length(self) -> int:
         """Number of slots P that all prompts begin with; each keeps at least its end token to itself."""

@@ -79,9 +79,18 @@ class DualPrompts(nn.Module):
         self.positive = draw()
         self.negative = draw()
 
-    def forward(self, text: TextTower) -> tuple[Tensor, Tensor]:
-        """Return unit features of the positive and the negative prompts, (K, D) each, from one pass."""
-        features = text.encode_plan(self.plan, torch.stack([self.positive, self.negative]))
+    def forward(self, text: TextTower, classes: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return unit features of the positive and the negative prompts, (K, D) each, from one pass.
+
+        Args:
+            text: The text tower.
+            classes: Some of the classes, whose features alone are wanted, (K,); None for all.
+        """
+        plan, contexts = self.plan, torch.stack([self.positive, self.negative])
+        if classes is not None:
+            plan = plan.part(classes.tolist())
+            contexts = contexts if plan.shared_context else contexts[:, classes.to(contexts.device)]
+        features = text.encode_plan(plan, contexts)
         return features[0], features[1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -184,6 +185,21 @@ class Batches:
             processes=self.processes,
         )
         part._stream = (*self._stream, stream)
+        return part
+
+    def larger(self, batch_size: int, *, most: int) -> Batches:
+        """Return the same samples in larger batches, or a drawn part of them.
+
+        Args:
+            batch_size: Samples per batch; never fewer than here.
+            most: Samples that take part at most.
+        """
+        part = copy.copy(self)
+        part.batch_size = max(batch_size, self.batch_size)
+        if len(self.rows) > most:
+            drawn = np.sort(np.random.default_rng(self.seed).choice(len(self.rows), most, replace=False))
+            part.rows, part._group = self.rows[drawn], self._group[drawn]
+            part._count = int((part._group < 0).sum()) + len(np.unique(part._group[part._group >= 0]))
         return part
 
     def epoch(self, epoch: int, *, views: Sequence[View] = ("weak",)) -> Iterator[Batch]:
