@@ -167,7 +167,7 @@ class TrainedDeFT(Detector):
     def _scored(
         self, method: DualPromptTraining, inputs: Inputs, rows: np.ndarray, progress: Progress, task: str
     ) -> Scored:
-        """Batches of some rows with their s⁺ and s⁻; of kept features in larger batches than images are read in."""
+        """Batches of some rows with their s⁺ and s⁻; larger ones if they hold kept features."""
         size = inputs.batches.batch_size
         if not self.tuning.changes_images:
             size = max(min(MOST_AT_ONCE, SCORES_AT_ONCE // len(self.classes)), 1)

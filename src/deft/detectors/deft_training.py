@@ -124,7 +124,11 @@ class Recipe:
             raise SettingsError(f"Unknown rate {self.rate!r}. Known: fixed, temperature.")
 
     def groups(self, classes: int) -> int:
-        """Return into how many groups so many classes are split for training."""
+        """Return into how many groups the classes are split for training.
+
+        Args:
+            classes: Number of classes K.
+        """
         return 1 if self.classes is None else -(-classes // self.classes)
 
     @property
