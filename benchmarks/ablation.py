@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.settings import Bank, Case, inputs_of, settings
-from benchmarks.verdicts import measured
+from benchmarks.verdicts import Found, measured
 from deft.detectors.deft import DeFT
 from deft.detectors.deft_evidence import EXPERTS, Evidence
 from deft.detectors.deft_weighing import frozen_features
@@ -84,7 +84,7 @@ def rows_of(case: Case, detector: DeFT, *, judging: bool) -> dict[str, dict[str,
                 with change():
                     other = trained.observed(case.images, inputs, frozen, space.progress)
                     verdicts = other.judge(inputs, frozen, len(case.images), space.progress)
-            found[name] = measured(case, (~verdicts.is_clean, verdicts.p_clean, verdicts.predicted))
+            found[name] = measured(case, Found(~verdicts.is_clean, verdicts.p_clean, verdicts.predicted))
     return found
 
 

@@ -1,7 +1,8 @@
 """How much faster deft's text path and phase-1 step are than the plain way, as ratios from one run.
 
     python -m benchmarks.speed                        # everything: about ten minutes on two cores
-    python -m benchmarks.speed --classes 100 --steps    # the text path at K = 100 only
+    python -m benchmarks.speed --classes 100 --steps --frozen   # the text path at K = 100 only
+    python -m benchmarks.frozen_speed                 # frozen detection only, from 10 to 10,000 classes
 
 The plain way is what the authors' code does: both prompt sets through all 77 tokens of every class, three softmaxes
 over all classes, float32, visual prompts as tokens of every layer (Hugging Face's own layers), and one image
@@ -254,6 +255,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--classes", type=int, nargs="+", default=[50, 100, 200], help="numbers of classes K")
     parser.add_argument("--steps", type=int, nargs="*", default=[100, 200], help="numbers of classes of whole steps")
+    parser.add_argument("--frozen", type=int, nargs="*", default=[10, 200, 1000, 10_000], help="K of frozen detection")
+    parser.add_argument("--count", type=int, default=5000, help="images of frozen detection")
     options = parser.parse_args()
     encoder, model = build_encoder(), build_model()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")
@@ -264,6 +267,10 @@ def main() -> None:
     text_path(encoder, options.classes)
     for classes in options.steps:
         whole_step(encoder, model, classes)
+    if options.frozen:
+        from benchmarks.frozen_speed import frozen_table
+
+        frozen_table(options.count, options.frozen, presets=True)
 
 
 if __name__ == "__main__":

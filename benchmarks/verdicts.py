@@ -13,7 +13,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -28,7 +28,6 @@ from deft.detectors.deft_weighing import frozen_features
 from deft.encoders.base import DualEncoder
 from deft.metrics import score_detection
 from deft.prompts.templates import class_features
-from deft.runs.detection import Verdicts
 from deft.training.workspace import Workspace
 from deft.tuning import Frozen
 
@@ -36,8 +35,24 @@ RESULTS = Path(__file__).parent / "results"
 STRENGTHS = (0.001, 0.01, 0.1, 1.0)  # of the regression, tried by accuracy on the noisy labels
 RULES = ("prune_by_noise_rate", "prune_by_class", "both", "confident_learning", "low_normalized_margin")
 NEIGHBOURS, BINS = 10, 15
-Found = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Whether each label is flagged, the probability that it is right, and the suggestion, (N,) each."""
+
+
+class Found(NamedTuple):
+    """What a method says of labels.
+
+    Args:
+        flags: Whether each label is flagged, (N,).
+        p_right: The probability that it is right, (N,).
+        suggested: The class in its place, (N,).
+        interval: Between which rates the noise rate lies, of a method that says so.
+    """
+
+    flags: np.ndarray
+    p_right: np.ndarray
+    suggested: np.ndarray
+    interval: tuple[float, float] | None = None
+
+
 Judge = Callable[[DualEncoder, Case, int], Found]
 
 
@@ -49,8 +64,9 @@ def deft(build: Callable[[DualEncoder, int], DeFT]) -> Judge:
         features = case.pooled if detector.recipe.features == "pooled" else case.joint
         inputs, space = inputs_of(features, case.images, encoder, detector.reading), Workspace()
         with frozen_features(encoder, detector.tuning, detector.recipe, inputs, space, detector.reading) as frozen:
-            verdicts: Verdicts = detector.learn(case.images, inputs, frozen, space)[1]
-        return ~verdicts.is_clean, verdicts.p_clean, verdicts.predicted
+            trained, verdicts = detector.learn(case.images, inputs, frozen, space)
+        interval = trained.told(verdicts).get("evidence", {}).get("noise_rate_interval")
+        return Found(~verdicts.is_clean, verdicts.p_clean, verdicts.predicted, interval)
 
     return judge
 
@@ -88,7 +104,7 @@ def _own(probs: np.ndarray, case: Case) -> np.ndarray:
 def disagreement(encoder: DualEncoder, case: Case, seed: int) -> Found:
     """Flag a label that isn't the probe's most probable class."""
     probs = PROBE.probabilities(case)
-    return probs.argmax(axis=1) != case.images.labels, _own(probs, case), probs.argmax(axis=1)
+    return Found(probs.argmax(axis=1) != case.images.labels, _own(probs, case), probs.argmax(axis=1))
 
 
 def cleanlab(rule: str) -> Judge:
@@ -100,7 +116,7 @@ def cleanlab(rule: str) -> Judge:
         probs = PROBE.probabilities(case)
         probs = (probs + 1e-9) / (probs + 1e-9).sum(axis=1, keepdims=True)
         flags = find_label_issues(case.images.labels, probs, n_jobs=1, filter_by=rule)
-        return flags, _own(probs, case), probs.argmax(axis=1)
+        return Found(flags, _own(probs, case), probs.argmax(axis=1))
 
     return judge
 
@@ -110,7 +126,7 @@ def small_loss(encoder: DualEncoder, case: Case, seed: int) -> Found:
     probs = PROBE.probabilities(case)
     own, flags = _own(probs, case), np.zeros(len(probs), bool)
     flags[np.argsort(own, kind="stable")[: int(case.wrong.sum())]] = True
-    return flags, own, probs.argmax(axis=1)
+    return Found(flags, own, probs.argmax(axis=1))
 
 
 def neighbours(encoder: DualEncoder, case: Case, seed: int) -> Found:
@@ -124,7 +140,7 @@ def neighbours(encoder: DualEncoder, case: Case, seed: int) -> Found:
         near = similar.topk(NEIGHBOURS, dim=1).indices
         votes[start : start + 1000].scatter_add_(1, labels[near], torch.full(near.shape, 1 / NEIGHBOURS))
     probs = votes.numpy()
-    return probs.argmax(axis=1) != case.images.labels, _own(probs, case), probs.argmax(axis=1)
+    return Found(probs.argmax(axis=1) != case.images.labels, _own(probs, case), probs.argmax(axis=1))
 
 
 def _zero_shot(encoder: DualEncoder, case: Case) -> np.ndarray:
@@ -137,7 +153,7 @@ def _zero_shot(encoder: DualEncoder, case: Case) -> np.ndarray:
 def label_match(encoder: DualEncoder, case: Case, seed: int) -> Found:
     """Flag a label that isn't the zero-shot class."""
     probs = _zero_shot(encoder, case)
-    return probs.argmax(axis=1) != case.images.labels, _own(probs, case), probs.argmax(axis=1)
+    return Found(probs.argmax(axis=1) != case.images.labels, _own(probs, case), probs.argmax(axis=1))
 
 
 def clipcleaner(encoder: DualEncoder, case: Case, seed: int) -> Found:
@@ -158,7 +174,7 @@ def clipcleaner(encoder: DualEncoder, case: Case, seed: int) -> Found:
             scaled = ((logs - logs.min()) / np.ptp(logs))[:, None]
             mixture = GaussianMixture(2, random_state=seed).fit(scaled)
             keep[rows] &= mixture.predict_proba(scaled)[:, mixture.means_[:, 0].argmax()] >= 0.5
-    return ~keep, _own(probe, case), probe.argmax(axis=1)
+    return Found(~keep, _own(probe, case), probe.argmax(axis=1))
 
 
 METHODS: Mapping[str, Judge] = {
@@ -177,7 +193,7 @@ OURS = ("deft", "deft-paper", "deft-weak")
 
 def measured(case: Case, found: Found) -> dict[str, float]:
     """Return F1 and its company, calibration, and the false alarms among right labels."""
-    flags, p_right, suggested = found
+    flags, p_right, suggested, interval = found
     truth = case.images.clean_labels
     assert truth is not None
     scores = score_detection(
@@ -198,6 +214,7 @@ def measured(case: Case, found: Found) -> dict[str, float]:
         "suggestion_right": float((suggested == truth)[flags & wrong].mean())
         if (flags & wrong).any()
         else float("nan"),
+        **({"rate_low": interval[0], "rate_high": interval[1]} if interval else {}),
     }
 
 

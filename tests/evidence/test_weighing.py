@@ -72,3 +72,29 @@ def test_a_handful_of_images_is_no_error(count: int) -> None:
     parts, truth = experts()
     found = weigh([part[:count] for part in parts], torch.from_numpy(truth[:count]), half()[:count])
     assert bool(torch.isfinite(found.weights).all())
+
+
+def test_the_error_of_the_rate_is_that_which_draws_show() -> None:
+    """Classes drawn from what the expert says, so that its model is right and nothing but chance is left."""
+    off, errors = [], []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        log_probs = torch.from_numpy(2 * rng.normal(size=(800, 3))).float().log_softmax(dim=1)
+        truth = (log_probs.exp().cumsum(dim=1) < torch.from_numpy(rng.random((800, 1)))).sum(dim=1).clamp(max=2)
+        labels = symmetric(truth.numpy(), 0.25, num_classes=3, seed=seed)
+        found = weigh([log_probs], torch.from_numpy(labels), torch.arange(800) % 2 == 0)
+        off.append(float(torch.logit(found.noise.rates.mean())) - float(np.log(1 / 3)))
+        errors.append(found.rate_error)
+    spread = float(np.sqrt(np.mean(np.square(off))))
+    assert 0.6 < float(np.mean(errors)) / spread < 1.7
+
+
+def test_what_says_little_leaves_the_rate_unsure() -> None:
+    parts, truth = experts()
+    labels = torch.from_numpy(symmetric(truth, 0.2, num_classes=CLASSES, seed=0))
+    clear = weigh(parts[:1], labels, half()).rate_error
+    vague = weigh([parts[0] + 2 * parts[1]], labels, half()).rate_error
+    few = weigh([parts[0][:300]], labels[:300], half()[:300]).rate_error
+    assert clear < 0.1
+    assert vague > 2 * clear
+    assert few > 2 * clear

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,7 @@ from deft.runs.detection import Verdicts
 EXPERTS = ("zero-shot text", "positive prompts", "negative prompts", "discriminant", "neighbours")
 CHANCE = 2.0  # standard errors by which the experts must foretell labels better than the labels' shares do
 SAVED = "evidence."
+MODEL_ERROR = 0.15  # standard error of the log-odds of the noise rate for what no likelihood knows; docs/deft.md
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class Evidence:
         wrong = 1 - verdicts.p_clean[np.isfinite(verdicts.p_clean)].astype(np.float64)
         rate = float(wrong.mean())
         chance = 1.96 * float(np.sqrt((wrong * (1 - wrong)).sum())) / len(wrong) + 0.5 / len(wrong)
-        low, high = self.band
+        low, high = self._rates(rate)
         counted = {name: round(float(share), 3) for name, share in zip(EXPERTS, self.shares, strict=True)}
         return {
             "judges": self.judges,
@@ -124,8 +126,14 @@ class Evidence:
             "experts": counted,
             "foreign_share": round(self.foreign.share, 4),
             "noise_rate": rate if self.judges else None,
-            "noise_rate_interval": [max(rate * low - chance, 0.0), min(rate * high + chance, 1.0)],
+            "noise_rate_interval": [max(low - chance, 0.0), min(high + chance, 1.0)],
         }
+
+    def _rates(self, rate: float) -> tuple[float, float]:
+        """Return between which rates the true one may lie, chance among the images themselves aside."""
+        error = 1.96 * math.hypot(self.weighed.rate_error, MODEL_ERROR)
+        low, high = (math.log(max(rate * factor, 1e-9) / max(1 - rate * factor, 1e-9)) for factor in self.band)
+        return 1 / (1 + math.exp(error - low)), 1 / (1 + math.exp(-error - high))
 
     def _sentence(self) -> str:
         if not self.judges:
@@ -145,6 +153,7 @@ class Evidence:
         """Return all of it as named tensors, for a file."""
         weighed, foreign = self.weighed, self.foreign
         numbers = [self.shrinkage, self.threshold, *self.band, weighed.hardness, weighed.gain, weighed.gain_error]
+        numbers.append(weighed.rate_error)
         kept = {
             "references": self.references,
             "labels": self.labels,
@@ -172,11 +181,11 @@ class Evidence:
         """
         kept = {name.removeprefix(SAVED): tensors.pop(name) for name in list(tensors) if name.startswith(SAVED)}
         try:
-            shrinkage, threshold, low, high, hardness, gain, error = kept["numbers"].tolist()
+            shrinkage, threshold, low, high, hardness, gain, error, rate_error = kept["numbers"].tolist()
             share, *places = kept["foreign"].tolist()
             known, odd = (places[0], places[1]), (places[2], places[3])
             noise = LabelNoise(kept["rates"], kept.get("places"))
-            weighed = Weighed(kept["weights"], noise, hardness, gain, error)
+            weighed = Weighed(kept["weights"], noise, hardness, gain, error, rate_error)
             if len(kept["texts"]) != classes or len(noise.rates) != classes:
                 raise ValueError
             return cls(

@@ -33,7 +33,6 @@ from deft.tuning import Tuning
 
 MOST_REFERENCES = 20_000  # labelled images that others are compared with
 MOST_SCORES, LEAST_WEIGHED = 2_000_000, 1_000  # class scores of one expert that weights are found from; images
-OFF = 0.1  # by how much an estimated rate may be off for other reasons than chance, of itself
 
 Features = Callable[[np.ndarray], tuple[Tensor, Tensor]]
 """From rows to unit features (B, D) and pooled features (B, P) of the untouched encoder."""
@@ -203,5 +202,5 @@ def _weighed(start: Evidence, frozen: Features, scored: Scored, scale: float, ke
         float(wrong(replace(evidence, weighed=replace(found, noise=found.noise.harder(factor)))).mean()) / rate
         for factor in (1 / found.hardness, 2 - 1 / found.hardness)
     )
-    band = (min(easier, 1.0) * (1 - OFF), max(harder, 1.0) * (1 + OFF))
+    band = (min(easier, 1.0), max(harder, 1.0))
     return replace(evidence, threshold=1 - best_threshold(wrong(evidence)), band=band)

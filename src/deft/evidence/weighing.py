@@ -15,6 +15,7 @@ from deft.evidence.label_noise import LabelNoise, Pull, hardness, learn_noise, l
 
 START_WEIGHT = 0.4  # of all experts together
 PENALTY = 1e-4  # on squared logarithms of the weights
+LEAST_WEIGHT = 1e-4
 PULLS = (Pull(30, 10), Pull(places=10), Pull(places=100), Pull(rate=30))  # of class-wise noise, those tried
 MOST_CLASSES = 100  # for which noise of its own for every class is tried
 LEAST_IMAGES = 50
@@ -32,6 +33,7 @@ class Weighed:
         hardness: Factor on the odds of an error, because errors fall on hard images; 1 if they don't.
         gain: Nats per held-out label by which the experts foretell labels better than the labels' shares do.
         gain_error: Its standard error.
+        rate_error: Standard error of the log-odds of the noise rate, the weights being unknown as well.
     """
 
     weights: Tensor
@@ -39,6 +41,7 @@ class Weighed:
     hardness: float
     gain: float
     gain_error: float
+    rate_error: float = 0.0
 
 
 def mixed(experts: Sequence[Tensor], weights: Tensor) -> Tensor:
@@ -83,7 +86,8 @@ def weigh(experts: Sequence[Tensor], labels: Tensor, half: Tensor) -> Weighed:
     log_probs = mixed(experts, weights)
     factor = hardness(log_probs, labels, noise)
     over = held - _log_shares(labels, classes)[labels]
-    return Weighed(weights, noise.harder(factor), factor, float(over.mean()), _standard_error(over))
+    error = _rate_error(experts, labels, weights, float(noise.rates.mean()))
+    return Weighed(weights, noise.harder(factor), factor, float(over.mean()), _standard_error(over), error)
 
 
 def even_likelihood(expert: Tensor, labels: Tensor) -> float:
@@ -103,9 +107,16 @@ Fit = Callable[[Sequence[Tensor], Tensor], tuple[Tensor, LabelNoise]]
 
 def _evenly(experts: Sequence[Tensor], labels: Tensor) -> tuple[Tensor, LabelNoise]:
     """Return weights and one common rate, by maximum likelihood."""
-    count, classes = len(experts), experts[0].shape[1]
+    count = len(experts)
     start = torch.full((count + 1,), START_WEIGHT / count).log()
     start[count] = -1.4  # log-odds of the rate
+    point = _minimised(_surprise(experts, labels), start, steps=50)
+    return point[:count].exp(), LabelNoise.even(experts[0].shape[1], float(point[count].sigmoid()))
+
+
+def _surprise(experts: Sequence[Tensor], labels: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return the mean negative log-likelihood of the labels, given log-weights and one rate's log-odds, (E + 1,)."""
+    count, classes = len(experts), experts[0].shape[1]
 
     def loss(point: Tensor) -> Tensor:
         own = mixed(experts, point[:count].exp()).gather(1, labels[:, None]).squeeze(1).exp()
@@ -113,8 +124,26 @@ def _evenly(experts: Sequence[Tensor], labels: Tensor) -> tuple[Tensor, LabelNoi
         chance = (1 - rate) * own + rate * (1 - own) / max(classes - 1, 1)
         return -chance.clamp(min=1e-30).log().mean()
 
-    point = _minimised(loss, start, steps=50)
-    return point[:count].exp(), LabelNoise.even(classes, float(point[count].sigmoid()))
+    return loss
+
+
+def _rate_error(experts: Sequence[Tensor], labels: Tensor, weights: Tensor, rate: float) -> float:
+    """Return the standard error of the rate's log-odds, from the inverse of the observed information (Efron 1978).
+
+    Flat experts with few errors explain labels about as well as sharp ones with many do: the less the images say, the
+    less sure is the rate.
+    """
+    point = torch.cat([weights.clamp(min=LEAST_WEIGHT).log(), torch.logit(torch.tensor([rate]), eps=1e-4)])
+    surprise = _surprise(experts, labels)
+
+    def penalised(point: Tensor) -> Tensor:
+        return surprise(point) + PENALTY * point.square().mean()
+
+    with torch.enable_grad():
+        curvature: Tensor = torch.autograd.functional.hessian(penalised, point)
+    values, vectors = torch.linalg.eigh(curvature.double())
+    spread = (vectors[-1].square() / values.clamp(min=PENALTY / len(point))).sum() / len(labels)
+    return float(spread.sqrt())
 
 
 def _classwise(start: Tensor, pull: Pull) -> Fit:
@@ -129,7 +158,7 @@ def _classwise(start: Tensor, pull: Pull) -> Fit:
             def loss(point: Tensor, chances: Tensor = chances) -> Tensor:
                 return -(mixed(experts, point.exp()) + chances).logsumexp(dim=1).mean()
 
-            before, weights = weights, _minimised(loss, weights.clamp(min=1e-4).log(), steps=15).exp()
+            before, weights = weights, _minimised(loss, weights.clamp(min=LEAST_WEIGHT).log(), steps=15).exp()
             if float((weights - before).abs().max()) < STILL:
                 break
         return weights, learn_noise(mixed(experts, weights), labels, pull, noise)
