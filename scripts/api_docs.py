@@ -206,7 +206,8 @@ def _signature(label: str, thing: Any) -> str:
     line = f"{label}({', '.join(parts)}){tail}"
     if len(line) <= 88:
         return line
-    return "\n".join([f"{label}(", *(f"    {part}," for part in parts), f"){tail}"])
+    lines = (fill(f"{part},", WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 8) for part in parts)
+    return "\n".join([f"{label}(", *lines, f"){tail}"])
 
 
 def _parameter(parameter: inspect.Parameter) -> str:
