@@ -108,10 +108,10 @@ def folds(made: Made) -> float:
     return seconds_of(lambda: probe(features, labels, keys, classes=classes, strengths=(0.1,)))
 
 
-def frozen_table(count: int, numbers: list[int], *, presets: bool) -> None:
-    """Print the table."""
+def frozen_table(count: int, numbers: list[int], *, presets: bool, passed: int | None = None) -> None:
+    """Print the table; the pass is timed on `passed` images, and counted up."""
     encoder = load_encoder("tiny", device="cpu")
-    base = one_pass(encoder, count)
+    base = one_pass(encoder, passed or count) * count / (passed or count)
     print(f"\nFrozen detection of {count:,} images, tiny, {torch.get_num_threads()} threads; seconds of processors")
     print(f"one pass (label-match): {base:.1f} s\n")
     print("     K   default  ratio    paper  ratio     weak  ratio    folds  ratio")
@@ -130,9 +130,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=5000, help="images N")
     parser.add_argument("--classes", type=int, nargs="+", default=[10, 200, 1000, 10_000], help="numbers of classes K")
+    parser.add_argument("--pass", dest="passed", type=int, help="images that the pass is timed on; default: all")
     parser.add_argument("--presets", action="store_true", help="the paper's and the weak model's settings as well")
     options = parser.parse_args()
-    frozen_table(options.count, options.classes, presets=options.presets)
+    frozen_table(options.count, options.classes, presets=options.presets, passed=options.passed)
 
 
 if __name__ == "__main__":
