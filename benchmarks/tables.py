@@ -1,4 +1,4 @@
-"""Writes docs/benchmarks.md from benchmarks/results/*.json.
+"""Writes docs/benchmarks.md from the JSON files of benchmarks/results/.
 
 python -m benchmarks.tables
 """
@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks.learning_tables import learning_page
 from benchmarks.verdict_table import verdict_page
+from deft.bench.tables import page_text
 
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -130,6 +131,12 @@ def _both(results: list[dict[str, Any]]) -> str:
     return f"{average(results, 'f1'):.3f} / {flagged}" if average(results, "true_noise_rate") else f"— / {flagged}"
 
 
+def bench_page(folder: Path) -> list[str]:
+    """The lines of the tables of `deft bench`; none where it has no results."""
+    lines = page_text(folder)
+    return ["## The paper's tables, and the peers'", "", "By [`deft bench`](bench.md).", *lines] if lines else []
+
+
 def page() -> str:
     """The page's text."""
     found = read()
@@ -141,6 +148,7 @@ def page() -> str:
         "A wrong label is the positive class. Every method sees the same photos through the same encoder.",
         "",
         *verdict_page(RESULTS),
+        *bench_page(RESULTS / "bench"),
         "**All tables below were printed with an earlier `tiny` of 12 MB** and with the settings that they name; they",
         "wait to be printed anew.",
         "",

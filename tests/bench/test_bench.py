@@ -172,7 +172,7 @@ def test_a_table_stands_beside_the_papers() -> None:
         a_result("deft", column, seed, clean_precision=value, f1=None) for seed, value in enumerate((0.99, 0.97))
     ]
     text = table_text(table, "paper", [*results, a_result("label-match", column, 0, clean_precision=0.9)])
-    assert "### CIFAR-100: 20% symmetric noise; 1,000 images, tiny" in text
+    assert "**CIFAR-100: 20% symmetric noise; 1,000 images, tiny**" in text
     lines = text.splitlines()
     assert lines[lines.index("| method | kept: precision | paper | Δ | seeds |") + 2 :][:2] == [
         "| label-match | 90.00 | 99.83 | -9.83 | 1 |",
@@ -196,8 +196,15 @@ def test_smoke_runs_are_no_results(tmp_path: Path) -> None:
         write_result(
             tmp_path / scale / "table1" / "a.json", a_result("deft", "cifar10/sym-0.4", 0, clean_precision=0.5)
         )
-    assert "\n".join(page_text(tmp_path)).count("## Table 1") == 1
+    assert "\n".join(page_text(tmp_path)).count("### Table 1") == 1
     assert len(read_results(tmp_path, "table1", "smoke")) == 1
+
+
+def test_the_page_of_benchmarks_is_made_of_the_committed_results() -> None:
+    """Byte for byte, by `python -m benchmarks.tables`."""
+    from benchmarks.tables import PAGE, page
+
+    assert PAGE.read_text(encoding="utf-8") == page()
 
 
 def test_noise_goes_into_the_training_labels_alone() -> None:

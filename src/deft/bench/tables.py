@@ -54,7 +54,7 @@ def table_text(table: Table, scale: str, results: Sequence[Result]) -> str:
     for result in results:
         by_place[result["column"]][result["row"]].append(result)
     order = {column.name: place for place, column in enumerate(table.columns(scale))}  # type: ignore[arg-type]
-    lines = [f"## {table.head['title']}", "", str(table.head["about"]).strip(), ""]
+    lines = [f"### {table.head['title']}", "", str(table.head["about"]).strip(), ""]
     for name in sorted(by_place, key=lambda one: (order.get(one, len(order)), one)):
         lines += _block(table, Column.parse(name), by_place[name])
     lines += [*_made_by(results), "", f"    deft bench {table.name} --scale {scale}", ""]
@@ -75,7 +75,7 @@ def page_text(folder: Path) -> list[str]:
             if results and scale != "smoke":
                 parts.append(table_text(Library().table(name), scale, results))
         if parts:
-            lines += [WHAT_THEY_ARE[scale], "", *"\n".join(parts).splitlines(), ""]
+            lines += ["", WHAT_THEY_ARE[scale], "", *"\n".join(parts).splitlines()]
     return lines
 
 
@@ -99,7 +99,7 @@ def _block(table: Table, column: Column, rows: Mapping[str, Sequence[Result]]) -
     printed = {metric for metric in shown if any(table.published(row, column.name, metric) for row in rows)}
     heads = [head for metric in shown for head in (HEADS[metric], *(("paper", "Δ") if metric in printed else ()))]
     lines = [
-        f"### {_title(column, rows)}",
+        f"**{_title(column, rows)}**",
         "",
         f"| method | {' | '.join(heads)} | seeds |",
         "|---|" + "--:|" * (len(heads) + 1),
