@@ -191,6 +191,14 @@ def test_results_of_other_code_are_named() -> None:
     assert "- bbb (commit c1): small-loss on cifar10/sym-0.4" in text
 
 
+def test_results_on_other_images_are_named() -> None:
+    results = [a_result("deft", "cifar10/sym-0.4", seed, clean_precision=0.9) for seed in range(2)]
+    fewer = {**a_result("small-loss", "cifar10/sym-0.4", 0, clean_precision=0.8), "images": 500}
+    told = "**On cifar10/sym-0.4 not all rows have the same images and model**: deft on 1,000 images, tiny; small-loss"
+    assert told not in table_text(LIBRARY.table("table1"), "small", results)
+    assert f"{told} on 500 images, tiny." in table_text(LIBRARY.table("table1"), "small", [*results, fewer])
+
+
 def test_smoke_runs_are_no_results(tmp_path: Path) -> None:
     for scale in ("small", "smoke"):
         write_result(

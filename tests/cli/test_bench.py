@@ -37,6 +37,7 @@ def test_a_row_is_run_and_its_table_printed(tmp_path: Path) -> None:
         (["table9"], "There is no table 'table9'"),
         (["table1", "--only", "magic"], "table1 has no row 'magic'"),
         (["table2", "--scale", "paper"], "cifar100 needs --data FOLDER"),
+        (["table2", "--data", "nowhere"], "There is no folder nowhere, which --data names."),
     ],
 )
 def test_what_cannot_be_run_is_said_in_a_sentence(tmp_path: Path, typed: list[str], message: str) -> None:

@@ -67,7 +67,7 @@ class Bench:
             only: Name of the one row to run; all if not given.
 
         Raises:
-            DataError: No column's data is there.
+            DataError: No column's data is there, or not even the folder.
             SettingsError: There is no such row.
         """
         experiments = list(self._possible(table.experiments(scale, seeds, only)))
@@ -109,7 +109,9 @@ class Bench:
 
     def _possible(self, experiments: Iterator[Experiment]) -> Iterator[Experiment]:
         """Yield experiments whose data is there; say which isn't."""
-        sources, missing, possible = Sources(self.data, self.progress), dict[str, str](), 0
+        if self.data is not None and not self.data.expanduser().is_dir():
+            raise DataError(f"There is no folder {self.data}, which --data names.")
+        sources, missing, possible = Sources(self._data(), self.progress), dict[str, str](), 0
         for experiment in experiments:
             data = experiment.column.data
             reason = missing.get(data) or sources.missing(data)
@@ -179,9 +181,12 @@ class Bench:
         if key not in self._splits:
             while len(self._splits) > 4:
                 self._splits.pop(next(iter(self._splits)))
-            found = Sources(self.data, self.progress).read(experiment.column, experiment.settings, experiment.seed)
+            found = Sources(self._data(), self.progress).read(experiment.column, experiment.settings, experiment.seed)
             self._splits[key] = Splits(by_content(found.train, self._space(experiment))[0], found.test)
         return self._splits[key]
+
+    def _data(self) -> Path | None:
+        return None if self.data is None else self.data.expanduser()
 
     def _space(self, experiment: Experiment) -> Workspace:
         """Where an experiment runs; what a model sees in a data set is kept there for the others."""

@@ -43,12 +43,8 @@ class Code:
     @cached_property
     def commit(self) -> str | None:
         """The commit of the sources, with a + where they were changed since; None for an installed wheel."""
-        try:
-            asked = ["git", "-C", str(HOME), "describe", "--always", "--abbrev=10", "--exclude=*", "--dirty=+"]
-            done = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=20)
-            return done.stdout.strip()
-        except (OSError, subprocess.SubprocessError):
-            return None
+        ours = _git("ls-files", "--error-unmatch", "__init__.py")  # not the repository of whoever installed it
+        return None if ours is None else _git("describe", "--always", "--abbrev=10", "--exclude=*", "--dirty=+")
 
 
 def result_path(folder: Path, experiment: Experiment) -> Path:
@@ -136,3 +132,12 @@ def _told(source: str) -> str:
         ):
             node.body = node.body[1:]
     return ast.dump(tree)
+
+
+def _git(*asked: str) -> str | None:
+    """Return what git says of the package's folder; None where it says nothing."""
+    try:
+        done = subprocess.run(["git", "-C", str(HOME), *asked], capture_output=True, text=True, check=True, timeout=20)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

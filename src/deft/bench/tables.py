@@ -57,7 +57,7 @@ def table_text(table: Table, scale: str, results: Sequence[Result]) -> str:
     lines = [f"### {table.head['title']}", "", str(table.head["about"]).strip(), ""]
     for name in sorted(by_place, key=lambda one: (order.get(one, len(order)), one)):
         lines += _block(table, Column.parse(name), by_place[name])
-    lines += [*_made_by(results), "", f"    deft bench {table.name} --scale {scale}", ""]
+    lines += [*_made_by(results), *_unlike(by_place), "", f"    deft bench {table.name} --scale {scale}", ""]
     return "\n".join(lines)
 
 
@@ -161,4 +161,18 @@ def _made_by(results: Sequence[Result]) -> list[str]:
         if code != largest:
             rows = sorted({f"{one['row']} on {one['column']}" for one in some})
             lines.append(f"- {code} (commit {some[0]['commit']}): {', '.join(rows)}")
+    return lines
+
+
+def _unlike(by_place: Mapping[str, Mapping[str, Sequence[Result]]]) -> list[str]:
+    """Return a line for each column whose rows weren't run on the same images with the same model."""
+    lines = []
+    for column, rows in by_place.items():
+        shared = {
+            row: sorted({f"{one['images']:,} images, {one['settings']['encoder']}" for one in results})
+            for row, results in rows.items()
+        }
+        if len({tuple(kinds) for kinds in shared.values()}) > 1 or any(len(kinds) > 1 for kinds in shared.values()):
+            told = "; ".join(f"{row} on {' and '.join(kinds)}" for row, kinds in sorted(shared.items()))
+            lines += ["", f"**On {column} not all rows have the same images and model**: {told}."]
     return lines
