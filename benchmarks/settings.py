@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -23,7 +23,6 @@ from torch.nn import functional as F
 from deft.data.images import LabeledImages
 from deft.data.load import load_images
 from deft.encoders.base import DualEncoder
-from deft.evidence.folds import content_keys
 from deft.files import replace_file
 from deft.noise import pair_flip, symmetric
 from deft.training.batches import Batches, Loader, Rows, View
@@ -303,10 +302,3 @@ def _open_set(bank: Bank, seed: int) -> Case:
     images = replace(images, clean_labels=truth, content=ids)
     case = Case(images, torch.cat([known.pooled, guests.pooled]), torch.cat([known.joint, guests.joint]))
     return case.keep(rng.permutation(len(labels)))
-
-
-def halves(case: Case) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield five folds by content: rows to learn from, rows to predict."""
-    fold = content_keys(case.images.content_id) % 5
-    for number in range(5):
-        yield np.flatnonzero(fold != number), np.flatnonzero(fold == number)

@@ -17,24 +17,31 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from sklearn.linear_model import LogisticRegression
-from sklearn.mixture import GaussianMixture
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from benchmarks.settings import Bank, Case, halves, inputs_of, settings
+from benchmarks.settings import Bank, Case, inputs_of, settings
+from deft.detectors.clip_cleaner import CLIPCleaner
+from deft.detectors.confident_learning import Rule, flagged_by
 from deft.detectors.deft import DeFT
 from deft.detectors.deft_weighing import frozen_features
+from deft.detectors.neighbour_vote import NeighbourVote
+from deft.detectors.on_features import FeatureDetector
 from deft.encoders.base import DualEncoder
+from deft.evidence.folds import content_keys
+from deft.evidence.probe import probe
 from deft.metrics import score_detection
 from deft.prompts.templates import class_features
 from deft.training.workspace import Workspace
 from deft.tuning import Frozen
 
 RESULTS = Path(__file__).parent / "results"
-STRENGTHS = (0.001, 0.01, 0.1, 1.0)  # of the regression, tried by accuracy on the noisy labels
-RULES = ("prune_by_noise_rate", "prune_by_class", "both", "confident_learning", "low_normalized_margin")
-NEIGHBOURS, BINS = 10, 15
+RULES: tuple[Rule, ...] = (
+    "prune_by_noise_rate",
+    "prune_by_class",
+    "both",
+    "confident_learning",
+    "low_normalized_margin",
+)
+BINS = 15
 
 
 class Found(NamedTuple):
@@ -72,28 +79,34 @@ def deft(build: Callable[[DualEncoder, int], DeFT]) -> Judge:
 
 
 class Probe:
-    """Five-fold logistic regression on standardised features, its strength chosen by accuracy on the noisy labels."""
+    """The linear probe of the peers; the last case is remembered, so that all rules share one regression."""
 
     def __init__(self) -> None:
         self._last: tuple[Case, np.ndarray] | None = None
 
     def probabilities(self, case: Case) -> np.ndarray:
-        """Out-of-fold probabilities, (N, K); the last case is remembered, so that all rules share one regression."""
+        """Return out-of-fold probabilities, (N, K)."""
         if self._last is None or self._last[0] is not case:
-            self._last = (case, max((self._fitted(case, strength) for strength in STRENGTHS), key=lambda p: p[0])[1])
+            keys = content_keys(case.images.content_id)
+            probs = probe(case.pooled.numpy(), case.images.labels, keys, classes=len(case.images.classes))
+            self._last = (case, probs)
         return self._last[1]
-
-    def _fitted(self, case: Case, strength: float) -> tuple[float, np.ndarray]:
-        labels, features = case.images.labels, case.pooled.numpy()
-        probs = np.zeros((len(labels), len(case.images.classes)))
-        for seen, unseen in halves(case):
-            model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=300))
-            model.fit(features[seen], labels[seen])
-            probs[np.ix_(unseen, model[-1].classes_)] = model.predict_proba(features[unseen])
-        return float((probs.argmax(axis=1) == labels).mean()), probs
 
 
 PROBE = Probe()
+
+
+def peer(build: Callable[[DualEncoder, int], FeatureDetector]) -> Judge:
+    """Return a judge that runs a detector of features on kept embeddings."""
+
+    def judge(encoder: DualEncoder, case: Case, seed: int) -> Found:
+        detector = build(encoder, seed)
+        seen = detector.look(case.images, inputs_of(case.pooled, case.images, encoder, detector.reading))
+        judged = detector.judge(seen, Workspace())
+        odds = judged.log_odds
+        return Found(~(odds > 0).numpy(), odds.sigmoid().numpy(), judged.scores.argmax(dim=1).numpy())
+
+    return judge
 
 
 def _own(probs: np.ndarray, case: Case) -> np.ndarray:
@@ -107,16 +120,12 @@ def disagreement(encoder: DualEncoder, case: Case, seed: int) -> Found:
     return Found(probs.argmax(axis=1) != case.images.labels, _own(probs, case), probs.argmax(axis=1))
 
 
-def cleanlab(rule: str) -> Judge:
+def cleanlab(rule: Rule) -> Judge:
     """Return one of cleanlab's rules (Northcutt et al. 2021) on the probe."""
 
     def judge(encoder: DualEncoder, case: Case, seed: int) -> Found:
-        from cleanlab.filter import find_label_issues
-
         probs = PROBE.probabilities(case)
-        probs = (probs + 1e-9) / (probs + 1e-9).sum(axis=1, keepdims=True)
-        flags = find_label_issues(case.images.labels, probs, n_jobs=1, filter_by=rule)
-        return Found(flags, _own(probs, case), probs.argmax(axis=1))
+        return Found(flagged_by(case.images.labels, probs, rule), _own(probs, case), probs.argmax(axis=1))
 
     return judge
 
@@ -127,20 +136,6 @@ def small_loss(encoder: DualEncoder, case: Case, seed: int) -> Found:
     own, flags = _own(probs, case), np.zeros(len(probs), bool)
     flags[np.argsort(own, kind="stable")[: int(case.wrong.sum())]] = True
     return Found(flags, own, probs.argmax(axis=1))
-
-
-def neighbours(encoder: DualEncoder, case: Case, seed: int) -> Found:
-    """Flag a label that the ten nearest images outvote."""
-    votes = torch.zeros(len(case.joint), len(case.images.classes))
-    labels = torch.from_numpy(case.images.labels)
-    for start in range(0, len(votes), 1000):
-        similar = case.joint[start : start + 1000] @ case.joint.T
-        rows = torch.arange(len(similar))
-        similar[rows, rows + start] = -2
-        near = similar.topk(NEIGHBOURS, dim=1).indices
-        votes[start : start + 1000].scatter_add_(1, labels[near], torch.full(near.shape, 1 / NEIGHBOURS))
-    probs = votes.numpy()
-    return Found(probs.argmax(axis=1) != case.images.labels, _own(probs, case), probs.argmax(axis=1))
 
 
 def _zero_shot(encoder: DualEncoder, case: Case) -> np.ndarray:
@@ -156,37 +151,16 @@ def label_match(encoder: DualEncoder, case: Case, seed: int) -> Found:
     return Found(probs.argmax(axis=1) != case.images.labels, _own(probs, case), probs.argmax(axis=1))
 
 
-def clipcleaner(encoder: DualEncoder, case: Case, seed: int) -> Found:
-    """Keep a label only if zero-shot text and probe both find it, by consistency and by a mixture per class.
-
-    Source: the selection of Feng et al., "CLIPCleaner", ACM MM 2024.
-    """
-    labels, probe = case.images.labels, PROBE.probabilities(case)
-    keep = np.ones(len(labels), bool)
-    for probs in (_zero_shot(encoder, case), probe):
-        own = _own(probs, case)
-        keep &= own >= 0.8 * probs.max(axis=1)
-        for label in np.unique(labels):
-            rows = np.flatnonzero(labels == label)
-            logs = np.log(own[rows] + 1e-12)
-            if len(rows) < 4 or np.ptp(logs) == 0:
-                continue
-            scaled = ((logs - logs.min()) / np.ptp(logs))[:, None]
-            mixture = GaussianMixture(2, random_state=seed).fit(scaled)
-            keep[rows] &= mixture.predict_proba(scaled)[:, mixture.means_[:, 0].argmax()] >= 0.5
-    return Found(~keep, _own(probe, case), probe.argmax(axis=1))
-
-
 METHODS: Mapping[str, Judge] = {
     "deft": deft(lambda encoder, seed: DeFT(encoder, seed=seed)),
     "deft-paper": deft(lambda encoder, seed: DeFT.paper(encoder, tuning=Frozen(), seed=seed)),
     "deft-weak": deft(lambda encoder, seed: DeFT.for_weak_model(encoder, tuning=Frozen(), seed=seed)),
     **{f"cleanlab-{rule}": cleanlab(rule) for rule in RULES},
     "probe": disagreement,
-    "neighbours": neighbours,
+    "neighbours": peer(lambda encoder, seed: NeighbourVote(encoder)),
     "label-match": label_match,
     "small-loss-told": small_loss,
-    "clipcleaner": clipcleaner,
+    "clipcleaner": peer(lambda encoder, seed: CLIPCleaner(encoder, seed=seed)),
 }
 OURS = ("deft", "deft-paper", "deft-weak")
 
