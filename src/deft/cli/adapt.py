@@ -17,6 +17,7 @@ from deft.cli.options import (
     TRAINING,
     BatchSize,
     Classes,
+    Config,
     Device,
     Epochs,
     Format,
@@ -139,6 +140,7 @@ def adapt(
     resume: Resume = False,
     output_format: Format = "table",
     quiet: Quiet = False,
+    config: Config = None,
 ) -> None:
     """Train an image classifier on RUN's believed labels, or on any labelled images; write it into MODEL."""
     _check_places(out, data, resume=resume)

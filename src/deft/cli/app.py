@@ -17,13 +17,14 @@ from typer.core import TyperGroup
 from deft.cli.adapt import adapt
 from deft.cli.apply import apply
 from deft.cli.bench import bench
+from deft.cli.command import Command, hide_types
+from deft.cli.compare import compare
 from deft.cli.corrupt import corrupt
 from deft.cli.demo import demo
 from deft.cli.detect import detect
 from deft.cli.doctor import doctor
 from deft.cli.evaluate import evaluate
 from deft.cli.export import export
-from deft.cli.options import Command, hide_types
 from deft.cli.output import printable
 from deft.cli.predict import predict
 from deft.cli.report import report
@@ -81,7 +82,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (detect, review, report, adapt, predict, evaluate, demo, export, apply, corrupt, bench, doctor):
+for command in (detect, review, report, compare, adapt, predict, evaluate, demo, export, apply, corrupt, bench, doctor):
     app.command(cls=Command)(command)
 
 

@@ -34,6 +34,7 @@ from deft.cli.options import (
     BatchSize,
     Classes,
     CleanCol,
+    Config,
     Device,
     Epochs,
     Format,
@@ -207,6 +208,7 @@ def detect(
     output_format: Format = "table",
     fail_on_issues: FailOnIssues = None,
     quiet: Quiet = False,
+    config: Config = None,
 ) -> None:
     """Judge the label of every image; write labels.parquet, labels.csv, summary.json and report.html into RUN."""
     given, sets = options_given(command), pairs(settings)
@@ -308,6 +310,8 @@ def _report(found: Detection, out: Path, output_format: str) -> None:
     console.print()
     console.print(plain("To look at, in a browser: " + printable(files[REPORT])))
     console.print(plain("Every image with its verdict: " + printable(files["labels.csv"])))
+    if found.is_label_issue.any():
+        console.print(plain(f"Next, decide about the suspects by keyboard: deft review {printable(out)}"))
     kept = ", detector/ (for new images: deft detect NEW -o RUN2 --detector ...)" if (out / "detector").is_dir() else ""
     console.print(plain(f"Also written: labels.parquet, summary.json{kept}"))
     reviews = found.info.get("reviews")

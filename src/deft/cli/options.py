@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
-from typer.core import TyperCommand
 
 from deft.detectors.registry import DETECTORS
 from deft.errors import SettingsError
@@ -123,6 +122,11 @@ Moved = Annotated[
     str | None, option(DATA, "--data", metavar="DATA", help="Where the images are now, if they were moved.")
 ]
 
+Config = Annotated[
+    Path | None,
+    option(DATA, "--config", metavar="FILE", help="Options as run.toml of a run has them; what is typed wins."),
+]
+
 # How it learns
 Epochs = Annotated[
     int | None,
@@ -165,60 +169,6 @@ Set = Annotated[
 Resume = Annotated[bool, option(OUTPUT, "--resume", help="Go on with what was stopped.")]
 Format = Annotated[Literal["table", "json"], option(OUTPUT, "--format", help="Form of the summary.")]
 Quiet = Annotated[bool, option(OUTPUT, "--quiet", "-q", help="No progress.")]
-
-
-class Command(TyperCommand):
-    """A command that refuses empty arguments, and whose help names a type only where there is something to choose."""
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        """Return the parameters, without the types that say nothing."""
-        params = super().get_params(ctx)
-        hide_types(params)
-        return params
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse what was typed.
-
-        Raises:
-            SettingsError: An argument is empty, as an unset variable of a shell leaves it.
-        """
-        refuse_empty(args)
-        return super().parse_args(ctx, args)
-
-
-def hide_types(params: Sequence[Any]) -> None:
-    """Show no type beside flags, which take no value, and beside arguments, whose name says what they are.
-
-    Typer would write <bool> and <str> there.
-
-    Args:
-        params: Params of a command.
-    """
-    for param in params:
-        if getattr(param, "is_flag", False):
-            param.metavar = ""
-        elif param.param_type_name == "argument":
-            param.display_type_rich = lambda ctx: None
-
-
-def refuse_empty(args: Sequence[str]) -> None:
-    """Refuse empty arguments: a path that is empty would mean the present folder.
-
-    Args:
-        args: As they were typed, after the command's name.
-
-    Raises:
-        SettingsError: One is empty.
-    """
-    for place, text in enumerate(args):
-        option, _, value = text.partition("=")
-        if option.startswith("--") and option != text and not value.strip():
-            raise SettingsError(f"{option} is empty. Give it a value, or leave it out.")
-        if text.strip():
-            continue
-        before = args[place - 1] if place else ""
-        what = before if before.startswith("-") else f"Argument {place + 1}"
-        raise SettingsError(f"{what} is empty. Give it a value, or leave it out.")
 
 
 def pairs(texts: Sequence[str] | None) -> dict[str, str]:

@@ -137,14 +137,19 @@ def duplicates(about: Mapping[str, Any]) -> list[str]:
     if not about.get("groups"):
         return []
     groups, torn, across = about["groups"], about["groups_with_different_labels"], about["groups_in_several_splits"]
-    said = [f"Duplicates: {about['images']} images show the same as another, {groups} different pictures in all"]
+    pictures = "1 picture" if groups == 1 else f"{groups} different pictures"
+    said = [f"Duplicates: {about['images']} images show the same as another, {pictures} in all"]
     if torn:
         first = ", ".join(f"{one['file_name']} ({one['given_label']})" for one in about["different_labels"][0][:3])
-        said.append(f"Duplicates with different labels, so that one is wrong, in {torn} groups, such as {first}")
+        said.append(f"Duplicates with different labels, so that one is wrong, in {_groups(torn)}, such as {first}")
     if across:
         first = ", ".join(f"{one['file_name']} ({one['split']})" for one in about["several_splits"][0][:3])
-        said.append(f"Duplicates in more than one split in {across} groups, such as {first}")
+        said.append(f"Duplicates in more than one split in {_groups(across)}, such as {first}")
     return said
+
+
+def _groups(number: int) -> str:
+    return "1 group" if number == 1 else f"{number} groups"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from deft.data.images import LabeledImages
     from deft.progress import Progress
     from deft.runs.detection import Detection
+    from deft.runs.review_summary import ReviewSummary
 
 REPORT = "report.html"
 
@@ -33,7 +34,10 @@ def report(
     from deft.cli.progress import choose_progress
     from deft.cli.run_folder import check_opens, check_outside
     from deft.errors import DataError
+    from deft.runs.audit import Audit
+    from deft.runs.decisions import read_decisions
     from deft.runs.folder import open_run
+    from deft.runs.review_summary import summarize_reviews
     from deft.runs.source import Source
 
     check_opens(run, data)
@@ -43,16 +47,24 @@ def report(
     if target.is_dir():
         raise DataError(f"{target} is a folder; -o needs the name of a file.")
     found, images = open_run(run, data=data)
-    write_report(images, found, target, source, limit=limit, progress=choose_progress(quiet=quiet))
+    reviews = summarize_reviews(found, read_decisions(run), Audit.load(run))
+    write_report(images, found, target, source, limit=limit, reviews=reviews, progress=choose_progress(quiet=quiet))
     typer.echo(printable(target))
 
 
 def write_report(
-    images: LabeledImages, found: Detection, target: Path, source: str, *, limit: int = LIMIT, progress: Progress
+    images: LabeledImages,
+    found: Detection,
+    target: Path,
+    source: str,
+    *,
+    limit: int = LIMIT,
+    reviews: ReviewSummary | None = None,
+    progress: Progress,
 ) -> None:
     """Write the page under the name that people know the data by."""
     from deft.report.build import build_report
 
     name = Path(source).name or source
     seen = images if found.images is None else found.images  # these know black and white of deep pictures
-    build_report(seen, found, limit=limit, name=name, progress=progress).write(target)
+    build_report(seen, found, limit=limit, name=name, reviews=reviews, progress=progress).write(target)

@@ -19,8 +19,10 @@ from deft.report.gallery import build_gallery
 from deft.report.names import check_names
 from deft.report.page import Fact, Page, Plot, Table
 from deft.report.render import render
+from deft.report.reviewed import review_part
 from deft.report.words import count, percent
 from deft.runs.detection import Detection
+from deft.runs.review_summary import ReviewSummary
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ def build_report(
     *,
     limit: int = LIMIT,
     name: str = "",
+    reviews: ReviewSummary | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Build a report page about the labels of a data set.
@@ -62,6 +65,7 @@ def build_report(
         found: The verdicts on them.
         limit: How many suspects are shown at most.
         name: The data set's name, for the title.
+        reviews: What a review of the run came to (`summarize_reviews`), for a section of its own.
         progress: Told of every thumbnail.
 
     Returns:
@@ -81,10 +85,17 @@ def build_report(
         )
     if limit < 0:
         raise SettingsError(f"A report shows 0 suspects or more, not {limit}.")
-    return Report(_page(images, found, limit, name, progress or Silent()))
+    return Report(_page(images, found, limit, name, reviews, progress or Silent()))
 
 
-def _page(images: LabeledImages, found: Detection, limit: int, name: str, progress: Progress) -> Page:
+def _page(
+    images: LabeledImages,
+    found: Detection,
+    limit: int,
+    name: str,
+    reviews: ReviewSummary | None,
+    progress: Progress,
+) -> Page:
     summary = found.summary()
     scores, wrong = _ranked(found)
     curve, table = _budget(found, scores, wrong)
@@ -92,6 +103,7 @@ def _page(images: LabeledImages, found: Detection, limit: int, name: str, progre
     return Page(
         name=shown(name),
         tiles=facts.tiles(found, summary),
+        review=review_part(reviews),
         truth=truth,
         gallery=build_gallery(images, found, limit, progress),
         budget=curve,

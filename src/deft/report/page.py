@@ -141,12 +141,21 @@ class NameNote:
 
 
 @dataclass(frozen=True)
+class ReviewPart:
+    """The section on a review: facts, and a table of people."""
+
+    facts: tuple[Fact, ...]
+    people: Table
+
+
+@dataclass(frozen=True)
 class Page:
     """All that stands on the page.
 
     Args:
         name: Name of the data; may be empty.
         tiles: The few numbers that matter.
+        review: What a review came to, where there was one.
         truth: Scores where the true labels are known; empty elsewhere.
         gallery: The suspects.
         budget: Wrong labels expected among the first n.
@@ -167,6 +176,7 @@ class Page:
 
     name: str
     tiles: tuple[Fact, ...]
+    review: ReviewPart | None
     truth: tuple[Fact, ...]
     gallery: Gallery
     budget: Plot

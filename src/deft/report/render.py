@@ -7,6 +7,7 @@ import hashlib
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from deft.report.compare import Comparison
 from deft.report.page import Page
 from deft.report.plots import HEIGHT, WIDTH
 from deft.report.words import count
@@ -18,6 +19,24 @@ def render(page: Page) -> str:
     Args:
         page: All that stands on it.
     """
+    templates = _templates()
+    script = templates.get_template("copy.js").render()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return templates.get_template("report.html").render(
+        page=page, script=script, script_hash=f"sha256-{digest}", width=WIDTH, height=HEIGHT
+    )
+
+
+def render_comparison(page: Comparison) -> str:
+    """Return a comparison as one self-contained document, which may neither load nor send anything.
+
+    Args:
+        page: All that stands on it.
+    """
+    return _templates().get_template("compare.html").render(page=page)
+
+
+def _templates() -> Environment:
     templates = Environment(
         loader=PackageLoader("deft.report", "template"),
         autoescape=True,
@@ -26,8 +45,4 @@ def render(page: Page) -> str:
         lstrip_blocks=True,
     )
     templates.filters["thousands"] = count
-    script = templates.get_template("copy.js").render()
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return templates.get_template("report.html").render(
-        page=page, script=script, script_hash=f"sha256-{digest}", width=WIDTH, height=HEIGHT
-    )
+    return templates

@@ -1,0 +1,86 @@
+"""What every command does besides its work: it refuses empty arguments, and a run leaves the file that repeats it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from typer.core import TyperCommand
+
+from deft.cli import config
+from deft.errors import SettingsError
+
+_MADE = {"detect": "labels.parquet", "adapt": "config.json"}
+"""What is there once a command has made what it makes."""
+
+
+class Command(TyperCommand):
+    """A command that refuses empty arguments, and whose help names a type only where there is something to choose."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, without the types that say nothing."""
+        params = super().get_params(ctx)
+        hide_types(params)
+        return params
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse what was typed.
+
+        Raises:
+            SettingsError: An argument is empty, as an unset variable of a shell leaves it.
+        """
+        refuse_empty(args)
+        if self.name in config.CONFIGURED:
+            args = config.expanded(args, self.params, str(self.name))
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; one that makes a run leaves there the file that repeats it."""
+        if self.name not in config.CONFIGURED:
+            return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        finally:
+            if (ctx.params["out"] / _MADE[self.name]).is_file():
+                config.write(ctx.params["out"], self.name, self.params, _typed(ctx))
+
+
+def _typed(ctx: Any) -> dict[str, Any]:
+    """Return the values that were typed, by name of the parameter."""
+    sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
+    return {name: ctx.params[name] for name, one in sources.items() if one is not None and one.name == "COMMANDLINE"}
+
+
+def hide_types(params: Sequence[Any]) -> None:
+    """Show no type beside flags, which take no value, and beside arguments, whose name says what they are.
+
+    Typer would write <bool> and <str> there.
+
+    Args:
+        params: Params of a command.
+    """
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+        elif param.param_type_name == "argument":
+            param.display_type_rich = lambda ctx: None
+
+
+def refuse_empty(args: Sequence[str]) -> None:
+    """Refuse empty arguments: a path that is empty would mean the present folder.
+
+    Args:
+        args: As they were typed, after the command's name.
+
+    Raises:
+        SettingsError: One is empty.
+    """
+    for place, text in enumerate(args):
+        option, _, value = text.partition("=")
+        if option.startswith("--") and option != text and not value.strip():
+            raise SettingsError(f"{option} is empty. Give it a value, or leave it out.")
+        if text.strip():
+            continue
+        before = args[place - 1] if place else ""
+        what = before if before.startswith("-") else f"Argument {place + 1}"
+        raise SettingsError(f"{what} is empty. Give it a value, or leave it out.")
