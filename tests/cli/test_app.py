@@ -19,18 +19,19 @@ from deft.errors import DataError
 
 OPTIONS = {
     "detect": {
-        "--batch-size", "--class-specific", "--classes", "--clean-col", "--context", "--data", "--detector", "--device",
-        "--epochs", "--fail-on-issues", "--for-real-noise", "--for-weak-model", "--format", "--image-col",
+        "--batch-size", "--class-specific", "--classes", "--clean-col", "--config", "--context", "--data", "--detector",
+        "--device", "--epochs", "--fail-on-issues", "--for-real-noise", "--for-weak-model", "--format", "--image-col",
         "--label-col", "--labels", "--length", "--limit", "--lr", "--max-pixels", "--max-seconds",
         "--method", "--model", "--noise-rate", "--out", "--paper", "--precision", "--quiet", "--resume", "--seed",
         "--set", "--split", "--tuning", "--verdict", "--warmup", "--workers", "--with-reviews", "--words",
     },
+    "compare": {"--data", "--out", "--quiet"},
     "report": {"--data", "--limit", "--out", "--quiet"},
     "adapt": {
-        "--backbone", "--batch-size", "--classes", "--data", "--device", "--epochs", "--fix", "--format", "--head",
-        "--image-col", "--keep", "--label-col", "--labels", "--lr", "--max-pixels", "--max-seconds", "--method",
-        "--noise-rate", "--out", "--precision", "--quiet", "--resume", "--seed", "--set", "--split", "--tuning",
-        "--validation", "--words", "--workers",
+        "--backbone", "--batch-size", "--classes", "--config", "--data", "--device", "--epochs", "--fix", "--format",
+        "--head", "--image-col", "--keep", "--label-col", "--labels", "--lr", "--max-pixels", "--max-seconds",
+        "--method", "--noise-rate", "--out", "--precision", "--quiet", "--resume", "--seed", "--set", "--split",
+        "--tuning", "--validation", "--words", "--workers",
     },
     "predict": {"--device", "--format", "--max-pixels", "--max-seconds", "--out", "--quiet", "--top", "--workers"},
     "evaluate": {

@@ -34,7 +34,7 @@ def expanded(args: Sequence[str], params: Sequence[Any], command: str) -> list[s
     rest, path = _taken(args)
     if path is None:
         return list(args)
-    known = {_key(param): param for param in params}
+    known = {_key(param, params): param for param in params}
     stored = read(Path(path))
     unknown = [key for key in stored if key not in known]
     if unknown:
@@ -102,7 +102,7 @@ def write(folder: Path, command: str, params: Sequence[Any], typed: Mapping[str,
         value = typed.get(str(param.name))
         nothing = value is None or value is False or value in ([], ())
         if param.name not in _PLACES and not nothing:
-            lines.append(f"{_key(param)} = {json.dumps(_plain(value), ensure_ascii=False)}")
+            lines.append(f"{_key(param, params)} = {json.dumps(_plain(value), ensure_ascii=False)}")
     with replace_file(folder / FILE) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -124,8 +124,14 @@ def _taken(args: Sequence[str]) -> tuple[list[str], str | None]:
     return rest, path
 
 
-def _key(param: Any) -> str:
-    return _longest(param).lstrip("-") if param.param_type_name == "option" else str(param.name)
+def _key(param: Any, params: Sequence[Any]) -> str:
+    """Return what a file calls a parameter: an option without its dashes, unless an argument has that name."""
+    name = str(param.name)
+    if param.param_type_name == "argument":
+        return name
+    option = _longest(param).lstrip("-")
+    arguments = {str(one.name) for one in params if one.param_type_name == "argument"}
+    return name if option in arguments else option
 
 
 def _longest(param: Any) -> str:
