@@ -151,10 +151,12 @@ def compare(options: argparse.Namespace) -> None:
     from benchmarks import verdicts
     from benchmarks.settings import Bank, settings
 
-    bank = Bank(options.data, options.photos, options.cache, load_encoder(options.model, device="cpu"))
+    encoder = load_encoder(options.model, device="cpu")
+    bank = Bank(options.data, options.photos, options.cache, encoder, rows=options.rows)
+    out = options.out if options.rows == "tables" else options.out / "tuning"
     names = options.settings.split(",") if options.settings else list(settings())
     methods = options.methods.split(",") if options.methods else list(verdicts.METHODS)
-    verdicts.run(bank, names, methods, [int(seed) for seed in options.seeds.split(",")], options.out)
+    verdicts.run(bank, names, methods, [int(seed) for seed in options.seeds.split(",")], out)
 
 
 def main() -> None:
@@ -162,6 +164,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="cifar10n-train.parquet; without --noise its folder")
     parser.add_argument("--photos", type=Path, help="folder with imagenette and cars, without --noise")
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "deft-benchmarks", help="of embeddings")
+    parser.add_argument(
+        "--rows", choices=["tuning", "tables"], default="tables", help="which rows; see benchmarks.settings"
+    )
     parser.add_argument("--settings", help="some of benchmarks.settings, with commas; default: all")
     parser.add_argument("--methods", help="some of benchmarks.verdicts, with commas; default: all")
     parser.add_argument("--seeds", default="0,1,2")

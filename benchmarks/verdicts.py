@@ -204,7 +204,8 @@ def run(bank: Bank, names: list[str], methods: list[str], seeds: list[int], out:
                 result |= {"setting": name, "method": method, "seed": seed, "images": len(case.images)}
                 result |= {"model": bank.encoder.name, "seconds": round(time.perf_counter() - start, 1)}
                 result["command"] = (
-                    f"python -m benchmarks.detection --settings {name} --methods {method} --seeds {seed}"
+                    f"python -m benchmarks.detection --rows {bank.rows} --settings {name} --methods {method} "
+                    f"--seeds {seed}"
                 )
                 out.mkdir(parents=True, exist_ok=True)
                 path = out / f"verdict--{name}--{method}--seed{seed}.json"

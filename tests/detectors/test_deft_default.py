@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,14 @@ def test_three_right_images_of_a_rare_class_are_not_all_flagged(tiny: DualEncode
     assert not found.is_label_issue[few.labels == 8].all()
     assert found.summary()["classes_flagged_whole"] == []
     assert found.is_label_issue.mean() < 0.02
+
+
+def test_small_classes_beside_a_catch_all_are_not_flagged_whole(tiny: DualEncoder, images: LabeledImages) -> None:
+    labels = np.select([images.labels == 1, images.labels == 8], [0, 2], 1)
+    mixed = replace(images, labels=labels, classes=("one", "other", "eight"), words=(), clean_labels=labels)
+    found = DeFT(tiny).detect(mixed)
+    assert max(found.is_label_issue[labels == label].mean() for label in range(3)) < 0.1
+    assert found.summary()["classes_flagged_whole"] == []
 
 
 def test_a_model_that_sees_nothing_says_so_and_flags_nothing(clip_folder: Path) -> None:

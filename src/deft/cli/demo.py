@@ -59,10 +59,9 @@ def _detectors(encoder: DualEncoder) -> dict[str, Detector]:
     from deft.detectors.deft import DeFT
     from deft.detectors.label_match import LabelMatch
     from deft.detectors.small_loss import SmallLoss
-    from deft.tuning import VPT
 
     return {
-        "deft": DeFT.for_weak_model(encoder, tuning=VPT(length=20), epochs=EPOCHS, seed=SEED),
+        "deft": DeFT(encoder, seed=SEED),
         "label-match": LabelMatch(encoder),
         "small-loss (told 30 %)": SmallLoss(encoder, noise_rate=NOISE, epochs=EPOCHS, seed=SEED),
     }

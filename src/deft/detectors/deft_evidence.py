@@ -23,7 +23,7 @@ from deft.runs.detection import Verdicts
 EXPERTS = ("zero-shot text", "positive prompts", "negative prompts", "discriminant", "neighbours")
 CHANCE = 2.0  # standard errors by which the experts must foretell labels better than the labels' shares do
 SAVED = "evidence."
-MODEL_ERROR = 0.15  # standard error of the log-odds of the noise rate for what no likelihood knows; docs/deft.md
+MODEL_ERROR = 0.1  # standard error of the log-odds of the noise rate for what no likelihood knows; docs/deft.md
 
 
 @dataclass(frozen=True)

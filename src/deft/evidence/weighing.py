@@ -74,6 +74,7 @@ def weigh(experts: Sequence[Tensor], labels: Tensor, half: Tensor) -> Weighed:
     experts = [expert.log_softmax(dim=1) for expert in experts]
     classes = experts[0].shape[1]
     weights, noise = _evenly(experts, labels)
+    error = _rate_error(experts, labels, weights, float(noise.rates.mean()))
     held = _held_out(experts, labels, half, _evenly)
     if 2 <= classes <= MOST_CLASSES and len(labels) >= LEAST_IMAGES:
         tried = [pull for pull in PULLS if classes > 2 or pull.places == float("inf")]
@@ -86,7 +87,6 @@ def weigh(experts: Sequence[Tensor], labels: Tensor, half: Tensor) -> Weighed:
     log_probs = mixed(experts, weights)
     factor = hardness(log_probs, labels, noise)
     over = held - _log_shares(labels, classes)[labels]
-    error = _rate_error(experts, labels, weights, float(noise.rates.mean()))
     return Weighed(weights, noise.harder(factor), factor, float(over.mean()), _standard_error(over), error)
 
 
