@@ -34,6 +34,20 @@ def test_copies_with_the_same_wrong_label_do_not_vouch_for_each_other() -> None:
     assert int(shares[0].argmax()) == int(truth[0])
 
 
+def test_images_of_one_picture_do_not_vouch_for_each_other_though_they_differ() -> None:
+    features, truth = data()
+    wrong = (truth[:1] + 1) % 3
+    frames = features[:1] + 0.3 * torch.randn(30, 8, generator=torch.Generator().manual_seed(2))
+    features, given = torch.cat([features, frames]), torch.cat([wrong, truth[1:], wrong.repeat(30)])
+    fitted = Neighbours.fit(features, given, classes=3)
+    assert int(fitted.compare(features[:1], wrong)[0].argmax()) == int(wrong)
+    film = torch.tensor([0, *range(len(truth), len(given))])
+    shares, copies = fitted.compare(features[:1], wrong, {0: film})
+    assert int(copies) == 31
+    assert int(shares.argmax()) == int(truth[0])
+    assert fitted.copies(features[:1], wrong).nonzero().tolist() == [[0, 0]]
+
+
 def test_a_copy_with_another_label_speaks_against_it() -> None:
     features, truth = data()
     features = torch.cat([features, features[:1]])

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from deft.data.colours import Box, is_simple, reduced, tone_of
+from deft.data.decoder_memory import check_memory, draft
 from deft.data.depth import Deep, Unmeasured, depth_of, measure, not_finite
 from deft.data.image_spec import ImageSpec
 from deft.data.open_image import load, open_image, reading
@@ -85,7 +86,8 @@ def examine(data: bytes | Pixels, spec: ImageSpec, side: int, rule: PixelRule = 
         image = open_image(data, rule)
         deep = depth_of(image, data if isinstance(data, bytes) else None)
         size = image.size
-        _draft(image, _enough(size, spec, side))
+        draft(image, data, _enough(size, spec, side))
+        check_memory(image, rule)
         load(image)
         black_white = _range(image, deep, rule)
         square = _square(image, deep, black_white, spec, side)
@@ -111,7 +113,8 @@ def whole(data: bytes | Pixels, side: int | None, rule: PixelRule = _USUAL) -> P
         image = open_image(data, rule)
         deep = depth_of(image, data if isinstance(data, bytes) else None)
         if side is not None:
-            _draft(image, (2 * side, 2 * side))
+            draft(image, data, (2 * side, 2 * side))
+        check_memory(image, rule)
         load(image)
         try:
             black_white = _range(image, deep, rule)
@@ -169,11 +172,6 @@ def _range(image: Image.Image, deep: Deep | None, rule: PixelRule) -> ValueRange
     if known is None:
         raise Unmeasured(deep.kind, measured)
     return known
-
-
-def _draft(image: Image.Image, enough: tuple[int, int]) -> None:
-    """Have a JPEG decoded no larger than need be."""
-    image.draft(image.mode, enough)
 
 
 def _enough(size: tuple[int, int], spec: ImageSpec, side: int) -> tuple[int, int]:

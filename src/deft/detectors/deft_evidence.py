@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -69,7 +69,12 @@ class Evidence:
         return self.weighed.gain > CHANCE * self.weighed.gain_error
 
     def experts(
-        self, frozen: tuple[Tensor, Tensor], prompts: tuple[Tensor, Tensor], labels: Tensor, scale: float
+        self,
+        frozen: tuple[Tensor, Tensor],
+        prompts: tuple[Tensor, Tensor],
+        labels: Tensor,
+        scale: float,
+        kin: Mapping[int, Tensor] | None = None,
     ) -> list[Tensor]:
         """Return what each expert says of every class, its own label left out, (N, K) each, in the order of `EXPERTS`.
 
@@ -78,10 +83,11 @@ class Evidence:
             prompts: Similarities s⁺ and s⁻.
             labels: Given labels, (N,).
             scale: Inverse temperature of the encoder.
+            kin: References that show the same picture as an image, by its place: they are left out as its own label is.
         """
         unit, pooled = (part.cpu().float() for part in frozen)
         positive, negative = (part.cpu().float() for part in prompts)
-        shares, copies = self.neighbours.compare(pooled, labels)
+        shares, copies = self.neighbours.compare(pooled, labels, kin)
         discriminant = self.discriminant.scores(pooled, labels, copies)
         return [scale * unit @ self.texts.T, positive, positive - negative, discriminant, shares]
 

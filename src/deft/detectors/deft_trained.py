@@ -140,7 +140,7 @@ class TrainedDeFT(Detector):
             if self.evidence is None or frozen is None:
                 return judge(method, inputs, rows, self.recipe, self.reading, progress, self.transition)
             scored = self._scored(method, inputs, inputs.batches.rows, progress, "Judging labels")
-            return judge_by_evidence(self.evidence, frozen, scored, rows, float(self.encoder.logit_scale))
+            return judge_by_evidence(self.evidence, frozen, scored, inputs, float(self.encoder.logit_scale))
 
     def observed(
         self, images: LabeledImages, inputs: Inputs, frozen: Features | None, progress: Progress

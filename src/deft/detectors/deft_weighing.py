@@ -20,6 +20,7 @@ from deft.evidence.discriminant import SHRINKAGES
 from deft.evidence.folds import content_keys
 from deft.evidence.foreign import Foreign
 from deft.evidence.label_noise import LabelNoise
+from deft.evidence.neighbours import AT_ONCE
 from deft.evidence.weighing import Weighed, even_likelihood, mixed, weigh
 from deft.prompts.templates import class_features
 from deft.runs.detection import Verdicts
@@ -98,7 +99,7 @@ def learn_evidence(
     """Return how much each expert counts on these images, and how their labels go wrong.
 
     Labels that a person has confirmed are compared with, but not weighed by: the doubtful ones were asked about, so
-    they are no fair sample. Of a group of duplicates one image counts.
+    they are no fair sample. Of a group of duplicates one image counts, as a reference one of each label.
 
     Args:
         method: The trained prompts.
@@ -109,7 +110,8 @@ def learn_evidence(
     """
     names, keys = images.words, content_keys(images.content_id)
     rows = inputs.batches.rows
-    rows = rows[np.argsort(keys[rows], kind="stable")][:MOST_REFERENCES]
+    rows = rows[np.argsort(keys[rows], kind="stable")]
+    rows = rows[_different(inputs.groups[rows], inputs.batches.labels[rows])][:MOST_REFERENCES]
     pooled = torch.cat([frozen(part)[1].cpu().half() for part in np.array_split(rows, -(-len(rows) // 1024))])
     labels = torch.from_numpy(inputs.batches.labels[rows])
     with torch.no_grad():
@@ -132,22 +134,26 @@ def learn_evidence(
     return _weighed(start, frozen, score(fair), float(method.encoder.logit_scale), keys)
 
 
-def judge_by_evidence(evidence: Evidence, frozen: Features, scored: Scored, rows: int, scale: float) -> Verdicts:
-    """Return verdicts on open inputs, (rows,).
+def judge_by_evidence(evidence: Evidence, frozen: Features, scored: Scored, inputs: Inputs, scale: float) -> Verdicts:
+    """Return verdicts on open inputs, (N,).
+
+    What was learned of one image of a group of duplicates is left out for all of the group with its label, so that the
+    frames of a film don't vote each other right.
 
     Args:
         evidence: How much each expert counts, and how labels go wrong.
         frozen: Features of the untouched encoder.
         scored: Batches with s⁺ and s⁻.
-        rows: Rows N of the data set.
+        inputs: What is read: it says which images show one picture.
         scale: Inverse temperature of the encoder.
     """
+    rows, kin = len(inputs.groups), _kin(evidence, frozen, inputs)
     collector = Collector(rows, len(evidence.texts))
     none, given = np.full(rows, np.nan, np.float32), np.full(rows, -1, np.int64)
     for batch, positive, negative in scored:
         index, labels = batch.index.cpu().numpy(), batch.labels.cpu()
         seen = frozen(index)
-        experts = evidence.experts(seen, (positive, negative), labels, scale)
+        experts = evidence.experts(seen, (positive, negative), labels, scale, _at(kin, index))
         joint, foreign, odds = evidence.judge(experts, seen[1], labels)
         collector.add(replace(batch, labels=labels), odds, joint)
         margin = score_of(positive - negative, batch.labels)
@@ -162,6 +168,31 @@ def judge_by_evidence(evidence: Evidence, frozen: Features, scored: Scored, rows
     predicted = np.where(again, verdicts.topk[:, 1], verdicts.predicted)
     predicted = np.where(~clean & (np.nan_to_num(none) > 0.5), given, predicted)
     return replace(verdicts, is_clean=clean, predicted=predicted, p_none=none)
+
+
+def _different(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return places with only the first image of each label in a group of duplicates, rising."""
+    both = np.where(groups >= 0, groups * (int(labels.max(initial=0)) + 1) + labels, -1)
+    return np.sort(once(both, np.arange(len(both))))
+
+
+def _kin(evidence: Evidence, frozen: Features, inputs: Inputs) -> dict[int, Tensor]:
+    """Return the references that show the same picture as an image under the same label, by its row."""
+    rows = np.flatnonzero(inputs.groups >= 0)
+    own = list(zip(inputs.groups[rows].tolist(), inputs.batches.labels[rows].tolist(), strict=True))
+    found: dict[tuple[int, int], set[int]] = {}
+    for start in range(0, len(rows), AT_ONCE):
+        part = rows[start : start + AT_ONCE]
+        same = evidence.neighbours.copies(frozen(part)[1].cpu(), torch.from_numpy(inputs.batches.labels[part]))
+        for place, reference in same.nonzero().tolist():
+            found.setdefault(own[start + place], set()).add(reference)
+    places = {key: torch.tensor(sorted(some)) for key, some in found.items()}
+    return {row: places[key] for row, key in zip(rows.tolist(), own, strict=True) if key in places}
+
+
+def _at(kin: dict[int, Tensor], index: np.ndarray) -> dict[int, Tensor]:
+    """Return what concerns the images of a batch, by their places in it."""
+    return {place: kin[row] for place, row in enumerate(index.tolist()) if row in kin}
 
 
 def _shrunk(start: Evidence, pooled: Tensor, labels: Tensor) -> Evidence:

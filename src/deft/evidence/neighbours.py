@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -52,7 +53,18 @@ class Neighbours:
         scale = torch.where(scale > 0, scale, torch.ones_like(scale))
         return cls(center, scale, F.normalize((features - center) / scale, dim=1), labels, classes)
 
-    def compare(self, features: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def copies(self, features: Tensor, labels: Tensor) -> Tensor:
+        """Return which labelled images are copies of each one with its label, itself included, bool (N, R).
+
+        Args:
+            features: (N, P).
+            labels: Given labels, (N,).
+        """
+        return self._copies(self._cosines(features), labels)
+
+    def compare(
+        self, features: Tensor, labels: Tensor, kin: Mapping[int, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Return log-shares of each class among the neighbours, (N, K), and how many copies each image has, (N,).
 
         Source: the weighted k-nearest-neighbour rule (Dudani 1976). An image itself and its copies with the same label
@@ -61,15 +73,28 @@ class Neighbours:
         Args:
             features: (N, P).
             labels: Given labels, (N,).
+            kin: By image, the labelled images that show the same picture though they are no copies, as frames of one
+                film do: places among the labelled images. They count as copies.
         """
         shares, copies = [], []
         common = torch.bincount(self.labels, minlength=self.classes).float() / max(len(self.labels), 1)
-        for some, own in zip(features.split(AT_ONCE), labels.split(AT_ONCE), strict=True):
-            cosines = F.normalize((some.float() - self.center) / self.scale, dim=1) @ self.directions.T
-            same = (cosines >= COPY) & (own[:, None] == self.labels[None, :])
+        for start in range(0, len(features), AT_ONCE):
+            some, own = features[start : start + AT_ONCE], labels[start : start + AT_ONCE]
+            cosines = self._cosines(some)
+            same = self._copies(cosines, own)
+            for row, places in (kin or {}).items():
+                if 0 <= row - start < len(some):
+                    same[row - start, places] = True
             copies.append(same.sum(dim=1))
-            near, places = cosines.masked_fill(same, -2.0).topk(min(NEIGHBOURS, len(self.labels)), dim=1)
+            near, at = cosines.masked_fill(same, -2.0).topk(min(NEIGHBOURS, len(self.labels)), dim=1)
             weights = ((near - near[:, :1]) / NEARNESS).exp() * (near > -2.0)
-            votes = weights.new_zeros(len(some), self.classes).scatter_add_(1, self.labels[places], weights)
+            votes = weights.new_zeros(len(some), self.classes).scatter_add_(1, self.labels[at], weights)
             shares.append(((votes + common) / (votes.sum(dim=1, keepdim=True) + 1)).clamp(min=1e-6).log())
         return torch.cat(shares), torch.cat(copies)
+
+    def _cosines(self, features: Tensor) -> Tensor:
+        return F.normalize((features.float() - self.center) / self.scale, dim=1) @ self.directions.T
+
+    def _copies(self, cosines: Tensor, labels: Tensor) -> Tensor:
+        same: Tensor = (cosines >= COPY) & (labels[:, None] == self.labels[None, :])
+        return same
