@@ -6,13 +6,17 @@ INSTALLED := .venv/.installed
 QUIET := -qq --disable-pip-version-check
 OFFLINE := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1
 
-.PHONY: demo test check fuzz lock format docs pages coverage newest lowest wheel-test
+.PHONY: demo test test-slow check fuzz audit lock format docs pages coverage newest lowest wheel-test
 
 demo: $(INSTALLED)
 	HF_HUB_OFFLINE=1 $(BIN)/deft demo
 
 test: $(INSTALLED)
-	$(OFFLINE) $(BIN)/python -m pytest -n auto $(ARGS)
+	$(OFFLINE) $(BIN)/python -m pytest -n auto -m "not slow" $(ARGS)
+
+# Commands killed at their renames, and whatever else takes minutes.
+test-slow: $(INSTALLED)
+	$(OFFLINE) $(BIN)/python -m pytest -n auto -m slow $(ARGS)
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .

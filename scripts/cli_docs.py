@@ -28,7 +28,8 @@ def page() -> str:
 def _exit_codes() -> str:
     return (
         "Exit codes: 0 done; 2 usage or data; 3 more labels flagged than `--fail-on-issues` allows; 130 stopped by\n"
-        "Ctrl-C. Data goes to standard out, progress to standard error."
+        "Ctrl-C, 143 by SIGTERM, 129 by SIGHUP. Data goes to standard out, progress to standard error; where a reader\n"
+        "of them goes away, as `head` does, the command goes on to its end."
     )
 
 

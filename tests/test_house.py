@@ -27,6 +27,7 @@ LONG_MODULES: Mapping[str, str] = {
 LONG_FUNCTIONS: Mapping[str, str] = {
     "cli/adapt.py:adapt": "a signature of options",
     "cli/detect.py:detect": "a signature of options",
+    "cli/predict.py:predict": "a signature of options",
     "cli/review.py:review": "a signature of options",
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import math
 import types
 from collections.abc import Callable, Container, Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -19,6 +20,11 @@ from deft.errors import SettingsError
 
 MOST_SEED = 2**32 - 1
 """The largest seed that every generator takes; scikit-learn's take no larger one."""
+
+MOST_NUMBER = 1e12
+"""No setting is larger; what is, is a slip, and so are numbers of more digits than `MOST_DIGITS`."""
+
+MOST_DIGITS = 40
 
 T = TypeVar("T")
 Readers = Mapping[type, Callable[[Any], Any]]
@@ -205,8 +211,10 @@ def _parser(hint: Any) -> Callable[[str], Any] | None:
     """Return what reads a value of a type from text; None for types that can't be typed."""
     if hint is bool:
         return lambda text: _choice(text.lower(), {"true": True, "false": False})
-    if hint in (int, float, str):
-        return hint  # type: ignore[no-any-return]
+    if hint is str:
+        return str
+    if hint in (int, float):
+        return lambda text: _number(hint, text)
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Literal:
         return lambda text: _choice(text, {str(choice): choice for choice in inner})
@@ -216,6 +224,13 @@ def _parser(hint: Any) -> Callable[[str], Any] | None:
     if origin is tuple and (one := _parser(inner[0])) is not None:
         return lambda text: _several(text, one, None if inner[-1] is Ellipsis else len(inner))
     return None
+
+
+def _number(kind: type[int] | type[float], text: str) -> float:
+    value = kind(text) if len(text) <= MOST_DIGITS else math.inf
+    if not abs(value) <= MOST_NUMBER:
+        raise ValueError(text)
+    return value
 
 
 def _choice(text: str, choices: Mapping[str, Any]) -> Any:

@@ -22,8 +22,8 @@ OPTIONS = {
         "--batch-size", "--class-specific", "--classes", "--clean-col", "--config", "--context", "--data", "--detector",
         "--device", "--epochs", "--fail-on-issues", "--for-real-noise", "--for-weak-model", "--format", "--image-col",
         "--label-col", "--labels", "--length", "--limit", "--lr", "--max-pixels", "--max-seconds",
-        "--method", "--model", "--noise-rate", "--out", "--paper", "--precision", "--quiet", "--resume", "--seed",
-        "--set", "--split", "--tuning", "--verdict", "--warmup", "--workers", "--with-reviews", "--words",
+        "--method", "--model", "--noise-rate", "--out", "--paper", "--precision", "--quiet", "--resume", "--safe-csv",
+        "--seed", "--set", "--split", "--tuning", "--verdict", "--warmup", "--workers", "--with-reviews", "--words",
     },
     "compare": {"--data", "--out", "--quiet"},
     "report": {"--data", "--limit", "--out", "--quiet"},
@@ -33,7 +33,10 @@ OPTIONS = {
         "--method", "--noise-rate", "--out", "--precision", "--quiet", "--resume", "--seed", "--set", "--split",
         "--tuning", "--validation", "--words", "--workers",
     },
-    "predict": {"--device", "--format", "--max-pixels", "--max-seconds", "--out", "--quiet", "--top", "--workers"},
+    "predict": {
+        "--device", "--format", "--max-pixels", "--max-seconds", "--out", "--quiet", "--safe-csv", "--top",
+        "--workers",
+    },
     "evaluate": {
         "--classes", "--device", "--format", "--image-col", "--label-col", "--labels", "--max-pixels", "--max-seconds",
         "--out", "--quiet", "--split", "--workers",
@@ -45,7 +48,7 @@ OPTIONS = {
     },
     "doctor": {"--device"},
     "export": {
-        "--as", "--data", "--fix", "--link", "--private", "--push", "--quiet", "--root", "--to", "--use",
+        "--as", "--data", "--fix", "--link", "--private", "--push", "--quiet", "--root", "--safe-csv", "--to", "--use",
     },
     "apply": {
         "--classes", "--image-col", "--label-col", "--labels", "--out", "--quiet", "--reverse", "--split",
@@ -204,7 +207,11 @@ def _stub(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     [
         (DataError("bad \x1b[31mname\n[bold]x"), 2, "deft: bad \\x1b[31mname\\n[bold]x"),
         (PermissionError(13, "Permission denied", "run/x"), 2, "deft: run/x: Permission denied."),
-        (OSError(28, "No space left on device"), 2, "deft: No space left on device."),
+        (
+            OSError(28, "No space left on device"),
+            2,
+            "deft: No space left on device. Make room, or choose another folder.",
+        ),
         (KeyboardInterrupt(), 130, "Stopped. Resume with: deft detect 'my photos' -o run --resume"),
     ],
 )

@@ -8,8 +8,9 @@ import json
 import pytest
 from rich.console import Console
 
-from deft.cli.output import plain, printable, table, to_json
+from deft.cli.output import plain, printable, table
 from deft.cli.progress import Lines, choose_progress
+from deft.files import strict_json
 from deft.progress import Silent
 
 
@@ -32,7 +33,7 @@ def test_control_characters_are_escaped_and_markup_is_not_read(text: str, shown:
 
 
 def test_json_has_no_nan_and_is_ascii() -> None:
-    text = to_json({"a": float("nan"), "b": [1.5, float("inf")], "c": {"é\udcff": 1}})
+    text = strict_json({"a": float("nan"), "b": [1.5, float("inf")], "c": {"é\udcff": 1}})
     assert text.isascii()
     assert json.loads(text) == {"a": None, "b": [1.5, None], "c": {"é\udcff": 1}}
 

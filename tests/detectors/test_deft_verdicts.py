@@ -113,6 +113,7 @@ def test_a_detector_of_another_version_is_named(
 ) -> None:
     _, trained, _ = paired
     trained.save_pretrained(tmp_path)
+    (tmp_path / "manifest.json").unlink()  # which would tell first
     file = tmp_path / "detector.json"
     config = json.loads(file.read_text())
     config["recipe"]["similarity_weight"] = 1.0

@@ -184,6 +184,36 @@ def test_nonsense_is_refused_with_a_reason(
     assert log.history() == []
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[" * 500_000,
+        '{"action":' * 100_000,
+        '{"action": "keep", "samples": [["digit-0000", ' + "9" * 5000 + "]]}",
+        '{"action": "keep", "samples": [["digit-0000", NaN]]}',
+        '{"action": "keep", "samples": [["\\ud800", 0]]}',
+        '{"action": "\\ud800", "samples": [["digit-0000", 0]]}',
+        '{"action": "label", "label": "\\ud800", "samples": [["digit-0000", 0]]}',
+        b"\xff\xfe\x00",
+    ],
+)
+def test_deep_and_strange_json_is_refused_with_a_reason(inside: TestClient, log: Decisions, body: str | bytes) -> None:
+    answer = inside.post("/api/decide", content=body, headers={"content-type": "application/json", **ORIGIN})
+    assert (answer.status_code, bool(answer.json()["error"])) == (400, True)
+    assert log.history() == []
+
+
+def test_numbers_without_end_are_answered(inside: TestClient, log: Decisions) -> None:
+    body = {"action": "keep", "samples": [["digit-0000", int("9" * 99)]]}
+    assert post(inside, "/api/decide", body, **ORIGIN)[0] == 409
+    for query in ("after=" + "9" * 99, "limit=" + "9" * 99, "after=-" + "9" * 99, "low=1e-999"):
+        assert inside.get(f"/api/page?{query}").status_code == 200, query
+    for query in ("after=" + "9" * 5000, "low=nan", "high=1e999"):
+        assert inside.get(f"/api/page?{query}").status_code == 400, query
+    assert inside.get("/image?id=digit-0000&side=" + "9" * 99).status_code == 404
+    assert log.history() == []
+
+
 def test_only_json_is_a_decision(inside: TestClient) -> None:
     answer = inside.post("/api/decide", content="{}", headers={"content-type": "text/plain", **ORIGIN})
     assert answer.status_code == 415

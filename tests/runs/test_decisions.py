@@ -209,5 +209,24 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / FILE)
     connection.execute("PRAGMA user_version = 7")
     connection.close()
-    with pytest.raises(DataError, match="format 7; this deft reads format 1"):
+    with pytest.raises(DataError, match="format 7; this deft reads format 2"):
         read_decisions(tmp_path)
+
+
+@pytest.mark.parametrize("decided", [False, True])
+def test_looking_without_deciding_leaves_no_trace(tmp_path: Path, decided: bool) -> None:
+    if decided:
+        with Decisions(tmp_path) as log:
+            log.record(KEPT, expected=0)
+
+    def state() -> dict[str, tuple[int, int]]:
+        return {one.name: (one.stat().st_size, one.stat().st_mtime_ns) for one in (tmp_path, *tmp_path.iterdir())}
+
+    before = state()
+    with Decisions(tmp_path) as log, Decisions(tmp_path) as another:
+        assert len(log.history()) == len(another.latest()) == int(decided)
+        assert log.revision("a") == int(decided)
+        assert state() == before
+        if decided:
+            another.record(DOG, expected=1)
+            assert log.latest() == {"a": DOG}  # of which the one that only reads hears

@@ -89,7 +89,8 @@ def test_the_summary_counts(found: Detection) -> None:
 
 def test_files_hold_what_was_found(found: Detection, tmp_path: Path) -> None:
     found.save(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["labels.csv", "labels.parquet", "summary.json"]
+    names = ["labels.csv", "labels.parquet", "manifest.json", "summary.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
     flat = pd.read_csv(tmp_path / "labels.csv")
     assert flat["file_name"].tolist() == list(found.file_name)
     assert json.loads(flat["topk_labels"][4]) == ["o'fish", "dog"]

@@ -146,7 +146,7 @@ def test_a_file_that_is_no_checkpoint(tmp_path: Path) -> None:
 
 def test_no_temporary_file_is_left(train: Batches, tmp_path: Path) -> None:
     fit(Linear(), train, epochs=2, checkpoint=Checkpoint(tmp_path / "checkpoint.safetensors", "a"))
-    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.safetensors", "manifest.json"]
 
 
 def test_a_loss_that_is_no_number_names_epoch_and_step(train: Batches) -> None:

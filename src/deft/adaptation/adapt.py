@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from deft.adaptation.backbones import Backbone, kind_of, load_backbone, open_backbone
 from deft.adaptation.model import AdaptedModel
@@ -24,8 +26,10 @@ from deft.methods.base import Method, TrainingContext
 from deft.methods.cross_entropy import CE
 from deft.methods.weighted import WeightedCE
 from deft.runs.provenance import Stopwatch
+from deft.training.batches import Batches
+from deft.training.finite import NotFinite, check_numbers
 from deft.training.inputs import Reading
-from deft.training.loop import Training, fit
+from deft.training.loop import MENDS, Training, fit
 from deft.training.optimization import Optimization
 from deft.training.workspace import Workspace
 from deft.tuning import Full, Tuning
@@ -74,7 +78,7 @@ def adapt(
 
     Raises:
         DataError: Nothing is left to learn from, or fewer than two classes.
-        ModelError: The backbone can't be loaded, or the tuning doesn't fit it.
+        ModelError: The backbone can't be loaded, the tuning doesn't fit it, or a number isn't finite.
         SettingsError: Some settings don't go together.
 
     Example:
@@ -177,6 +181,7 @@ def _train(
         seed=plan.seed,
     )
     watched.finish()
+    _refuse_no_answer(networks[0], samples.train)
     training_record = {
         "backbone": backbone.name,
         "data": _data(kept, samples),
@@ -186,6 +191,16 @@ def _train(
         "validation": watched.report(),
     }
     return networks[0], training_record
+
+
+def _refuse_no_answer(network: Classifier, train: Batches) -> None:
+    """Refuse a network whose weights or answers are no numbers; it must not be kept as a model."""
+    if not all(torch.isfinite(weight).all() for weight in network.parameters()):
+        raise NotFinite("The trained weights are not finite", train.rows[:0], MENDS)
+    with torch.no_grad():
+        for batch in itertools.islice(train.ordered(), 1):
+            scores = network(batch.inputs)
+            check_numbers(scores, batch.index.cpu().numpy(), "The answers of the trained model")
 
 
 def _build(

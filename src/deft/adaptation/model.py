@@ -5,7 +5,6 @@ Shapes: N images, K classes.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,14 +15,16 @@ import pandas as pd
 import torch
 
 from deft.adaptation.model_card import model_card
-from deft.adaptation.predictors import Predictor, load_predictor
+from deft.adaptation.predictors import CONFIG, Predictor, load_predictor
 from deft.data.image_notes import CUT_OFF, count_notes
 from deft.data.images import LabeledImages
 from deft.data.pixel_rule import PixelRule
-from deft.errors import DataError
-from deft.files import replace_file
+from deft.errors import DataError, ModelError
+from deft.files import fill_folder, parse_json, readable_json
+from deft.manifest import check_folder, seal
 from deft.metrics import accuracy
 from deft.progress import Progress, Silent
+from deft.training.finite import check_numbers
 from deft.training.inputs import FrozenPart, Inputs, Reading, open_inputs
 from deft.training.workspace import Workspace
 
@@ -96,6 +97,7 @@ class AdaptedModel:
 
         Raises:
             DataError: No image can be read.
+            ModelError: An answer is no number.
         """
         told = progress or Silent()
         count = min(max(top, 1), len(self.classes))
@@ -111,6 +113,7 @@ class AdaptedModel:
             for batch in told.track(batches.ordered(), "Predicting", total=len(batches)):
                 likely = self.predictor.scores(batch.inputs).float().softmax(dim=1).topk(count, dim=1)
                 index = batch.index.cpu().numpy()
+                check_numbers(likely.values, index, "The answers of the model")
                 best[index], probs[index] = likely.indices.cpu().numpy(), likely.values.cpu().numpy()
         if cut := count_notes(inputs.image_notes.values()).get(CUT_OFF):
             told.note(
@@ -158,21 +161,18 @@ class AdaptedModel:
         )
 
     def save(self, folder: str | Path) -> None:
-        """Write weights, configuration and a model card into a folder.
+        """Write weights, configuration and a model card into a folder, which holds all of them or no model.
 
         Models on backbones of the hub can be loaded by `transformers.pipeline("image-classification", folder)`.
 
         Args:
             folder: Created if need be.
         """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        self.predictor.save(folder, self.classes)
-        with replace_file(folder / TRAINING_RECORD) as temporary:
-            temporary.write_text(json.dumps(self.training_record, indent=2, ensure_ascii=False), encoding="utf-8")
         card = model_card(self.training_record, self.classes, in_pipelines=self.predictor.runs_in_pipelines)
-        with replace_file(folder / CARD) as temporary:
-            temporary.write_text(card, encoding="utf-8")
+        with fill_folder(Path(folder), CONFIG, lambda part: seal(part, without=[CARD])) as part:
+            self.predictor.save(part, self.classes)
+            (part / TRAINING_RECORD).write_text(readable_json(self.training_record), encoding="utf-8")
+            (part / CARD).write_text(card, encoding="utf-8")
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str = "auto") -> AdaptedModel:
@@ -189,9 +189,13 @@ class AdaptedModel:
             ModelError: The folder holds no classifier.
         """
         folder = Path(folder)
+        check_folder(folder, ModelError)
         predictor, classes = load_predictor(folder, device=device)
         path = folder / TRAINING_RECORD
-        training_record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        try:
+            training_record = parse_json(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        except ValueError as error:
+            raise ModelError(f"{path} can't be read as the record of a training: {error}.") from error
         return cls(predictor, classes, training_record)
 
     def _rule(self, images: LabeledImages) -> PixelRule:

@@ -5,7 +5,6 @@ Shapes: B batch, S side of the images, K classes.
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +23,7 @@ from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
 from deft.encoders.vision import VisionModel, load_vision_model
 from deft.errors import ModelError, SettingsError
-from deft.files import replace_file
+from deft.files import parse_json, readable_json
 from deft.prompts.templates import class_features
 from deft.training.checkpoint import encoder_fingerprint
 from deft.tuning import Tuning, tuning_from_settings
@@ -152,10 +151,9 @@ class OwnPredictor(Predictor):
             "label2id": {name: k for k, name in enumerate(classes)},
         }
         state = {name: value.contiguous() for name, value in self._classifier.state_dict().items()}
-        with replace_file(folder / WEIGHTS) as temporary:
-            save_file(state, temporary)
-        with replace_file(folder / CONFIG) as temporary:
-            temporary.write_text(json.dumps(config, indent=2, ensure_ascii=False), encoding="utf-8")
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(state, folder / WEIGHTS)
+        (folder / CONFIG).write_text(readable_json(config), encoding="utf-8")
 
 
 def dual_classifier(
@@ -202,9 +200,11 @@ def load_predictor(folder: Path, *, device: str = "auto") -> tuple[Predictor, tu
     if not path.is_file():
         raise ModelError(f"{str(folder)!r} holds no {CONFIG}, so it is no model; `deft adapt -o` writes one.")
     try:
-        config: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        config: Mapping[str, Any] = parse_json(path.read_text(encoding="utf-8"))
+        if not isinstance(config, dict):
+            raise ValueError("it holds no names with values")
     except ValueError as error:
-        raise ModelError(f"{path} is not a model's configuration: {error}") from error
+        raise ModelError(f"{path} is not a model's configuration: {error}.") from error
     if config.get("model_type") == MODEL_TYPE:
         return _own(folder, config, device)
     backbone = load_vision_model(folder, device=device)
@@ -220,7 +220,7 @@ def _own(folder: Path, config: Mapping[str, Any], device: str) -> tuple[Predicto
         words = tuple(config.get("words", classes))
         tuning, head, seed = tuning_from_settings(config["tuning"]), config["head"], int(config["seed"])
         name, expected = config["backbone"], config["encoder_fingerprint"]
-    except (OSError, SafetensorError, KeyError, TypeError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"The model in {str(folder)!r} is incomplete: {error}") from error
     encoder = load_encoder(name, device=device)
     if encoder_fingerprint(encoder) != expected:

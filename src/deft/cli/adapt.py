@@ -45,8 +45,9 @@ from deft.cli.options import (
     workspace_of,
 )
 from deft.cli.progress import choose_progress
-from deft.cli.run_folder import WORK, check_model, check_opens, check_outside
+from deft.cli.run_folder import CONFIG, WORK, check_model, check_opens, check_outside
 from deft.errors import SettingsError
+from deft.runs.lock import only_writer
 from deft.runs.vocabulary import TrainingFix
 
 if TYPE_CHECKING:
@@ -152,21 +153,22 @@ def adapt(
     from deft.adaptation.adapt import adapt as train
 
     model, optimization = _load(backbone, head, chosen := tuning_named(tuning), device, precision, rates)
-    trained = train(
-        model,
-        images,
-        method=_method(method, own, images),
-        tuning=chosen,
-        head=head,
-        epochs=EPOCHS if epochs is None else epochs,
-        optimization=optimization,
-        validation=_opened(watched, keep, progress),
-        noise_rate=noise_rate,
-        batch_size=batch_size,
-        seed=seed,
-        workspace=workspace_of(out / WORK, resume, workers, progress),
-    )
-    _save(trained, data, out)
+    with only_writer(out):
+        trained = train(
+            model,
+            images,
+            method=_method(method, own, images),
+            tuning=chosen,
+            head=head,
+            epochs=EPOCHS if epochs is None else epochs,
+            optimization=optimization,
+            validation=_opened(watched, keep, progress),
+            noise_rate=noise_rate,
+            batch_size=batch_size,
+            seed=seed,
+            workspace=workspace_of(out / WORK, resume, workers, progress),
+        )
+        _save(trained, data, out)
     _report(trained, out, output_format)
 
 
@@ -174,12 +176,14 @@ def _save(trained: AdaptedModel, data: str, out: Path) -> None:
     """Write the model, and take away what training left beside it."""
     _name_data(trained, data)
     trained.save(out)
-    shutil.rmtree(out / WORK)
+    shutil.rmtree(out / WORK, ignore_errors=True)
 
 
 def _check_places(out: Path, data: str, *, resume: bool) -> None:
     """Refuse what is wrong with the folders, at once."""
     check_outside(out, data)
+    if resume and (out / CONFIG).is_file():
+        shutil.rmtree(out / WORK, ignore_errors=True)  # left by a run that was killed once its model was there
     check_model(out, resume=resume)
 
 
@@ -288,11 +292,12 @@ def _report(model: AdaptedModel, out: Path, output_format: str) -> None:
     """Print what was trained, on standard output."""
     from rich.console import Console
 
-    from deft.cli.output import plain, printable, to_json
+    from deft.cli.output import plain, printable
+    from deft.files import strict_json
 
     training_record = model.training_record
     if output_format == "json":
-        typer.echo(to_json({**training_record, "classes": list(model.classes), "model": str(out)}))
+        typer.echo(strict_json({**training_record, "classes": list(model.classes), "model": str(out)}))
         return
     console = Console(soft_wrap=True)
     counts = training_record["data"]["counts"]

@@ -1,6 +1,7 @@
 """The command `deft`: its subcommands, its exit codes, and one sentence for every error a user can mend.
 
-Exit codes: 0 done, 2 usage or data, 3 more labels flagged than `--fail-on-issues` allows, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 2 usage or data, 3 more labels flagged than `--fail-on-issues` allows, 130 stopped by Ctrl-C,
+143 by SIGTERM, 129 by SIGHUP.
 Nothing heavy is imported before a command runs, so that `deft --help` answers at once.
 """
 
@@ -29,12 +30,14 @@ from deft.cli.output import printable
 from deft.cli.predict import predict
 from deft.cli.report import report
 from deft.cli.review import review
+from deft.cli.terminal import Stopped, drop_streams, end_streams, heed_signals, prepare_streams
 from deft.errors import DeftError
 
-USAGE, STOPPED = 2, 130
+USAGE, STOPPED, SIGNALLED = 2, 130, 128
 MENDABLE = {
-    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR,
-    errno.EEXIST, errno.ENAMETOOLONG,
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOTDIR, errno.EISDIR,
+    errno.EEXIST, errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.ENOENT, errno.ESTALE, errno.EIO, errno.EMFILE,
+    errno.ENFILE, errno.ELOOP, errno.EBUSY, errno.EXDEV, errno.ENOMEM,
 }  # fmt: skip
 
 
@@ -60,12 +63,14 @@ class _Commands(TyperGroup):
             raise typer.Exit(USAGE) from error
         except KeyboardInterrupt as stop:
             _say(_how_to_resume(ctx.meta["deft.typed"]))
-            raise typer.Exit(STOPPED) from stop
+            raise typer.Exit(SIGNALLED + stop.number if isinstance(stop, Stopped) else STOPPED) from stop
+        except MemoryError as error:
+            _say("deft: The memory of this machine is too small for this. Try a smaller --batch-size, or --limit.")
+            raise typer.Exit(USAGE) from error
         except OSError as error:
             if error.errno not in MENDABLE:
                 raise
-            where = f"{error.filename}: " if error.filename else ""
-            _say(f"deft: {where}{error.strerror}.")
+            _say(f"deft: {_trouble(error)}")
             raise typer.Exit(USAGE) from error
         except RuntimeError as error:
             if type(error).__name__ != "OutOfMemoryError":
@@ -106,10 +111,22 @@ def _options(
 
 def run() -> None:
     """Run the command line on the process's own arguments."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
-    app(prog_name="deft")
+    prepare_streams()
+    heed_signals()
+    try:
+        app(prog_name="deft")
+    finally:
+        _end()
+
+
+def _end() -> None:
+    """Write out what is printed; where that can't be done, say so."""
+    try:
+        end_streams()
+    except OSError as error:
+        drop_streams()
+        _say(f"deft: What is printed can't be written: {error.strerror}.")
+        sys.exit(USAGE)
 
 
 def _how_to_resume(typed: list[str]) -> str:
@@ -119,6 +136,13 @@ def _how_to_resume(typed: list[str]) -> str:
         return "Stopped."
     again = typed if "--resume" in typed else [*typed, "--resume"]
     return f"Stopped. Resume with: {shlex.join(['deft', *again])}"
+
+
+def _trouble(error: OSError) -> str:
+    """Return what a system's error means, as a sentence."""
+    where = f"{error.filename}: " if error.filename else ""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return f"{where}{error.strerror}.{' Make room, or choose another folder.' if full else ''}"
 
 
 def _say(text: str) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from deft.cli.bounds import MOST
 from deft.cli.options import DATA, OUTPUT, TRAINING, Device, Quiet, option
 
 LIST = "list"
@@ -25,7 +26,9 @@ ScaleOption = Annotated[
         help="paper: its full setting, for a GPU. small: the bundled model, overnight on two cores. smoke: seconds.",
     ),
 ]
-Seeds = Annotated[int, option(TRAINING, "--seeds", metavar="N", min=1, help="Runs of each experiment, seeds from 0.")]
+Seeds = Annotated[
+    int, option(TRAINING, "--seeds", metavar="N", min=1, max=MOST, help="Runs of each experiment, seeds from 0.")
+]
 Only = Annotated[str | None, option(TRAINING, "--only", metavar="ROW", help="Only this row of the table.")]
 DataFolder = Annotated[
     Path | None, option(DATA, "--data", metavar="FOLDER", help="Folder that holds the data sets, or is one.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from deft.cli.bounds import number
 from deft.cli.options import Classes, Data, ImageCol, LabelCol, Labels, Quiet, Seed, Split, source_of
 from deft.cli.run_folder import check_new_table
 from deft.errors import SettingsError
@@ -28,7 +29,9 @@ def corrupt(
         typer.Option("-o", "--out", metavar="OUT", help="New .csv or .parquet file of labels.", show_default=False),
     ],
     noise: Annotated[NoiseName, typer.Option(help="Kind of noise.")] = "symmetric",
-    rate: Annotated[float, typer.Option(metavar="RATE", min=0, max=1, help="Share of labels to make wrong.")] = 0.4,
+    rate: Annotated[
+        float, typer.Option(metavar="RATE", min=0, max=1, callback=number, help="Share of labels to make wrong.")
+    ] = 0.4,
     seed: Seed = 0,
     class_map: Annotated[
         str | None,

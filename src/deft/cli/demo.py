@@ -33,6 +33,7 @@ def demo(
     from deft.encoders.load import load_encoder
     from deft.metrics import score_detection
     from deft.runs.folder import is_run
+    from deft.runs.lock import only_writer
     from deft.runs.source import Source
     from deft.training.workspace import Workspace
 
@@ -42,15 +43,16 @@ def demo(
     encoder = load_encoder("tiny", device="cpu")
     space = Workspace(folder=out, progress=progress)
     rows = []
-    for name, detector in _detectors(encoder).items():
-        progress.note(f"Finding wrong labels with {name}")
-        found = detector.detect(images, workspace=space)
-        scores = score_detection(found.is_label_issue, found.p_clean, found.given, truth, found.predicted)
-        rows.append((name, scores))
-        if name == "deft":
-            Source(DEMO).save(out)
-            found.save(out)
-            write_report(images, found, out / REPORT, DEMO, progress=progress)
+    with only_writer(out):
+        Source(DEMO).save(out)
+        for name, detector in _detectors(encoder).items():
+            progress.note(f"Finding wrong labels with {name}")
+            found = detector.detect(images, workspace=space)
+            scores = score_detection(found.is_label_issue, found.p_clean, found.given, truth, found.predicted)
+            rows.append((name, scores))
+            if name == "deft":
+                found.save(out)
+                write_report(images, found, out / REPORT, DEMO, progress=progress)
     _print(rows, len(images), out)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deft.cli.bounds import number
 from deft.cli.detector_options import (
     DEFAULT,
     UNLOADED,
@@ -48,6 +49,7 @@ from deft.cli.options import (
     Precision,
     Quiet,
     Resume,
+    SafeCsv,
     Seed,
     Set,
     Split,
@@ -62,7 +64,9 @@ from deft.cli.options import (
 from deft.cli.progress import choose_progress
 from deft.cli.report import REPORT, write_report
 from deft.cli.run_folder import check_opens, check_outside, check_run
+from deft.data.safe_csv import neutralise
 from deft.errors import SettingsError
+from deft.runs.lock import only_writer
 
 if TYPE_CHECKING:
     from deft.data.images import LabeledImages
@@ -75,7 +79,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "openai/clip-vit-base-patch16"
 TOO_MANY_ISSUES = 3
-OF_A_JUDGEMENT = ("detector", "workers", "device", "resume", "output_format", "fail_on_issues", "quiet")
+OF_A_JUDGEMENT = ("detector", "workers", "device", "resume", "output_format", "fail_on_issues", "safe_csv", "quiet")
 WITH_REVIEWS = frozenset(["data", "moved", "out", "with_reviews", *OF_A_JUDGEMENT])
 """Parameters that go with `--with-reviews`; the run brings all others."""
 
@@ -106,7 +110,15 @@ WithReviews = Annotated[
 ]
 FailOnIssues = Annotated[
     float | None,
-    option(OUTPUT, "--fail-on-issues", metavar="RATE", min=0, max=1, help="Exit with 3 if a larger share is flagged."),
+    option(
+        OUTPUT,
+        "--fail-on-issues",
+        metavar="RATE",
+        min=0,
+        max=1,
+        callback=number,
+        help="Exit with 3 if a larger share is flagged.",
+    ),
 ]
 
 
@@ -138,9 +150,8 @@ class _Job:
             return self.reviewed.reviewed.images
         return _sample(self.source.open(progress), self.limit, self.seed)
 
-    def workspace(self, out: Path, resume: bool, workers: int | None, progress: Progress) -> Workspace:
-        """Return where and how to run; what the reviewed run has decoded and encoded isn't done again."""
-        space = workspace_of(out, resume, workers, progress)
+    def beside(self, space: Workspace, out: Path) -> Workspace:
+        """Return where to work, with what the reviewed run has decoded and encoded, which isn't done again."""
         if self.reviewed is None:
             return space
 
@@ -150,21 +161,15 @@ class _Job:
         link_pixels(self.reviewed.folder, out, PIXELS)
         return replace(space, earlier=self.reviewed.folder)
 
-    def find(self, images: LabeledImages, device: str, space: Workspace, out: Path) -> Detection:
-        """Load the model and judge; a detector that can be used again is kept in the run folder."""
-        from deft.detectors.deft import DeFT
+    def load(self, device: str) -> Detector:
+        """Load what judges, with its model."""
         from deft.detectors.deft_trained import TrainedDeFT
         from deft.encoders.load import load_encoder
 
         if self.kept is not None:
-            return TrainedDeFT.from_pretrained(self.kept, device=device).detect(images, workspace=space)
+            return TrainedDeFT.from_pretrained(self.kept, device=device)
         assert self.detector is not None  # either it or a kept one judges
-        detector = replace(self.detector, encoder=load_encoder(self.model, device=device))
-        if not isinstance(detector, DeFT):
-            return detector.detect(images, workspace=space)
-        trained, found = detector.train(images, workspace=space)
-        trained.save_pretrained(out / "detector")
-        return found
+        return replace(self.detector, encoder=load_encoder(self.model, device=device))
 
 
 def detect(
@@ -207,6 +212,7 @@ def detect(
     resume: Resume = False,
     output_format: Format = "table",
     fail_on_issues: FailOnIssues = None,
+    safe_csv: SafeCsv = False,
     quiet: Quiet = False,
     config: Config = None,
 ) -> None:
@@ -224,8 +230,7 @@ def detect(
     if job.detector is None and detector is None:
         job = replace(job, detector=choose_detector(method, given, sets))
         _advise(model, method, given, progress)
-    found = job.find(images, device, job.workspace(out, resume, workers, progress), out)
-    found = _write(job, found, images, out, progress)
+    found = _judge(job, images, device, workspace_of(out, resume, workers, progress), out, safe_csv=safe_csv)
     _report(found, out, output_format)
     _fail_on(found, fail_on_issues)
 
@@ -260,11 +265,33 @@ def _advise(model: str, method: str, given: Mapping[str, Any], progress: Progres
         progress.note(hint)
 
 
+def _judge(job: _Job, images: LabeledImages, device: str, space: Workspace, out: Path, *, safe_csv: bool) -> Detection:
+    """Judge and write the run; the folder is a run from the first moment, so that one that is stopped can resume."""
+    detector = job.load(device)
+    with only_writer(out):
+        job.source.save(out)
+        found = _find(detector, images, job.beside(space, out), out)
+        found = _write(job, found, images, out, space.progress)
+        if safe_csv:
+            neutralise(out / "labels.csv")
+    return found
+
+
+def _find(detector: Detector, images: LabeledImages, space: Workspace, out: Path) -> Detection:
+    """Judge; a detector that can be used again is kept in the run folder."""
+    from deft.detectors.deft import DeFT
+
+    if not isinstance(detector, DeFT):
+        return detector.detect(images, workspace=space)
+    trained, found = detector.train(images, workspace=space)
+    trained.save_pretrained(out / "detector")
+    return found
+
+
 def _write(job: _Job, found: Detection, images: LabeledImages, out: Path, progress: Progress) -> Detection:
     """Write the run, with its report; what was written."""
     if job.reviewed is not None:
         found = job.reviewed.finish(found, out)
-    job.source.save(out)
     found.save(out)
     write_report(images, found, out / REPORT, job.source.data, progress=progress)
     return found
@@ -296,14 +323,15 @@ def _report(found: Detection, out: Path, output_format: str) -> None:
     """Print the summary on standard output."""
     from rich.console import Console
 
-    from deft.cli.output import plain, print_summary, printable, scores_of, to_json
+    from deft.cli.output import plain, print_summary, printable, scores_of
+    from deft.files import strict_json
     from deft.runs.vocabulary import reviews_in_words
 
     scores = scores_of(found)
     files = {name: str(out / name) for name in ("labels.csv", "labels.parquet", "summary.json", REPORT)}
     if output_format == "json":
         extra = {} if scores is None else {"scores": asdict(scores)}
-        typer.echo(to_json({**found.summary(), **extra, "files": files}))
+        typer.echo(strict_json({**found.summary(), **extra, "files": files}))
         return
     console = Console(soft_wrap=True)
     print_summary(console, found, scores)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
+from deft.cli.bounds import MOST
 from deft.cli.options import TRAINING, TUNINGS, DetectorName, TuningName, option
 from deft.detectors.registry import DETECTORS, detector_class
 from deft.errors import SettingsError
@@ -38,6 +39,7 @@ Length = Annotated[
         "--length",
         metavar="N",
         min=1,
+        max=MOST,
         help="Prompt tokens of vpt and vpt-shallow; 20 if not given.",
     ),
 ]
@@ -48,6 +50,7 @@ Context = Annotated[
         "--context",
         metavar="N",
         min=1,
+        max=MOST,
         help="Learned context vectors per text prompt; 16 if not given.",
     ),
 ]
@@ -61,6 +64,7 @@ Warmup = Annotated[
         "--warmup",
         metavar="N",
         min=0,
+        max=MOST,
         help="Epochs that believe every label; all by default, 1 in the paper, 5 for real noise.",
     ),
 ]

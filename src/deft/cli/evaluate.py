@@ -55,18 +55,17 @@ def evaluate(
     check_trained(model)
 
     from deft.adaptation.model import AdaptedModel
-    from deft.cli.output import to_json
     from deft.cli.progress import choose_progress
-    from deft.files import replace_file
+    from deft.files import replace_file, strict_json
 
     progress = choose_progress(quiet=quiet)
     images = with_limits(source.open(progress), max_pixels, max_seconds)
     outcome = AdaptedModel.load(model, device=device).evaluate(images, workers=workers, progress=progress)
     if out is not None:
         with replace_file(out) as temporary:
-            temporary.write_text(to_json(outcome.summary()), encoding="utf-8")
+            temporary.write_text(strict_json(outcome.summary()), encoding="utf-8")
     if output_format == "json":
-        typer.echo(to_json(outcome.summary()))
+        typer.echo(strict_json(outcome.summary()))
         return
     _show(outcome)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from deft.cli.options import FormatName, Moved, Quiet, Run
+from deft.cli.options import FormatName, Moved, Quiet, Run, SafeCsv
 from deft.cli.run_folder import check_opens, check_outside
 from deft.errors import SettingsError
 from deft.runs.vocabulary import Fix, Use
@@ -36,6 +36,7 @@ def export(
         str | None, typer.Option(metavar="USER/NAME", help="Push the hf data set to the Hugging Face Hub as well.")
     ] = None,
     private: Annotated[bool, typer.Option("--private", help="Push so that only you see it.")] = False,
+    safe_csv: SafeCsv = False,
     quiet: Quiet = False,
 ) -> None:
     """Write the images of RUN with corrected labels into DIR; the data itself is never touched."""
@@ -49,7 +50,7 @@ def export(
         check_repository(push)
     progress = choose_progress(quiet=quiet)
     plan = _plan(run, to, data, use, fix)
-    written = write_export(plan, to, as_, link=link, root=root, progress=progress)
+    written = write_export(plan, to, as_, link=link, root=root, safe_csv=safe_csv, progress=progress)
     _report(plan, written, to, as_)
     if push is not None:
         progress.note(f"Pushing to {push}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
+from deft.cli.bounds import MOST, MOST_ROWS, number
 from deft.cli.options import DATA, option
 
 if TYPE_CHECKING:
@@ -13,7 +14,14 @@ if TYPE_CHECKING:
 
 MaxPixels = Annotated[
     int | None,
-    option(DATA, "--max-pixels", metavar="N", min=1, help="A larger image isn't decoded; 178956970 if not given."),
+    option(
+        DATA,
+        "--max-pixels",
+        metavar="N",
+        min=1,
+        max=MOST_ROWS,
+        help="A larger image isn't decoded; 178956970 if not given.",
+    ),
 ]
 MaxSeconds = Annotated[
     float | None,
@@ -22,6 +30,8 @@ MaxSeconds = Annotated[
         "--max-seconds",
         metavar="S",
         min=0.1,
+        max=MOST,
+        callback=number,
         help="An image that takes longer to read is given up; 30 if not given.",
     ),
 ]

@@ -5,8 +5,6 @@ Nothing heavy is imported here: the choices come from tables that hold names onl
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -14,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
+from deft.cli.bounds import MOST, MOST_ROWS, device, positive, rate, seed
 from deft.detectors.registry import DETECTORS
 from deft.errors import SettingsError
 from deft.export.formats import FORMATS
 from deft.methods.registry import METHODS
-from deft.settings import MOST_SEED
 
 if TYPE_CHECKING:
     from deft.progress import Progress
@@ -53,32 +51,6 @@ else:
     TuningName = Literal[tuple(TUNINGS)]
 PrecisionName = Literal["auto", "float32", "bfloat16", "float16"]
 
-_DEVICE = re.compile(r"auto|(?:cpu|cuda|mps|xpu|xla|hpu|npu|mtia)(?::\d+)?")
-
-
-def _positive(value: float | None) -> float | None:
-    if value is not None and not 0 < value < math.inf:
-        raise typer.BadParameter(f"it must be positive, not {value:g}.")
-    return value
-
-
-def _rate(value: float | None) -> float | None:
-    if value is not None and not 0 <= value < 1:
-        raise typer.BadParameter(f"a share of wrong labels lies in 0 ≤ r < 1; {value:g} doesn't.")
-    return value
-
-
-def _seed(value: int) -> int:
-    if not 0 <= value <= MOST_SEED:
-        raise typer.BadParameter(f"a seed lies in 0 to {MOST_SEED}; {value} doesn't.")
-    return value
-
-
-def _device(value: str) -> str:
-    if not _DEVICE.fullmatch(value):
-        raise SettingsError(f"There is no device {value!r}. Known: auto, cpu, cuda, cuda:1, mps and the like.")
-    return value
-
 
 def option(panel: str, *names: str, **settings: Any) -> Any:
     """Return an option that help shows in a panel; with no default there to see where it would be empty."""
@@ -112,11 +84,14 @@ Classes = Annotated[
 ]
 Split = Annotated[str | None, option(DATA, "--split", metavar="NAME", help="Only this split.")]
 Limit = Annotated[
-    int | None, option(DATA, "--limit", metavar="N", min=2, help="Only this many images, drawn by the seed.")
+    int | None,
+    option(DATA, "--limit", metavar="N", min=2, max=MOST_ROWS, help="Only this many images, drawn by the seed."),
 ]
 Workers = Annotated[
     int | None,
-    option(DATA, "--workers", metavar="N", min=0, help="Processes that decode images; one per core if not given."),
+    option(
+        DATA, "--workers", metavar="N", min=0, max=1024, help="Processes that decode images; one per core if not given."
+    ),
 ]
 Moved = Annotated[
     str | None, option(DATA, "--data", metavar="DATA", help="Where the images are now, if they were moved.")
@@ -130,19 +105,19 @@ Config = Annotated[
 # How it learns
 Epochs = Annotated[
     int | None,
-    option(TRAINING, "--epochs", metavar="N", min=1, help="Times that each image is seen; 10 if not given."),
+    option(TRAINING, "--epochs", metavar="N", min=1, max=MOST, help="Times that each image is seen; 10 if not given."),
 ]
 LearningRate = Annotated[
     float | None,
-    option(TRAINING, "--lr", metavar="RATE", callback=_positive, help="Learning rate; the authors' if not given."),
+    option(TRAINING, "--lr", metavar="RATE", callback=positive, help="Learning rate; the authors' if not given."),
 ]
-BatchSize = Annotated[int, option(TRAINING, "--batch-size", metavar="N", min=1, help="Images per step.")]
+BatchSize = Annotated[int, option(TRAINING, "--batch-size", metavar="N", min=1, max=MOST, help="Images per step.")]
 Seed = Annotated[
     int,
-    option(TRAINING, "--seed", metavar="N", callback=_seed, help="Same seed, same machine, same result."),
+    option(TRAINING, "--seed", metavar="N", callback=seed, help="Same seed, same machine, same result."),
 ]
 Device = Annotated[
-    str, option(TRAINING, "--device", metavar="auto|cpu|cuda|mps", callback=_device, help="Where it runs.")
+    str, option(TRAINING, "--device", metavar="auto|cpu|cuda|mps", callback=device, help="Where it runs.")
 ]
 Precision = Annotated[PrecisionName, option(TRAINING, "--precision", help="Number format of the activations.")]
 NoiseRate = Annotated[
@@ -151,7 +126,7 @@ NoiseRate = Annotated[
         TRAINING,
         "--noise-rate",
         metavar="RATE",
-        callback=_rate,
+        callback=rate,
         help="Share of wrong labels, for methods that ask for it.",
     ),
 ]
@@ -168,6 +143,10 @@ Set = Annotated[
 # What comes out
 Resume = Annotated[bool, option(OUTPUT, "--resume", help="Go on with what was stopped.")]
 Format = Annotated[Literal["table", "json"], option(OUTPUT, "--format", help="Form of the summary.")]
+SafeCsv = Annotated[
+    bool,
+    option(OUTPUT, "--safe-csv", help="CSV for spreadsheets: an apostrophe before cells that would be formulas."),
+]
 Quiet = Annotated[bool, option(OUTPUT, "--quiet", "-q", help="No progress.")]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -51,11 +50,6 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], 
 def percent(share: float | None) -> str:
     """Return a share for people; a dash where it is undefined."""
     return "–" if share is None or math.isnan(share) else f"{share:.1%}"
-
-
-def to_json(value: Mapping[str, Any]) -> str:
-    """Return JSON without NaN (null instead) and in ASCII, so that any name survives any terminal."""
-    return json.dumps(_without_nan(value), indent=2, allow_nan=False)
 
 
 def scores_of(found: Detection) -> DetectionScores | None:
@@ -155,13 +149,3 @@ def _groups(number: int) -> str:
 def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

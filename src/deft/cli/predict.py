@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from deft.cli.bounds import MOST
 from deft.cli.limits import MaxPixels, MaxSeconds, with_limits
-from deft.cli.options import Device, Model, Quiet, Workers
+from deft.cli.options import Device, Model, Quiet, SafeCsv, Workers
 from deft.cli.run_folder import check_outside, check_trained
 from deft.errors import SettingsError
 
@@ -31,7 +32,7 @@ def predict(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write all predictions: .csv or .parquet.")
     ] = None,
-    top: Annotated[int, typer.Option(metavar="N", min=1, help="Classes listed for each image.")] = 5,
+    top: Annotated[int, typer.Option(metavar="N", min=1, max=MOST, help="Classes listed for each image.")] = 5,
     output_format: Annotated[
         Literal["table", "csv"], typer.Option("--format", help="The first images as a table, or all as CSV.")
     ] = "table",
@@ -39,6 +40,7 @@ def predict(
     max_pixels: MaxPixels = None,
     max_seconds: MaxSeconds = None,
     device: Device = "auto",
+    safe_csv: SafeCsv = False,
     quiet: Quiet = False,
 ) -> None:
     """Name the images of DATA with MODEL."""
@@ -56,19 +58,20 @@ def predict(
     images = with_limits(find_images(data, progress=progress), max_pixels, max_seconds)
     table = AdaptedModel.load(model, device=device).predict(images, top=top, workers=workers, progress=progress)
     if out is not None:
-        write_predictions(table, out)
+        write_predictions(table, out, safe_csv=safe_csv)
     if output_format == "csv":
-        typer.echo(_flat(table).to_csv(index=False, float_format="%.6g"), nl=False)
+        typer.echo(_csv(table, safe=safe_csv), nl=False)
         return
     _show(table, out)
 
 
-def write_predictions(table: pd.DataFrame, path: Path) -> None:
+def write_predictions(table: pd.DataFrame, path: Path, *, safe_csv: bool = False) -> None:
     """Write a table of predictions; in CSV, lists are written as JSON.
 
     Args:
         table: Table of `AdaptedModel.predict`.
         path: Ends in .csv or .parquet.
+        safe_csv: Whether cells that a spreadsheet would run get an apostrophe.
     """
     from deft.files import replace_file
 
@@ -76,7 +79,15 @@ def write_predictions(table: pd.DataFrame, path: Path) -> None:
         if path.suffix.lower() == ".parquet":
             table.to_parquet(temporary, index=False)
         else:
-            _flat(table).to_csv(temporary, index=False, float_format="%.6g")
+            temporary.write_text(_csv(table, safe=safe_csv), encoding="utf-8", newline="")
+
+
+def _csv(table: pd.DataFrame, *, safe: bool) -> str:
+    """Return a table of predictions as CSV."""
+    from deft.data.safe_csv import neutral_csv
+
+    text = str(_flat(table).to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+    return neutral_csv(text) if safe else text
 
 
 def _flat(table: pd.DataFrame) -> pd.DataFrame:

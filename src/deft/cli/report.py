@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deft.cli.bounds import MOST
 from deft.cli.options import Moved, Quiet, Run
 from deft.report import LIMIT
 
@@ -25,7 +26,9 @@ def report(
         Path | None,
         typer.Option("-o", "--out", metavar="FILE", help="The page; RUN/report.html if not given."),
     ] = None,
-    limit: Annotated[int, typer.Option(metavar="N", min=0, help="Suspects that are shown at the most.")] = LIMIT,
+    limit: Annotated[
+        int, typer.Option(metavar="N", min=0, max=MOST, help="Suspects that are shown at the most.")
+    ] = LIMIT,
     data: Moved = None,
     quiet: Quiet = False,
 ) -> None:

@@ -10,6 +10,10 @@ WORK = "training"
 """Folder inside MODEL for decoded images and the checkpoint; gone when the model is there."""
 
 
+CONFIG = "config.json"
+"""File without which a folder holds no model."""
+
+
 def check_outside(output: Path, data: str) -> None:
     """Refuse to write into the folder that is read.
 
@@ -65,7 +69,7 @@ def check_trained(model: Path) -> None:
     Raises:
         ModelError: There is none.
     """
-    if not (model / "config.json").is_file():
+    if not (model / CONFIG).is_file():
         raise ModelError(f"{model} holds no config.json, so it is no model of deft adapt.")
 
 
@@ -76,10 +80,12 @@ def check_run(run: Path, *, resume: bool) -> None:
         DataError: It is a file, it holds something that is no run, or it holds a run and `resume` isn't asked for.
     """
     from deft.runs.folder import is_run
+    from deft.runs.lock import is_empty, refuse_second
 
     if run.exists() and not run.is_dir():
         raise DataError(f"{run} is a file; -o needs a folder for the run.")
-    if not run.exists() or not any(run.iterdir()):
+    refuse_second(run)
+    if not run.exists() or is_empty(run):
         return
     if not is_run(run):
         raise DataError(
@@ -101,11 +107,14 @@ def check_model(out: Path, *, resume: bool) -> None:
     Raises:
         DataError: It is a file, or it isn't empty and `resume` isn't asked for.
     """
+    from deft.runs.lock import is_empty, refuse_second
+
     if out.exists() and not out.is_dir():
         raise DataError(f"{out} is a file; -o needs a folder for the model.")
-    if not out.exists() or not any(out.iterdir()):
+    refuse_second(out)
+    if not out.exists() or is_empty(out):
         return
-    if (out / "config.json").exists():
+    if (out / CONFIG).exists():
         raise DataError(f"{out} holds a model already. Choose another folder with -o, or delete this one.")
     if not (out / WORK).is_dir():
         raise DataError(f"{out} is not empty. Choose another folder with -o.")

@@ -12,7 +12,7 @@ import numpy as np
 
 from deft.data.readers import ImageError, ImageReader, IntArray, Pixels
 from deft.errors import DataError
-from deft.files import replace_file
+from deft.manifest import intact, replace_sealed
 from deft.progress import Progress, Silent
 
 FILE = "contents.parquet"
@@ -88,6 +88,8 @@ def load_known(folder: Path) -> dict[bytes, str]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    if not intact(folder / FILE):
+        return {}
     with contextlib.suppress(OSError, KeyError, ValueError, pa.ArrowException):
         table = pq.read_table(folder / FILE)
         return dict(zip(table["stamp"].to_pylist(), table["content"].to_pylist(), strict=True))
@@ -111,7 +113,7 @@ def keep_known(folder: Path, stamps: Sequence[bytes], names: Sequence[str]) -> N
     table = pa.table({"stamp": pa.array(stamps, pa.binary()), "content": pa.array(names, pa.string())})
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with replace_file(folder / FILE) as temporary:
+        with replace_sealed(folder / FILE) as temporary:
             pq.write_table(table, temporary)
     except OSError as error:
         raise DataError(f"{folder} can't be written to: {error}.") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -11,6 +10,7 @@ from deft.data.columns import known_columns
 from deft.data.endings import is_image
 from deft.data.table import Table, from_records
 from deft.errors import DataError
+from deft.files import parse_json
 
 IMAGE, LABEL = "image", "label"
 
@@ -44,7 +44,7 @@ def read_json(source: str, data: bytes) -> Table:
     """
     text = data.decode("utf-8-sig", "surrogateescape")
     try:
-        value = json.loads(text, object_pairs_hook=Pairs)
+        value = parse_json(text, pairs=Pairs)
     except ValueError as error:
         if text.count("\n") and _starts_with_object(text):
             return read_json_lines(source, data)
@@ -75,7 +75,7 @@ def read_json_lines(source: str, data: bytes) -> Table:
         if not line.strip():
             continue
         try:
-            record = json.loads(line, object_pairs_hook=Pairs)
+            record = parse_json(line, pairs=Pairs)
         except ValueError as error:
             raise DataError(f"Line {number} of {source} isn't JSON: {error}.") from error
         if not isinstance(record, dict):

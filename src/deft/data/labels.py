@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -14,6 +13,7 @@ import numpy as np
 
 from deft.data.readers import show_path
 from deft.errors import DataError
+from deft.files import parse_json
 
 Label = str | int | None
 
@@ -114,7 +114,7 @@ def _one(cell: Any) -> Label | list[str]:
 def _json_list(text: str) -> list[Any] | None:
     """Return the items of a list as JSON or Python write it; None where the text is no list of labels."""
     try:
-        items = json.loads(text)
+        items = parse_json(text)
     except ValueError:
         try:
             items = ast.literal_eval(text) if len(text) < LONGEST_LIST else None

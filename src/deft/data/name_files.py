@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from deft.data.readers import show_path
 from deft.errors import DataError
+from deft.files import parse_json
 
 LARGEST = 1 << 26
 """Bytes; a larger file holds no names."""
@@ -89,7 +89,7 @@ def _mapping(path: Path, pairs: Sequence[tuple[str, str]]) -> Mapping[str, str]:
 
 def _from_json(path: Path, text: str) -> Sequence[str] | Mapping[str, str]:
     try:
-        value = json.loads(text)
+        value = parse_json(text)
     except ValueError as error:
         raise DataError(f"The class names in {path} can't be read: {error}.") from error
     inverse = by_number(value) if isinstance(value, dict) else None

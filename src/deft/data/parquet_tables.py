@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from deft.data.names import in_order
 from deft.data.readers import ParquetReader, one_line, show_path
 from deft.data.table import Table
 from deft.errors import DataError
+from deft.files import parse_json
 from deft.progress import Progress
 
 
@@ -91,7 +91,7 @@ def _categories(column: Any) -> list[str] | None:
 def _feature_names(metadata: dict[bytes, bytes] | None, column: str | None) -> list[str] | None:
     """Return the class names that Hugging Face's writer put beside the schema."""
     try:
-        about = json.loads((metadata or {})[b"huggingface"])
+        about = parse_json((metadata or {})[b"huggingface"])
         names = about["info"]["features"][column]["names"]
     except (KeyError, TypeError, ValueError):
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from deft.data.readers import show_path
 from deft.data.splits import shard_split
 from deft.data.tree import FolderTree, Tree
 from deft.errors import DataError
+from deft.files import parse_json
 from deft.progress import Progress
 
 LABEL_MEMBERS = (".cls", ".label", ".json", ".txt")
@@ -104,7 +104,7 @@ def _label(tree: ArchiveTree, member: str | None, columns: Columns) -> Any:
     if not member.lower().endswith(".json"):
         return text
     try:
-        value = json.loads(text)
+        value = parse_json(text)
     except ValueError:
         return None
     if not isinstance(value, dict):

@@ -9,6 +9,7 @@ from torch import Tensor
 from deft.runs.detection import Verdicts
 from deft.runs.disk_rows import DiskRows
 from deft.training.batches import Batch
+from deft.training.finite import check_numbers
 
 MOST_SHARES = 1 << 26  # class probabilities that are kept of all images together: 128 MB
 TOP = 5  # classes that are kept of each image's prediction, never the whole N x K
@@ -61,9 +62,15 @@ class Collector:
             log_odds: That the given label is right, positive for clean, (B,).
             logits: Class scores, (B, K).
             threshold: Similarity that the given label's own has to pass, (B,).
+
+        Raises:
+            NotFinite: A score is no number.
         """
         rows = batch.index.cpu().numpy()
         probs, topk = torch.softmax(logits.float(), dim=1).topk(self._top, dim=1)
+        # Log-odds may be infinite: then the probability is 0 or 1.
+        shares = torch.cat([probs, log_odds.float().sigmoid().unsqueeze(1)], dim=1)
+        check_numbers(shares, rows, "The scores of the model")
         self._log_odds[rows] = log_odds.float().cpu().numpy()
         self._topk[rows] = topk.cpu().numpy()
         self._probs[rows] = probs.cpu().numpy()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -25,7 +25,8 @@ from deft.detectors.deft_weighing import Features, Scored, frozen_features, judg
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
 from deft.errors import ModelError, SettingsError
-from deft.files import replace_file
+from deft.files import fill_folder, parse_json, readable_json
+from deft.manifest import check_folder, seal
 from deft.progress import Progress
 from deft.prompts.learned import DualPrompts, PromptSettings
 from deft.runs.detection import Detection, Verdicts
@@ -212,10 +213,9 @@ class TrainedDeFT(Detector):
             "words": list(self._words),
             "encoder_fingerprint": encoder_fingerprint(self.encoder),
         }
-        with replace_file(folder / WEIGHTS) as temporary:
-            save_file(_tensors(self.weights, self.transition, self.evidence), temporary)
-        with replace_file(folder / CONFIG) as temporary:
-            temporary.write_text(json.dumps(config, indent=2, ensure_ascii=False), encoding="utf-8")
+        with fill_folder(folder, CONFIG, seal) as part:
+            save_file(_tensors(self.weights, self.transition, self.evidence), part / WEIGHTS)
+            (part / CONFIG).write_text(readable_json(config), encoding="utf-8")
 
     @classmethod
     def from_pretrained(
@@ -235,11 +235,7 @@ class TrainedDeFT(Detector):
             ModelError: The folder holds no detector, or the encoder is another one.
         """
         folder = Path(folder)
-        try:
-            config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-            weights = load_file(folder / WEIGHTS)
-        except (OSError, ValueError) as error:
-            raise ModelError(f"{folder} holds no saved detector ({CONFIG} and {WEIGHTS}).") from error
+        config, weights = _read(folder)
         encoder = encoder or load_encoder(config["model"], device=device)
         if encoder_fingerprint(encoder) != config["encoder_fingerprint"]:
             raise ModelError(
@@ -268,6 +264,20 @@ class TrainedDeFT(Detector):
     @property
     def _words(self) -> tuple[str, ...]:
         return self.words or words_for(self.classes)
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return the settings and the tensors of a saved detector."""
+    check_folder(folder, ModelError)
+    try:
+        config = parse_json((folder / CONFIG).read_text(encoding="utf-8"))
+        weights = load_file(folder / WEIGHTS)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise ModelError(f"{folder} holds no saved detector ({CONFIG} and {WEIGHTS}).") from error
+    needed = ("model", "encoder_fingerprint", "classes", "recipe", "tuning", "prompts", "reading")
+    if not isinstance(config, dict) or not all(name in config for name in needed):
+        raise ModelError(f"{folder / CONFIG} doesn't hold the settings of a detector.")
+    return config, weights
 
 
 def _tensors(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from deft.errors import ModelError
+from deft.files import parse_json
 
 
 def model_type(name: str, folder: Path, *, option: str = "--model") -> str:
@@ -29,7 +29,7 @@ def model_type(name: str, folder: Path, *, option: str = "--model") -> str:
     else:
         path = from_hub(name, "config.json", option=option)
     try:
-        return str(json.loads(path.read_text(encoding="utf-8")).get("model_type", "unknown"))
+        return str(parse_json(path.read_text(encoding="utf-8")).get("model_type", "unknown"))
     except (ValueError, AttributeError) as error:
         raise ModelError(f"{path} is not a model's configuration: {error}") from error
 
@@ -74,8 +74,11 @@ def preprocessor_settings(name: str) -> dict[str, Any]:
             except ModelError:
                 continue
         if path.is_file():
-            content = json.loads(path.read_text(encoding="utf-8"))
-            return dict(content.get("image_processor", content))
+            try:
+                content = parse_json(path.read_text(encoding="utf-8"))
+                return dict(content.get("image_processor", content))
+            except (ValueError, TypeError, AttributeError) as error:
+                raise ModelError(f"{path} can't be read as the settings of a model's pixels: {error}.") from error
     return {}
 
 

@@ -25,6 +25,7 @@ from deft.encoders.block import Block, class_token
 from deft.encoders.efficientnet_lite import TRUNK_CHANNELS, TRUNK_STRIDE, Trunk
 from deft.encoders.text import CausalTextTower
 from deft.errors import ModelError
+from deft.files import parse_json
 
 MODEL_TYPE = "deft-hybrid"
 CPU_IMAGES = 16  # that go through the trunk at a time on a CPU
@@ -84,7 +85,9 @@ class HybridConfig:
         Raises:
             ModelError: The file is of another model or lacks a size.
         """
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = parse_json(path.read_text(encoding="utf-8"))
+        if not isinstance(raw, dict):
+            raise ModelError(f"{path} is not a model's configuration.")
         if raw.pop("model_type", None) != MODEL_TYPE:
             raise ModelError(f"{path} does not describe a {MODEL_TYPE!r} model.")
         for key in ("image_mean", "image_std"):

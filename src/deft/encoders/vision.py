@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import json
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -112,13 +111,10 @@ class VisionModel(nn.Module):
         model.config.label2id = {name: k for k, name in enumerate(classes)}
         self._put(head)
         try:
-            # Files appear whole or not at all.
-            with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as part, quiet():
-                model.save_pretrained(part)
-                preprocessor = json.dumps(spec_settings(self.spec), indent=2)
-                (Path(part) / "preprocessor_config.json").write_text(preprocessor, encoding="utf-8")
-                for file in sorted(Path(part).iterdir()):
-                    file.replace(folder / file.name)
+            with quiet():
+                model.save_pretrained(folder)
+            preprocessor = json.dumps(spec_settings(self.spec), indent=2)
+            (folder / "preprocessor_config.json").write_text(preprocessor, encoding="utf-8")
         finally:
             self._put(nn.Identity())
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from deft.data.images import LabeledImages
 from deft.data.readers import FileReader, show_path
 from deft.errors import DataError
+from deft.files import keep_on_disk, temporary_folder
 
 
 def check_target(target: Path, images: LabeledImages) -> None:
@@ -46,19 +45,12 @@ def new_folder(target: Path) -> Iterator[Path]:
         ...     (folder / "labels.csv").write_text("...")
     """
     target = target.expanduser()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part"))
-    try:
+    with temporary_folder(target) as temporary:
         yield temporary
-        # mkdtemp makes folders that only their owner can enter; an export is an ordinary folder.
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o777 & ~mask)
         if target.is_dir():
             target.rmdir()  # empty, or this fails
         os.rename(temporary, target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        keep_on_disk(target.parent)
 
 
 def _image_folders(images: LabeledImages) -> set[Path]:

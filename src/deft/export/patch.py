@@ -12,7 +12,7 @@ from deft.data.image_bytes import content_id
 from deft.errors import DataError
 from deft.export.formats import Destination
 from deft.export.plan import Plan, Written
-from deft.files import replace_file
+from deft.files import parse_json, replace_file
 from deft.progress import Progress
 
 PATCH = "patch.json"
@@ -92,7 +92,7 @@ class Patch:
             DataError: It isn't a patch, or a change in it is malformed.
         """
         try:
-            stored = json.loads(Path(path).read_text(encoding="utf-8"))
+            stored = parse_json(Path(path).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise DataError(f"{path} can't be read as a label patch: {error}.") from error
         if not isinstance(stored, dict) or stored.get("kind") != KIND:

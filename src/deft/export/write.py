@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from deft.data.safe_csv import neutralise
 from deft.export.formats import Destination, format_writer
 from deft.export.image_files import Link, check_link
 from deft.export.output_folder import check_target, new_folder
@@ -18,6 +19,7 @@ def write_export(
     *,
     link: Link = "copy",
     root: Path | None = None,
+    safe_csv: bool = False,
     progress: Progress | None = None,
 ) -> Written:
     """Write images and their final labels into a new folder, completely or not at all.
@@ -32,6 +34,7 @@ def write_export(
         format: What to write, a key of `FORMATS`.
         link: How files get into an `imagefolder`.
         root: Document root of Label Studio, for `labelstudio`.
+        safe_csv: Whether cells of CSV files that a spreadsheet would run get an apostrophe (`neutral_cell`).
         progress: Told of every image.
 
     Returns:
@@ -50,4 +53,8 @@ def write_export(
     check_link(link, plan.images)
     check_target(target, plan.images)
     with new_folder(target) as folder:
-        return write(plan, Destination(folder, target, link, root, told))
+        written = write(plan, Destination(folder, target, link, root, told))
+        if safe_csv:
+            for table in sorted(folder.rglob("*.csv")):
+                neutralise(table)
+    return written

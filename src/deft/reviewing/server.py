@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from importlib.resources import files
@@ -17,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from deft.errors import ConflictError, DeftError
+from deft.files import parse_json
 from deft.reviewing.access import Access, Guard
 from deft.reviewing.desk import LARGEST_PAGE, Desk
 from deft.reviewing.pictures import SIDES, Pictures
@@ -140,7 +140,7 @@ def _posted(answer: Callable[[Body], Response]) -> Callable[[Request], Any]:
             if len(body) > LARGEST_BODY:
                 raise HTTPException(413, "That is more than a page of decisions.")
         try:
-            content = json.loads(body)
+            content = parse_json(body)
         except ValueError as error:
             raise HTTPException(400, "That isn't JSON.") from error
         if not isinstance(content, dict):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +12,7 @@ from statistics import NormalDist
 import numpy as np
 
 from deft.errors import DataError, SettingsError
-from deft.files import replace_file
+from deft.files import parse_json, readable_json, replace_file
 from deft.metrics import wilson_interval
 from deft.runs.decisions import Decision, now
 
@@ -94,7 +93,7 @@ class Audit:
             run: The folder.
         """
         with replace_file(Path(run) / FILE) as temporary:
-            temporary.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False), encoding="utf-8")
+            temporary.write_text(readable_json(asdict(self)), encoding="utf-8")
 
     @classmethod
     def load(cls, run: str | Path) -> Audit | None:
@@ -110,7 +109,7 @@ class Audit:
         if not path.is_file():
             return None
         try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
+            stored = parse_json(path.read_text(encoding="utf-8"))
             return cls(tuple(map(str, stored["drawn"])), int(stored["pool"]), int(stored["seed"]), str(stored["time"]))
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(

@@ -19,7 +19,7 @@ from typing import Literal, get_args
 
 from deft.errors import ConflictError, DataError
 from deft.files import replace_file
-from deft.runs.sqlite_log import explained, open_to_read, open_to_write, read_rows, transaction
+from deft.runs.sqlite_log import add_row, explained, open_to_read, open_to_write, read_rows, transaction
 from deft.runs.vocabulary import Status
 
 FILE = "reviews.sqlite"
@@ -100,8 +100,8 @@ class Decisions:
             raise DataError(f"There is no run folder {run}, so nothing can be reviewed there.")
         self._lock = threading.RLock()
         self._made: sqlite3.Connection | None = None
-        self._closed = False
-        self._connection(make=False)
+        self._closed = self._known = False
+        self.history()  # which finds a damaged one now, and not at the first decision
 
     def __enter__(self) -> Decisions:
         return self
@@ -200,8 +200,7 @@ class Decisions:
         Args:
             sample_id: The image.
         """
-        with self._lock, explained(self.path):
-            connection = self._connection(make=False)
+        with self._reading() as connection:
             if connection is None:
                 return 0
             row = connection.execute("SELECT MAX(revision) FROM log WHERE sample_id = ?", [sample_id]).fetchone()
@@ -214,26 +213,39 @@ class Decisions:
             sample_id: Only entries about this image.
             after: Only entries with a larger number than this, to continue from there.
         """
-        with self._lock, explained(self.path):
-            connection = self._connection(make=False)
+        with self._reading() as connection:
             return [] if connection is None else _entries(connection, sample_id, after)
 
-    def _connection(self, *, make: bool) -> sqlite3.Connection | None:
-        """Return the opened file; None where nobody has made it yet, and it isn't to be made now."""
+    def _connection(self) -> sqlite3.Connection:
+        """Return the file, opened to write."""
+        if self._made is None:
+            self._made = open_to_write(self.path)
+        return self._made
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection | None]:
+        """Give the file to read from; None where nobody has made it yet. Only a decision leaves a trace."""
+        with self._lock, explained(self.path):
+            self._refuse_closed()
+            if self._made is not None:
+                yield self._made
+            elif not self.path.exists():
+                yield None
+            else:
+                with contextlib.closing(open_to_read(self.path, known=self._known)) as connection:
+                    self._known = True
+                    yield connection
+
+    def _refuse_closed(self) -> None:
         if self._closed:
             raise DataError(f"{self.path} was closed.")
-        if self._made is None and (make or self.path.exists()):
-            with self._lock, explained(self.path):
-                self._made = open_to_write(self.path)
-        return self._made
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         """Open one transaction; others wait, and a failure leaves nothing behind."""
         with self._lock, explained(self.path):
-            connection = self._connection(make=True)
-            assert connection is not None
-            with transaction(connection):
+            self._refuse_closed()
+            with transaction(self._connection()):
                 yield
 
     def _undo(self, sample_id: str, reviewer: str, time: str, expected: int | None) -> int:
@@ -250,13 +262,7 @@ class Decisions:
                 f"the page shows revision {expected}."
             )
         made = (decision.status, decision.from_label, decision.to_label, decision.reviewer, decision.time)
-        connection = self._connection(make=True)
-        assert connection is not None
-        connection.execute(
-            "INSERT INTO log (sample_id, revision, action, status, from_label, to_label, reviewer, time) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (decision.sample_id, found + 1, action, *made),
-        )
+        add_row(self._connection(), (decision.sample_id, found + 1, action, *made))
         return found + 1
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from deft.errors import DataError
-from deft.files import replace_file
+from deft.files import reserve
+from deft.manifest import check, replace_sealed
 
 AT_ONCE = 4096  # rows that are copied at a time
 
@@ -45,6 +46,7 @@ class DiskRows:
             folder: Where the disk space is taken; None for the system's.
         """
         with tempfile.TemporaryFile(dir=folder) as file:
+            reserve(file.fileno(), int(np.prod(shape)) * np.dtype(np.float16).itemsize)
             values = np.memmap(file, dtype=np.float16, mode="w+", shape=shape)
         values[:] = np.nan
         return cls.of(values)
@@ -62,6 +64,7 @@ class DiskRows:
         """
         if not path.is_file():
             return None
+        check(path, hint="Delete it to do without.")
         try:
             values = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as error:
@@ -107,7 +110,7 @@ class DiskRows:
             path: Of the file; an older one is replaced.
         """
         shape = (len(self.rows), *self.values.shape[1:])
-        with replace_file(path) as temporary:
+        with replace_sealed(path) as temporary:
             written = np.lib.format.open_memmap(temporary, mode="w+", dtype=self.values.dtype, shape=shape)
             for start in range(0, len(self.rows), AT_ONCE):
                 written[start : start + AT_ONCE] = self.values[self.rows[start : start + AT_ONCE]]

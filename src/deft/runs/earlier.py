@@ -12,6 +12,7 @@ import numpy as np
 
 from deft.errors import DataError
 from deft.files import replace_file
+from deft.manifest import intact, replace_sealed
 from deft.runs.disk_rows import DiskRows
 from deft.runs.near_files import FEATURES
 from deft.runs.storage import read_columns
@@ -55,6 +56,11 @@ def link_pixels(run: Path, new: Path, pattern: str) -> None:
     """
     for path in sorted(run.glob(pattern)):
         if (new / path.name).exists():
+            continue
+        if path.suffix == ".json":  # small, and its checksum has to be known in the new folder too
+            if intact(path):
+                with replace_sealed(new / path.name) as temporary:
+                    shutil.copyfile(path, temporary)
             continue
         with contextlib.suppress(OSError), replace_file(new / path.name) as temporary:
             temporary.unlink()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 from deft.data.identify import identify
 from deft.data.images import LabeledImages
 from deft.data.pixel_rule import PixelRule
+from deft.files import parse_json
 from deft.progress import Progress
 from deft.runs.decisions import first_labels, read_log
 from deft.runs.detection import Detection
@@ -29,7 +29,7 @@ def is_run(folder: str | Path) -> bool:
     if any(folder.glob(PIXELS)):
         return True
     try:
-        stored = json.loads((folder / RUN).read_text(encoding="utf-8"))
+        stored = parse_json((folder / RUN).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return isinstance(stored, dict) and isinstance(stored.get("source"), dict)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from deft.data.images import LabeledImages
+from deft.errors import ModelError
 from deft.runs.detection import Detection, Verdicts
 
 
@@ -22,7 +23,12 @@ def new_detection(
     duplicate_group: np.ndarray | None = None,
     image_notes: Mapping[int, str] | None = None,
 ) -> Detection:
-    """Return a detection of these images; a label that a person has confirmed is clean, whatever the detector says."""
+    """Return a detection of these images; a label that a person has confirmed is clean, whatever the detector says.
+
+    Raises:
+        ModelError: The score of an image that could be read is no number.
+    """
+    _refuse_no_verdict(images, verdicts, read_errors)
     sure = images.trusted & np.isfinite(verdicts.p_clean)
     reading = {"notes": list(images.notes), "skipped": dict(images.skipped)}
     verdicts = replace(
@@ -47,3 +53,11 @@ def new_detection(
         images=images,
         content=images.content,
     )
+
+
+def _refuse_no_verdict(images: LabeledImages, verdicts: Verdicts, read_errors: Mapping[int, str]) -> None:
+    """Refuse verdicts that leave out an image without a reason: nothing may pass for clean that was never judged."""
+    lost = [row for row in np.flatnonzero(~np.isfinite(verdicts.p_clean)).tolist() if row not in read_errors]
+    if lost:
+        shown = ", ".join(images.file_name[row] for row in lost[:3])
+        raise ModelError(f"The scores of {len(lost)} images are no numbers, such as {shown}; no verdict can be given.")

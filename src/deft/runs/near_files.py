@@ -11,7 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from deft.files import replace_file
+from deft.errors import DataError
+from deft.files import parse_json
+from deft.manifest import check, replace_sealed
 from deft.runs.near import NEAREST, TYPICAL, Near
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ def write_near(folder: Path, found: Detection) -> None:
     }
     stored = pa.table(columns, schema=_SCHEMA)
     notes = {"deft": json.dumps({"typical": typical}, ensure_ascii=False)}
-    with replace_file(folder / EVIDENCE) as temporary:
+    with replace_sealed(folder / EVIDENCE) as temporary:
         pq.write_table(stored.replace_schema_metadata(notes), temporary)
 
 
@@ -68,21 +70,28 @@ def read_near(folder: Path, sample_id: Sequence[str], classes: Sequence[str]) ->
         folder: Of the run.
         sample_id: Names of its images, (N,).
         classes: Its classes.
+
+    Raises:
+        DataError: It is damaged.
     """
     path = folder / EVIDENCE
     if not path.is_file():
         return None
-    stored = pq.read_table(path)
+    check(path, hint="Delete it to do without.")
+    try:
+        stored = pq.read_table(path)
+        notes = parse_json((stored.schema.metadata or {}).get(b"deft", b"{}"))
+        columns = [stored[name].to_pylist() for name in ("sample_id", "neighbours", "neighbour_similarities")]
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise DataError(f"{path} can't be read: it is damaged, or none of deft's. Delete it to do without.") from error
     place = {name: row for row, name in enumerate(sample_id)}
     neighbours = np.full((len(sample_id), NEAREST), -1, np.int64)
     similarity = np.full((len(sample_id), NEAREST), np.nan, np.float32)
-    columns = (stored[name].to_pylist() for name in ("sample_id", "neighbours", "neighbour_similarities"))
     for name, others, cosines in zip(*columns, strict=True):
         row = place.get(name)
         if row is not None:
             neighbours[row, : len(others)] = [place.get(other, -1) for other in others[:NEAREST]]
             similarity[row, : len(others)] = cosines[:NEAREST]
-    notes = json.loads((stored.schema.metadata or {}).get(b"deft", b"{}"))
     typical = np.full((len(classes), TYPICAL), -1, np.int64)
     for number, name in enumerate(classes):
         rows = [place[sample] for sample in notes.get("typical", {}).get(name, ()) if sample in place][:TYPICAL]

@@ -12,11 +12,12 @@ import numpy as np
 
 from deft.data.images import LabeledImages
 from deft.errors import DataError
-from deft.files import replace_file
+from deft.manifest import check, replace_sealed
 from deft.runs.decisions import FILE, Entry, copy_log, first_labels, read_log, standing
 from deft.runs.detection import Detection
 from deft.runs.folder import open_run
 from deft.runs.source import Source
+from deft.runs.storage import TABLE
 from deft.runs.vocabulary import SET_ASIDE, Status
 
 BEFORE = "before"
@@ -144,8 +145,9 @@ def hand_on(run: Path, new: Path) -> None:
         run: Folder of the reviewed run.
         new: Folder of the run that was made from it; decisions that were made there already stay.
     """
-    with replace_file(new / BEFORE / "labels.parquet") as temporary:
-        shutil.copyfile(run / "labels.parquet", temporary)
+    check(run / TABLE)
+    with replace_sealed(new / BEFORE / TABLE) as temporary:
+        shutil.copyfile(run / TABLE, temporary)
     if not (new / FILE).exists():
         copy_log(run, new)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -12,7 +11,8 @@ from deft.data.images import LabeledImages
 from deft.data.load import load_images
 from deft.data.sources import DEMO, check_source
 from deft.errors import DataError
-from deft.files import replace_file
+from deft.files import parse_json, strict_json
+from deft.manifest import check, replace_sealed
 from deft.progress import Progress
 
 RUN = "run.json"
@@ -51,8 +51,8 @@ class Source:
             name: _whole(value) if name in ("data", "labels", "classes", "words") else value
             for name, value in asdict(self).items()
         }
-        with replace_file(Path(folder) / RUN) as temporary:
-            temporary.write_text(json.dumps({"format": FORMAT, "source": stored}, indent=2), encoding="utf-8")
+        with replace_sealed(Path(folder) / RUN) as temporary:
+            temporary.write_text(strict_json({"format": FORMAT, "source": stored}), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: str | Path) -> Source:
@@ -64,8 +64,9 @@ class Source:
         path = Path(folder) / RUN
         if not path.is_file():
             raise DataError(f"{folder} holds no {RUN}, which tells where the images are; `deft detect` writes it.")
+        check(path)
         try:
-            stored = json.loads(path.read_text(encoding="utf-8"))["source"]
+            stored = parse_json(path.read_text(encoding="utf-8"))["source"]
             found = cls(**{one.name: stored.get(one.name) for one in fields(cls) if one.name in stored})
             own = Path(folder) / OWN.removeprefix("run:")
             return replace(found, data=str(own)) if found.data == OWN else found

@@ -13,9 +13,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from deft.errors import DataError
-from deft.files import replace_file
+from deft.files import parse_json, readable_json, replace_file, strict_json
+from deft.manifest import check, replace_sealed
 
 TABLE = "labels.parquet"
+
+NOTES = frozenset(["classes", "settings", "info"])
+COLUMNS = frozenset(
+    [
+        *("sample_id", "file_name", "split", "given_label_id", "predicted_label_id", "label_score", "is_clean"),
+        *("topk_labels", "topk_probs", "read_error"),
+    ]
+)
+"""What has to be there of a table that deft wrote."""
 
 _KINDS = {
     "given_label_id": pa.int64(),
@@ -48,12 +58,12 @@ def write_files(
         summary: What `summary.json` says.
         notes: What the Parquet schema's metadata says.
     """
-    with replace_file(folder / TABLE) as temporary:
+    with replace_sealed(folder / TABLE) as temporary:
         schema = pa.schema([(name, _KINDS.get(name, pa.string())) for name in table.columns])
         stored = pa.Table.from_pandas(table, preserve_index=False, schema=schema)
         for name, values in more.items():
             stored = stored.append_column(name, pa.array(values))
-        pq.write_table(stored.replace_schema_metadata({"deft": json.dumps(notes, ensure_ascii=False)}), temporary)
+        pq.write_table(stored.replace_schema_metadata({"deft": strict_json(notes, indent=None)}), temporary)
     with replace_file(folder / "labels.csv") as temporary:
         flat = table.assign(
             topk_labels=table["topk_labels"].map(lambda names: json.dumps(names, ensure_ascii=False)),
@@ -61,7 +71,7 @@ def write_files(
         )
         flat.to_csv(temporary, index=False, float_format="%.6g")
     with replace_file(folder / "summary.json") as temporary:
-        temporary.write_text(json.dumps(summary, indent=2, ensure_ascii=False), encoding="utf-8")
+        temporary.write_text(readable_json(summary), encoding="utf-8")
 
 
 def read_columns(folder: str | Path) -> tuple[dict[str, list[Any]], dict[str, Any]]:
@@ -73,11 +83,16 @@ def read_columns(folder: str | Path) -> tuple[dict[str, list[Any]], dict[str, An
     path = Path(folder) / TABLE
     if not path.is_file():
         raise DataError(f"{folder} holds no {TABLE}, so no detection was saved there.")
-    stored = pq.read_table(path)
-    notes = json.loads((stored.schema.metadata or {}).get(b"deft", b"{}"))
-    if "classes" not in notes:
+    check(path)
+    try:
+        stored = pq.read_table(path)
+        notes = parse_json((stored.schema.metadata or {}).get(b"deft", b"{}"))
+        columns = {name: stored[name].to_pylist() for name in stored.column_names}
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise DataError(f"{path} can't be read as a table: it is damaged, or none.") from error
+    if not isinstance(notes, dict) or not notes.keys() >= NOTES or not columns.keys() >= COLUMNS:
         raise DataError(f"{path} is a table, but not one that deft wrote.")
-    return {name: stored[name].to_pylist() for name in stored.column_names}, notes
+    return columns, notes
 
 
 def most_probable(columns: Mapping[str, Sequence[Any]], classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -160,6 +160,7 @@ class Batches:
         self.device = device
         self.processes = processes or Processes()
         self._stream: tuple[int, ...] = ()
+        self._latest = [self.rows[:0]]  # shared with all subsets
         self._group = np.full(len(rows), -1, np.int64) if groups is None else groups[rows]
         self._count = int((self._group < 0).sum()) + len(np.unique(self._group[self._group >= 0]))
 
@@ -185,6 +186,7 @@ class Batches:
             processes=self.processes,
         )
         part._stream = (*self._stream, stream)
+        part._latest = self._latest
         return part
 
     def larger(self, batch_size: int, *, most: int) -> Batches:
@@ -201,6 +203,11 @@ class Batches:
             part.rows, part._group = self.rows[drawn], self._group[drawn]
             part._count = int((part._group < 0).sum()) + len(np.unique(part._group[part._group >= 0]))
         return part
+
+    @property
+    def latest(self) -> Rows:
+        """Rows of the batch that was read last, here or in a subset, (B,)."""
+        return self._latest[0]
 
     def epoch(self, epoch: int, *, views: Sequence[View] = ("weak",)) -> Iterator[Batch]:
         """Yield batches in the random order of an epoch.
@@ -225,6 +232,7 @@ class Batches:
             # Slices of one batch must not share their random numbers, and all must draw the same next order.
             if rng is not None:
                 rng = np.random.default_rng([*rng.integers(2**31, size=2), self.processes.rank])
+        self._latest[0] = rows
         inputs, *more = (self.loader.load(rows, rng, view) for view in views)
         return Batch(
             inputs=inputs,

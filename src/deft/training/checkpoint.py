@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from deft.errors import DataError
-from deft.files import replace_file
+from deft.files import parse_json
+from deft.manifest import check, replace_sealed
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def keep(
                 tensors[f"optimizer.{index}.{name}"] = value.contiguous()
     # Empty unless gradients are scaled, as they are in float16.
     notes = {"epochs": epochs, "fingerprint": checkpoint.fingerprint, "scaler": scaler.state_dict()}
-    with replace_file(checkpoint.path) as temporary:
+    with replace_sealed(checkpoint.path) as temporary:
         save_file(tensors, temporary, metadata={"deft": json.dumps(notes)})
 
 
@@ -63,6 +64,7 @@ def restore(
     """
     if not checkpoint.resume or not checkpoint.path.is_file():
         return 0
+    check(checkpoint.path, hint="Delete it to begin again from the first epoch.")
     notes = checkpoint_notes(checkpoint.path)
     if notes["fingerprint"] != checkpoint.fingerprint:
         raise DataError(
@@ -97,7 +99,7 @@ def checkpoint_notes(path: Path) -> dict[str, Any]:
 
     try:
         with safe_open(path, framework="pt") as file:
-            notes: dict[str, Any] = json.loads((file.metadata() or {})["deft"])
+            notes: dict[str, Any] = parse_json((file.metadata() or {})["deft"])
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise DataError(f"{path} is no checkpoint of deft.") from error
     return notes

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from zlib import crc32
 
 import numpy as np
 
@@ -47,6 +48,7 @@ class Filled:
         depths: Kind and range of pictures of more than 8 bits.
         unmeasured: Kind and values of pictures whose range depends on others.
         left: Rows that have to be decoded in another process.
+        sums: Checksum (CRC-32) of the pixels of a row that was decoded.
     """
 
     errors: Errors = field(default_factory=dict)
@@ -54,6 +56,7 @@ class Filled:
     depths: dict[str, ValueRange] = field(default_factory=dict)
     unmeasured: dict[int, tuple[str, ValueRange]] = field(default_factory=dict)
     left: list[int] = field(default_factory=list)
+    sums: dict[int, int] = field(default_factory=dict)
 
     def take(self, other: Filled) -> None:
         """Add what became of other rows."""
@@ -62,6 +65,7 @@ class Filled:
         self.depths |= other.depths
         self.unmeasured |= other.unmeasured
         self.left += other.left
+        self.sums |= other.sums
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,7 @@ class Piece:
                 if pixels is not None:
                     file.seek(row * pixels.nbytes)
                     file.write(pixels.data)
+                    done.sums[row] = crc32(pixels.data)
         return done
 
     def _one(self, number: int, row: int, done: Filled) -> Pixels | None:

@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from deft.errors import SettingsError
-from deft.files import replace_file
+from deft.files import reserve
+from deft.manifest import intact, replace_sealed
 from deft.progress import Progress
 from deft.training.batches import Batches, Loader, Rows, View
+from deft.training.finite import check_numbers
 from deft.training.precision import autocast
 
 
@@ -93,10 +95,13 @@ def keep_outputs(
 
     Returns:
         A loader for the same rows. Tokens are kept in float16, features (B, D) in float32.
+
+    Raises:
+        NotFinite: An output isn't.
     """
-    kept = None if name is None else folder / f"outputs-{name}.npy"
-    if kept is not None and kept.is_file():
-        return BankLoader(np.load(kept, mmap_mode="r"), batches.device, strong=strong)
+    path = None if name is None else folder / f"outputs-{name}.npy"
+    if path is not None and path.is_file() and intact(path):
+        return BankLoader(np.load(path, mmap_mode="r"), batches.device, strong=strong)
     total, missing = views + strong, batches.rows
     bank: np.ndarray | None = None
     if known is not None:
@@ -115,12 +120,18 @@ def keep_outputs(
                 outputs = encode(batches.loader.load(rows, rng, kind))
             if bank is None:
                 bank = _reserve(folder, (total, len(batches.labels), *outputs.shape[1:]))
-            bank[view, rows] = outputs.float().cpu().numpy()
+            _put(bank[view], rows, outputs.float().cpu())
     assert bank is not None
-    if kept is not None:
-        with replace_file(kept) as temporary, temporary.open("wb") as file:
+    if path is not None:
+        with replace_sealed(path) as temporary, temporary.open("wb") as file:
             np.save(file, bank)
     return BankLoader(bank, batches.device, strong=strong)
+
+
+def _put(view: np.ndarray, rows: Rows, outputs: Tensor) -> None:
+    """Keep the outputs of some rows, which must be finite in the form in which they are kept."""
+    check_numbers(outputs.half() if view.dtype == np.float16 else outputs, rows, "The features of the model")
+    view[rows] = outputs.numpy()
 
 
 def _chunks(rows: Rows, size: int) -> list[Rows]:
@@ -130,4 +141,5 @@ def _chunks(rows: Rows, size: int) -> list[Rows]:
 def _reserve(folder: Path, shape: tuple[int, ...]) -> np.ndarray:
     dtype = np.float32 if len(shape) == 3 else np.float16
     with tempfile.TemporaryFile(dir=folder) as file:
+        reserve(file.fileno(), int(np.prod(shape)) * np.dtype(dtype).itemsize)
         return np.memmap(file, dtype=dtype, mode="w+", shape=shape)

@@ -22,6 +22,7 @@ from deft.runs.earlier import kept_features
 from deft.settings import MOST_SEED
 from deft.training.batches import Batches, PixelLoader
 from deft.training.feature_bank import BankLoader, keep_outputs
+from deft.training.finite import NotFinite
 from deft.training.pixel_store import PixelStore
 from deft.training.precision import Precision, resolve_precision
 from deft.training.workspace import Workspace
@@ -128,7 +129,8 @@ def open_inputs(
         duplicates: Whether to look for them; the members of a group then count as one image in an epoch.
 
     Raises:
-        DataError: No image can be read, or too few classes have images.
+        DataError: No image can be read, too few classes have images, or all show the same picture.
+        ModelError: A number that is computed of the inputs, here or by the caller, isn't finite.
     """
     with workspace.open() as folder, contextlib.ExitStack() as opened:
         store = opened.enter_context(
@@ -140,6 +142,8 @@ def open_inputs(
         groups = np.full(len(images), -1, np.int64)
         if duplicates:
             groups[rows] = _groups(store, rows, images.labels[rows], workspace.progress)
+        if least_classes > 1:
+            _refuse_alike(store, rows, groups)
         batches = Batches(
             pixels,
             images.labels,
@@ -149,12 +153,31 @@ def open_inputs(
             device=part.device,
             groups=groups,
         )
-        if part.compute is not None:
-            batches.loader = opened.enter_context(
-                _kept(part, part.compute, batches, images, workspace, reading, folder)
-            )
         read = replace(images, pixels=store.rule)
-        yield Inputs(batches, store.errors, images.trusted, groups, read, store.notes, _plain(part))
+        try:
+            if part.compute is not None:
+                batches.loader = opened.enter_context(
+                    _kept(part, part.compute, batches, images, workspace, reading, folder)
+                )
+            yield Inputs(batches, store.errors, images.trusted, groups, read, store.notes, _plain(part))
+        except NotFinite as error:
+            raise error.named(images.file_name) from error
+
+
+def _refuse_alike(store: PixelStore, rows: np.ndarray, groups: np.ndarray) -> None:
+    """Refuse images that all show the same picture: whatever is said of their labels would mean nothing."""
+    if not _one_group(groups[rows]) and not _all_equal(store, rows):
+        return
+    raise DataError(f"All {len(rows)} images that can be used show the same picture, so nothing tells labels apart.")
+
+
+def _one_group(groups: np.ndarray) -> bool:
+    return bool(groups[0] >= 0 and (groups == groups[0]).all())
+
+
+def _all_equal(store: PixelStore, rows: np.ndarray) -> bool:
+    first = store.read(rows[:1])
+    return all((store.read(rows[start : start + PIECE]) == first).all() for start in range(0, len(rows), PIECE))
 
 
 def _kept(

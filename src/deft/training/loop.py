@@ -10,13 +10,15 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from deft.errors import ModelError
 from deft.progress import Progress, Silent
 from deft.training.batches import Batches
 from deft.training.checkpoint import Checkpoint, keep, restore
+from deft.training.finite import NotFinite
 from deft.training.optimization import Optimization
 from deft.training.precision import autocast, resolve_precision
 from deft.training.processes import Processes
+
+MENDS = "A smaller learning rate or precision float32 usually mends this."
 
 
 class Training(nn.Module, ABC):
@@ -110,7 +112,7 @@ def fit(
         The same method, trained.
 
     Raises:
-        ModelError: A loss is not finite; the sentence names epoch and step.
+        NotFinite: A loss is not finite; the sentence names epoch and step.
         DataError: The checkpoint to resume from belongs to another run.
 
     Example:
@@ -205,6 +207,7 @@ class _Stepper:
         self._optimizer = optimizer
         self._weights = weights
         self._settings = settings
+        self._train = train
         self._processes: Processes = train.processes
         self._device = train.device
         self._dtype = resolve_precision(settings.precision, train.device)
@@ -218,7 +221,7 @@ class _Stepper:
                 loss = next(losses, None)
             if loss is None:
                 break
-            self._check(loss, where, step)
+            self._check(loss, f"{where}, step {step}")
             self._backward(loss)
             waiting += 1
             if waiting == self._settings.accumulate:
@@ -228,14 +231,11 @@ class _Stepper:
         if waiting:
             self._step(rate)
 
-    def _check(self, loss: Tensor, where: str, step: int) -> None:
+    def _check(self, loss: Tensor, where: str) -> None:
         # One number per step crosses from the device; a loss that is no number must not go unnoticed.
         value = float(loss.detach())
         if not math.isfinite(value):
-            raise ModelError(
-                f"The loss became {value} in {where}, step {step}. "
-                "A smaller learning rate or precision float32 usually mends this."
-            )
+            raise NotFinite(f"The loss became {value} in {where}", self._train.latest, MENDS)
 
     def _backward(self, loss: Tensor) -> None:
         if loss.requires_grad:

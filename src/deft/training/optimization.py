@@ -56,8 +56,17 @@ class Optimization:
     accumulate: int = 1
 
     def __post_init__(self) -> None:
-        if not self.learning_rate > 0:
+        if not 0 < self.learning_rate < math.inf:
             raise SettingsError(f"The learning rate must be positive, not {self.learning_rate}.")
+        if not 0 <= self.momentum < 1:
+            raise SettingsError(f"Momentum lies in 0 ≤ m < 1, not at {self.momentum}.")
+        for what, size in (("weight decay", self.weight_decay), ("warm-up", self.warmup)):
+            if not 0 <= size < math.inf:
+                raise SettingsError(f"The {what} can't be {size}.")
+        if self.clip is not None and not 0 < self.clip < math.inf:
+            raise SettingsError(f"Gradients can't be clipped to a norm of {self.clip}.")
+        if not all(0 <= border <= 1 for border in self.milestones):
+            raise SettingsError(f"Milestones are shares of the training, from 0 to 1, not {self.milestones}.")
         for value, known, name in (
             (self.optimizer, ("sgd", "adam", "adamw"), "optimizer"),
             (self.schedule, ("cosine", "linear", "constant", "steps"), "schedule"),

@@ -88,9 +88,8 @@ class PixelStore:
             order = np.argsort(images.rows, kind="stable")  # as they lie at their source: tables are slow otherwise
             stored = images.keep(order)
             path = place / f"pixels-{_key(stored, spec)}.u8"
-            facts = finished_file(path, len(images))
-            if facts is None:
-                facts = build_file(stored, spec, path, workers, Silent() if progress is None else progress)
+            told_to = Silent() if progress is None else progress
+            facts = finished_file(path, len(images), told_to) or build_file(stored, spec, path, workers, told_to)
             errors = told(images, {int(order[row]): reason for row, reason in facts.errors.items()})
             facts = replace(facts, notes={int(order[row]): note for row, note in facts.notes.items()})
             store = cls(path, np.argsort(order), errors, facts, images.pixels.with_ranges(facts.ranges))

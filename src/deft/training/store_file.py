@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -19,7 +20,8 @@ from deft.data.images import LabeledImages
 from deft.data.pixel_rule import PixelRule, ValueRange, range_of_values
 from deft.data.readers import ImageError
 from deft.errors import DataError
-from deft.files import replace_file
+from deft.files import keep_on_disk, parse_json, reserve
+from deft.manifest import intact, replace_sealed
 from deft.progress import Progress
 from deft.runs.folder import PIXELS
 from deft.training.decode_pool import Errors, Filled, fill_by, fill_here, piece_rows, pieces
@@ -40,30 +42,52 @@ class StoreFacts:
         errors: Why a row can't be read.
         notes: What is odd about a row that can.
         ranges: Black and white of the pictures of more than 8 bits, by kind.
+        sums: Checksum (CRC-32) of the pixels of each row that can be read.
     """
 
     side: int
     errors: Errors = field(default_factory=dict)
     notes: Mapping[int, str] = field(default_factory=dict)
     ranges: Mapping[str, ValueRange] = field(default_factory=dict)
+    sums: Mapping[int, int] = field(default_factory=dict)
 
 
-def finished_file(path: Path, count: int) -> StoreFacts | None:
-    """Return what is known of a file that was completed; None for none, or for a leftover.
+def finished_file(path: Path, count: int, progress: Progress) -> StoreFacts | None:
+    """Return what is known of a file that was completed; None for none, for a leftover, or for a damaged one.
 
     Args:
         path: Path of the pixels.
         count: Number of images.
+        progress: Told how far the check of their checksums is.
     """
+    sidecar = path.with_suffix(".json")
     try:
-        about: dict[str, Any] = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        if not intact(sidecar):
+            return None
+        about: dict[str, Any] = parse_json(sidecar.read_text("utf-8"))
         side = int(about["side"])
+        sums = {int(row): int(one) for row, one in about["sums"].items()}
         errors, notes = ({int(row): str(text) for row, text in about[part].items()} for part in ("errors", "notes"))
         ranges = {str(kind): ValueRange(float(one["low"]), float(one["high"])) for kind, one in about["ranges"].items()}
-        whole = path.stat().st_size == count * side * side * 3
+        whole = path.stat().st_size == count * side * side * 3 and _as_written(path, side, sums, progress)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return StoreFacts(side, errors, notes, ranges) if whole else None
+    return StoreFacts(side, errors, notes, ranges, sums) if whole else None
+
+
+def _as_written(path: Path, side: int, sums: Mapping[int, int], progress: Progress) -> bool:
+    """Return whether the pixels of every row are those that were written."""
+    size = side * side * 3
+    rows = sorted(sums)
+    step = piece_rows(side)
+    starts = range(0, len(rows), step)
+    with path.open("rb") as file:
+        for start in progress.track(starts, "Checking decoded images", total=len(starts)):
+            for row in rows[start : start + step]:
+                file.seek(row * size)
+                if crc32(file.read(size)) != sums[row]:
+                    return False
+    return True
 
 
 def build_file(
@@ -87,16 +111,17 @@ def build_file(
     size = len(images) * side * side * 3
     _check_space(path.parent, size)
     part = path.with_suffix(".part")
-    with open(part, "wb") as file:
-        file.truncate(size)
     try:
+        with open(part, "wb") as file:
+            reserve(file.fileno(), size)
         facts = _Filling(images, spec, side, part, workers, progress).run()
         _refuse_nothing(images, facts.errors)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+    keep_on_disk(part)
     os.replace(part, path)
-    with replace_file(path.with_suffix(".json")) as about:
+    with replace_sealed(path.with_suffix(".json")) as about:
         about.write_text(json.dumps(asdict(facts)), "utf-8")
     return facts
 
@@ -130,7 +155,7 @@ class _Filling:
                 measured[kind].append(values)
             found = {kind: range_of_values(kind, values) for kind, values in measured.items()}
             done.take(self._fill(np.array(sorted(deep)), rule.with_ranges(found), "Reading deep images"))
-        return StoreFacts(self._side, done.errors, done.notes, done.depths)
+        return StoreFacts(self._side, done.errors, done.notes, done.depths, done.sums)
 
     def _fill(self, rows: np.ndarray, rule: PixelRule, task: str) -> Filled:
         """Decode some rows, here or in processes, those that may crash in a process in any case."""

@@ -14,6 +14,7 @@ from torch import nn
 
 from deft.data.images import LabeledImages
 from deft.progress import Progress, Silent
+from deft.runs.lock import only_writer
 from deft.training.checkpoint import Checkpoint, encoder_fingerprint
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -60,10 +61,10 @@ class Workspace:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Path]:
-        """Yield the folder to work in; a temporary one is gone afterwards."""
+        """Yield the folder to work in, which no other process may write into; a temporary one is gone afterwards."""
         if self.folder is not None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            yield self.folder
+            with only_writer(self.folder):
+                yield self.folder
         else:
             with tempfile.TemporaryDirectory(prefix="deft-") as name:
                 yield Path(name)

@@ -1,0 +1,84 @@
+"""What lies around a command: its standard streams, which may end or be missing, and the signals that stop it."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Any, NoReturn
+
+SIGNALS = ("SIGTERM", "SIGHUP")
+
+
+class Stopped(KeyboardInterrupt):
+    """Somebody asked the process to end.
+
+    Args:
+        number: Of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class _Lasting(io.FileIO):
+    """A stream whose reader may go away, as `head` does: what is written after that is dropped, the work goes on."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            return len(memoryview(data).cast("B"))
+
+
+def prepare_streams() -> None:
+    """Make standard output and error last to the end: names of any kind, a reader that goes away, or no stream."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the caller, as with >&-
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (it stays open to the end)
+            continue
+        try:
+            raw = _Lasting(stream.fileno(), "w", closefd=False)
+        except (OSError, ValueError, AttributeError):  # a stream of a test, or of a notebook
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
+            continue
+        stream.flush()
+        lines = stream.line_buffering or name == "stderr"
+        made = io.TextIOWrapper(
+            io.BufferedWriter(raw), stream.encoding, errors="backslashreplace", line_buffering=lines
+        )
+        setattr(sys, name, made)
+
+
+def end_streams() -> None:
+    """Write out what is still waiting, so that a full disk behind `>` is an error and not silence.
+
+    Raises:
+        OSError: It can't be written.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+
+
+def drop_streams() -> None:
+    """Let go of what can't be written, so that the interpreter doesn't try again at its end."""
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (it stays open to the end)
+
+
+def heed_signals() -> None:
+    """Let signals that end a process end it in order, as Ctrl-C does; a second one ends it at once."""
+
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
+        signal.signal(number, signal.SIG_DFL)
+        raise Stopped(number)
+
+    for name in SIGNALS:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores one of them
+            signal.signal(number, stop)
