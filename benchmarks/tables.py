@@ -18,6 +18,7 @@ from deft.bench.tables import page_text
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 NOTES = Path(__file__).parent / "notes.md"
+BENCH_NOTES = Path(__file__).parent / "bench_notes.md"
 
 NAMES = {
     "deft-vpt-weak": "**DeFT, VPT, for a weak model**",
@@ -134,7 +135,9 @@ def _both(results: list[dict[str, Any]]) -> str:
 def bench_page(folder: Path) -> list[str]:
     """The lines of the tables of `deft bench`; none where it has no results."""
     lines = page_text(folder)
-    return ["## The paper's tables, and the peers'", "", "By [`deft bench`](bench.md).", *lines] if lines else []
+    notes = BENCH_NOTES.read_text(encoding="utf-8") if BENCH_NOTES.is_file() else ""
+    head = ["## The paper's tables, and the peers'", "", "By [`deft bench`](bench.md).", *lines]
+    return [*head, "", *notes.splitlines(), ""] if lines else []
 
 
 def page() -> str:

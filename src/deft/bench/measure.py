@@ -16,6 +16,7 @@ from deft.bench.experiment import Experiment
 from deft.data.images import LabeledImages
 from deft.detectors.base import Detector
 from deft.detectors.deft import DeFT
+from deft.detectors.on_features import FeatureDetector
 from deft.detectors.registry import detector_class
 from deft.encoders.base import DualEncoder
 from deft.encoders.vision import VisionModel
@@ -106,10 +107,11 @@ def warm(detector: Detector, images: LabeledImages, space: Workspace) -> None:
     """
     tuning = getattr(detector, "tuning", Frozen())
     reading: Reading = getattr(detector, "reading", Reading())
-    kinds: tuple[Features, ...] = ("joint", "pooled")
-    for features in kinds:
-        with open_inputs(frozen_part(detector.encoder, tuning, features), images, space, reading):
-            pass
+    features: Features = "pooled" if isinstance(detector, FeatureDetector) else "joint"
+    if isinstance(detector, DeFT):
+        features = detector.recipe.features
+    with open_inputs(frozen_part(detector.encoder, tuning, features), images, space, reading):
+        pass
 
 
 def judged(found: Detection, images: LabeledImages) -> Metrics:
