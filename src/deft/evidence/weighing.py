@@ -74,7 +74,6 @@ def weigh(experts: Sequence[Tensor], labels: Tensor, half: Tensor) -> Weighed:
     experts = [expert.log_softmax(dim=1) for expert in experts]
     classes = experts[0].shape[1]
     weights, noise = _evenly(experts, labels)
-    error = _rate_error(experts, labels, weights, float(noise.rates.mean()))
     held = _held_out(experts, labels, half, _evenly)
     if 2 <= classes <= MOST_CLASSES and len(labels) >= LEAST_IMAGES:
         tried = [pull for pull in PULLS if classes > 2 or pull.places == float("inf")]
@@ -87,6 +86,7 @@ def weigh(experts: Sequence[Tensor], labels: Tensor, half: Tensor) -> Weighed:
     log_probs = mixed(experts, weights)
     factor = hardness(log_probs, labels, noise)
     over = held - _log_shares(labels, classes)[labels]
+    error = _rate_error(experts, labels, weights, noise)
     return Weighed(weights, noise.harder(factor), factor, float(over.mean()), _standard_error(over), error)
 
 
@@ -107,16 +107,9 @@ Fit = Callable[[Sequence[Tensor], Tensor], tuple[Tensor, LabelNoise]]
 
 def _evenly(experts: Sequence[Tensor], labels: Tensor) -> tuple[Tensor, LabelNoise]:
     """Return weights and one common rate, by maximum likelihood."""
-    count = len(experts)
+    count, classes = len(experts), experts[0].shape[1]
     start = torch.full((count + 1,), START_WEIGHT / count).log()
     start[count] = -1.4  # log-odds of the rate
-    point = _minimised(_surprise(experts, labels), start, steps=50)
-    return point[:count].exp(), LabelNoise.even(experts[0].shape[1], float(point[count].sigmoid()))
-
-
-def _surprise(experts: Sequence[Tensor], labels: Tensor) -> Callable[[Tensor], Tensor]:
-    """Return the mean negative log-likelihood of the labels, given log-weights and one rate's log-odds, (E + 1,)."""
-    count, classes = len(experts), experts[0].shape[1]
 
     def loss(point: Tensor) -> Tensor:
         own = mixed(experts, point[:count].exp()).gather(1, labels[:, None]).squeeze(1).exp()
@@ -124,23 +117,25 @@ def _surprise(experts: Sequence[Tensor], labels: Tensor) -> Callable[[Tensor], T
         chance = (1 - rate) * own + rate * (1 - own) / max(classes - 1, 1)
         return -chance.clamp(min=1e-30).log().mean()
 
-    return loss
+    point = _minimised(loss, start, steps=50)
+    return point[:count].exp(), LabelNoise.even(classes, float(point[count].sigmoid()))
 
 
-def _rate_error(experts: Sequence[Tensor], labels: Tensor, weights: Tensor, rate: float) -> float:
-    """Return the standard error of the rate's log-odds, from the inverse of the observed information (Efron 1978).
+def _rate_error(experts: Sequence[Tensor], labels: Tensor, weights: Tensor, noise: LabelNoise) -> float:
+    """Return the standard error of the rates' common log-odds, from the observed information (Efron, Hinkley 1978).
 
     Flat experts with few errors explain labels about as well as sharp ones with many do: the less the images say, the
     less sure is the rate.
     """
-    point = torch.cat([weights.clamp(min=LEAST_WEIGHT).log(), torch.logit(torch.tensor([rate]), eps=1e-4)])
-    surprise = _surprise(experts, labels)
+    point = torch.cat([weights.clamp(min=LEAST_WEIGHT).log(), torch.zeros(1)])
 
-    def penalised(point: Tensor) -> Tensor:
-        return surprise(point) + PENALTY * point.square().mean()
+    def surprise(point: Tensor) -> Tensor:
+        moved = LabelNoise((torch.logit(noise.rates) + point[-1]).sigmoid(), noise.places)
+        likelihood = (mixed(experts, point[:-1].exp()) + moved.log_chances(labels)).logsumexp(dim=1).mean()
+        return PENALTY * point.square().mean() - likelihood
 
     with torch.enable_grad():
-        curvature: Tensor = torch.autograd.functional.hessian(penalised, point)
+        curvature: Tensor = torch.autograd.functional.hessian(surprise, point)
     values, vectors = torch.linalg.eigh(curvature.double())
     spread = (vectors[-1].square() / values.clamp(min=PENALTY / len(point))).sum() / len(labels)
     return float(spread.sqrt())
