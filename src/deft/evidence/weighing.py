@@ -19,6 +19,7 @@ LEAST_WEIGHT = 1e-4
 PULLS = (Pull(30, 10), Pull(places=10), Pull(places=100), Pull(rate=30))  # of class-wise noise, those tried
 MOST_CLASSES = 100  # for which noise of its own for every class is tried
 LEAST_IMAGES = 50
+MOST_CURVED = 1_000_000  # class scores of an expert that the error of the rate is found from
 ALTERNATIONS, STILL = 5, 0.01
 SURE, WORTH = 2.0, 5e-4  # standard errors, and nats per label, by which class-wise noise has to foretell labels better
 
@@ -125,8 +126,10 @@ def _rate_error(experts: Sequence[Tensor], labels: Tensor, weights: Tensor, nois
     """Return the standard error of the rates' common log-odds, from the observed information (Efron, Hinkley 1978).
 
     Flat experts with few errors explain labels about as well as sharp ones with many do: the less the images say, the
-    less sure is the rate.
+    less sure is the rate. The curvature of as many images as hold a million class scores stands for that of all.
     """
+    count, rows = len(labels), max(MOST_CURVED // experts[0].shape[1], LEAST_IMAGES)
+    experts, labels = [expert[:rows] for expert in experts], labels[:rows]
     point = torch.cat([weights.clamp(min=LEAST_WEIGHT).log(), torch.zeros(1)])
 
     def surprise(point: Tensor) -> Tensor:
@@ -137,7 +140,7 @@ def _rate_error(experts: Sequence[Tensor], labels: Tensor, weights: Tensor, nois
     with torch.enable_grad():
         curvature: Tensor = torch.autograd.functional.hessian(surprise, point)
     values, vectors = torch.linalg.eigh(curvature.double())
-    spread = (vectors[-1].square() / values.clamp(min=PENALTY / len(point))).sum() / len(labels)
+    spread = (vectors[-1].square() / values.clamp(min=PENALTY / len(point))).sum() / count
     return float(spread.sqrt())
 
 
