@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def lowest(project: str) -> list[str]:
-    r"""Return one pin for each requirement of the package; its tools may be as new as they like.
+    r"""Return one pin for each requirement of the package and its extras; its tools may be as new as they like.
 
     Args:
         project: Text of pyproject.toml.
@@ -24,7 +24,7 @@ def lowest(project: str) -> list[str]:
         ['numpy==1.26']
     """
     package = project.partition("\ndev = [")[0]
-    found = re.findall(r'^    "([A-Za-z0-9-]+)>=([0-9.]+)",', package, re.MULTILINE)
+    found = re.findall(r'"([A-Za-z0-9-]+)>=([0-9.]+)"', package)
     return [f"{name}=={version}" for name, version in dict(found).items()]
 
 

@@ -14,6 +14,8 @@ import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from deft.moved import keep_old_modules
+
 if TYPE_CHECKING:
     from deft.adaptation.adapt import adapt as adapt
     from deft.adaptation.model import AdaptedModel as AdaptedModel
@@ -243,6 +245,9 @@ __all__ = [
 
 _RENAMED = {"use": "fix_labels"}
 """Old names, each with the one that took its place; they warn for one release, then go."""
+
+
+keep_old_modules()
 
 
 def __getattr__(name: str) -> Any:

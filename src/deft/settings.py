@@ -6,14 +6,12 @@ field that is itself a frozen value are reached with a dot, as in `recipe.warmup
 
 from __future__ import annotations
 
-import ast
 import difflib
 import math
+import operator
 import types
 from collections.abc import Callable, Container, Mapping
 from dataclasses import fields, is_dataclass, replace
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from deft.errors import SettingsError
@@ -84,37 +82,7 @@ def setting_keys(value: Any) -> dict[str, Any]:
         >>> setting_keys(GCE())
         {'q': 0.7, 'warmup': 0}
     """
-    found: dict[str, Any] = {}
-    for name, hint in _hints(value).items():
-        inner = getattr(value, name)
-        if is_dataclass(inner):
-            found |= {f"{name}.{key}": setting for key, setting in setting_keys(inner).items()}
-        elif _parser(hint) is not None:
-            found[name] = inner
-    return found
-
-
-def declared_names(home: str) -> frozenset[str]:
-    """Return the names that a class declares in its own body, read from its source.
-
-    A class of settings can be asked this way what it knows without the seconds that importing torch takes.
-
-    Args:
-        home: `module:class`, as the tables of detectors and methods hold them.
-
-    Example:
-        >>> "warmup" in declared_names("deft.methods.gce:GCE")
-        True
-    """
-    module, _, name = home.partition(":")
-    place = find_spec(module)
-    assert place is not None  # the tables name modules that there are
-    assert place.origin is not None
-    tree = ast.parse(Path(place.origin).read_text(encoding="utf-8"))
-    body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
-    fields = (node.target.id for node in body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name))
-    methods = (node.name for node in body if isinstance(node, ast.FunctionDef))
-    return frozenset([*fields, *methods])
+    return {key: operator.attrgetter(key)(value) for key in setting_types(value)}
 
 
 def changed(value: T, changes: Mapping[str, Any]) -> T:
@@ -146,6 +114,23 @@ def changed(value: T, changes: Mapping[str, Any]) -> T:
     return replace(first, **{name: changed(getattr(first, name), new) for name, new in inside.items()})  # type: ignore[type-var]
 
 
+def setting_types(value: Any) -> dict[str, Any]:
+    """Return the type of every setting of a frozen value by its dotted key.
+
+    Example:
+        >>> setting_types(GCE())
+        {'q': <class 'float'>, 'warmup': <class 'int'>}
+    """
+    found: dict[str, Any] = {}
+    for name, hint in _hints(value).items():
+        inner = getattr(value, name)
+        if is_dataclass(inner):
+            found |= {f"{name}.{key}": below for key, below in setting_types(inner).items()}
+        elif _parser(hint) is not None:
+            found[name] = hint
+    return found
+
+
 def parse_settings(value: Any, texts: Mapping[str, str]) -> dict[str, Any]:
     """Return typed values for the settings of a frozen value.
 
@@ -160,18 +145,30 @@ def parse_settings(value: Any, texts: Mapping[str, str]) -> dict[str, Any]:
         >>> parse_settings(GCE(), {"q": "0.5"})
         {'q': 0.5}
     """
-    known = setting_keys(value)
+    return parse_typed(setting_types(value), texts)
+
+
+def parse_typed(known: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
+    """Return typed values for settings whose types are known.
+
+    Args:
+        known: Type of every setting by its dotted key, as `setting_types` or `declared_types` give them.
+        texts: What was typed, as in `parse_settings`.
+
+    Raises:
+        SettingsError: There is no such setting, or the text is no value of its type.
+
+    Example:
+        >>> parse_typed({"q": float}, {"q": "0.5"})
+        {'q': 0.5}
+    """
     found = {}
     for key, text in texts.items():
         if key not in known:
             near = [name for name in known if name.rpartition(".")[2] == key] or difflib.get_close_matches(key, known)
             meant = f" Did you mean {' or '.join(near)}?" if near else ""
             raise SettingsError(f"There is no setting {key!r}.{meant} Known: {', '.join(known) or 'none'}.")
-        *path, name = key.split(".")
-        owner = value
-        for step in path:
-            owner = getattr(owner, step)
-        found[key] = _parse(key, _hints(owner)[name], text)
+        found[key] = _parse(key, known[key], text)
     return found
 
 

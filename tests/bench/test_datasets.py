@@ -318,7 +318,7 @@ def test_clothing_labels_are_found_by_key(tmp_path: Path) -> None:
     found = read("clothing1m", tmp_path)
     assert found.train.labels.tolist() == [0, 1]
     lines(tmp_path / "noisy_label_kv.txt", "images/7/b.jpg 1")
-    with pytest.raises(DataError, match=r"no label for 1 images .* images/7/a.jpg"):
+    with pytest.raises(DataError, match=r"no label for 1 image .* images/7/a.jpg"):
         Clothing1M(counts=None).read(tmp_path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import fields
 from inspect import signature
@@ -18,6 +19,7 @@ from deft.cli.detector_options import (
     FOR_ALL,
     PRESETS,
     SETTINGS,
+    UNLOADED,
     advice,
     check_options,
     choose_detector,
@@ -25,12 +27,16 @@ from deft.cli.detector_options import (
 )
 from deft.cli.export import LinkName
 from deft.cli.options import TUNINGS, PrecisionName, pairs
+from deft.cli.run_folder import DETECTOR
+from deft.declared import declared_names, declared_types
+from deft.detectors.deft_trained import CONFIG
 from deft.detectors.registry import DETECTORS, detector_class
 from deft.errors import SettingsError
 from deft.export.formats import FORMATS, format_writer
 from deft.export.image_files import Link
 from deft.methods.registry import METHODS, method_class
-from deft.settings import declared_names, setting_keys
+from deft.settings import setting_keys, setting_types
+from deft.training.optimization import Optimization
 from deft.training.precision import Precision
 from deft.tuning import TUNINGS as TUNING_TYPES
 from deft.tuning import VPT, LoRA
@@ -38,7 +44,7 @@ from deft.tuning import VPT, LoRA
 
 def settings_of(method: str, given: Mapping[str, Any], sets: Mapping[str, str] | None = None) -> dict[str, Any]:
     """All settings of what was chosen, by key."""
-    check_options(method, given)
+    check_options(method, given, {})
     return setting_keys(choose_detector(method, given, sets or {}))
 
 
@@ -63,6 +69,37 @@ def test_what_a_class_declares_is_read_without_importing_it(table: Mapping[str, 
         assert all(hasattr(kind, one) or one in {field.name for field in fields(kind)} for one in declared)
 
 
+def test_types_of_settings_are_read_without_importing_their_classes() -> None:
+    for name, home in DETECTORS.items():
+        detector: Any = detector_class(name)
+        assert declared_types(home) == setting_types(detector(UNLOADED))
+        if "tuning" in {field.name for field in fields(detector)}:
+            vpt = dataclasses.replace(detector(UNLOADED), tuning=VPT())
+            assert declared_types(home, {"tuning": "deft.tuning:VPT"}) == setting_types(vpt)
+    for name, home in METHODS.items():
+        assert declared_types(home) == setting_types(method_class(name)())
+    assert declared_types(adapt_module.RATES) == setting_types(Optimization())
+
+
+@pytest.mark.parametrize("given", [{}, {"--paper": True}, {"--tuning": "lora"}, {"--length": 3}])
+@pytest.mark.parametrize("method", ["deft", "small-loss"])
+def test_settings_are_checked_against_the_tuning_that_is_chosen(method: str, given: dict[str, Any]) -> None:
+    if method == "small-loss" and "--paper" in given:
+        return
+    known = setting_types(choose_detector(method, given, {}))
+    for key in {"tuning.length", "tuning.rank", *known}:
+        text = "1" if known.get(key) is int else "wrong"
+        if key not in known:
+            with pytest.raises(SettingsError, match="There is no setting"):
+                check_options(method, given, {key: text})
+        elif known[key] is int:
+            check_options(method, given, {key: text})
+
+
+def test_what_a_kept_detector_is_known_by() -> None:
+    assert CONFIG == DETECTOR
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_has_a_writer(name: str) -> None:
     assert callable(format_writer(name))
@@ -85,10 +122,10 @@ def test_a_new_detector_takes_the_options_of_its_settings(method: str) -> None:
         else:
             expected = any(key in known for key in keys) or option in FOR_ALL
         if expected:
-            check_options(method, {option: value})
+            check_options(method, {option: value}, {})
         else:
             with pytest.raises(SettingsError, match=f"{option} belongs to --method"):
-                check_options(method, {option: value})
+                check_options(method, {option: value}, {})
 
 
 @pytest.mark.parametrize(
@@ -105,7 +142,7 @@ def test_a_new_detector_takes_the_options_of_its_settings(method: str) -> None:
 )
 def test_options_that_would_do_nothing_are_refused(method: str, given: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
-        check_options(method, given)
+        check_options(method, given, {})
 
 
 def test_options_become_settings() -> None:

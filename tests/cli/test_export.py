@@ -79,7 +79,7 @@ def test_a_clean_folder_is_what_comes_without_options(run: Path, tmp_path: Path)
     assert result.exit_code == 0, result.stderr
     assert "6 images in the run: keep 5, drop (verdict) 1" in result.stdout
     assert "5 images written as imagefolder" in result.stdout
-    assert "1 images left out (1 with a wrong label by the verdict), listed in left_out.csv." in result.stdout
+    assert "1 image left out (1 with a wrong label by the verdict), listed in left_out.csv." in result.stdout
     assert len(list((tmp_path / "clean").rglob("*.png"))) == 5
 
 

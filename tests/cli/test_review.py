@@ -63,7 +63,7 @@ def test_the_next_run_holds_exactly_the_decisions(run: Path, tmp_path: Path) -> 
     decide(run, decided)  # type: ignore[arg-type]
     result = deft("detect", run, "--with-reviews", "-o", tmp_path / "next", "--device", "cpu")
     assert result.exit_code == 0, result.output
-    assert "1 labels confirmed, 1 corrected, 2 images set aside" in result.stdout
+    assert "1 label confirmed, 1 corrected, 2 images set aside" in result.stdout
     after = pd.read_csv(tmp_path / "next" / "labels.csv")
     assert after["sample_id"].tolist() == before["sample_id"].tolist()
     expected = before["given_label"].tolist()

@@ -190,8 +190,8 @@ def test_links_are_followed_once_and_said(animals: Path, tmp_path: Path, paint: 
     images = load_images(animals)
     assert images.class_counts().tolist() == [3, 4, 1]
     said = " ".join(images.notes)
-    assert "1 links to folders were followed, 1 of them out of the folder; 1 that lead back" in said
-    assert "1 files are links that lead out of the folder" in said
+    assert "1 link to folders was followed, 1 of them out of the folder; 1 that lead back" in said
+    assert "1 file is a link that leads out of the folder" in said
 
 
 def test_the_only_table_of_a_folder_is_read(tmp_path: Path, paint: Paint, heard: Any) -> None:

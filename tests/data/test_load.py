@@ -67,7 +67,7 @@ def test_splits_are_splits_whatever_lies_beside_them(tmp_path: Path, paint: Pain
     beside = load_images(tmp_path, progress=heard)
     assert beside.classes == ("cat", "dog")
     assert beside.skipped == {"images beside the splits": 1}
-    assert "'chest_xray' lies beside the splits: its 1 images are left out" in heard
+    assert "'chest_xray' lies beside the splits: its 1 image is left out" in heard
 
 
 def test_split_of_data_without_splits(animals: Path) -> None:

@@ -66,7 +66,7 @@ def test_numbers_that_are_the_names_themselves() -> None:
 
 
 def test_integers_beyond_the_names_are_refused() -> None:
-    with pytest.raises(DataError, match=r"not among the 3 class names given: 3 \(1 images\)"):
+    with pytest.raises(DataError, match=r"not among the 3 class names given: 3 \(1 image\)"):
         encode([3, 0], class_names(["zebra", "ant", "bee"]))
 
 
@@ -77,7 +77,7 @@ def test_minus_one_is_no_label_where_names_are_given_and_is_said() -> None:
 
 
 def test_given_names_that_lack_a_label() -> None:
-    with pytest.raises(DataError, match=r"1 labels are not among .*'emu' \(2 images\)\. The names are cat, dog\."):
+    with pytest.raises(DataError, match=r"1 label is not among .*'emu' \(2 images\)\. The names are cat, dog\."):
         encode(["emu", "cat", "emu"], class_names(["cat", "dog"]))
 
 
@@ -92,7 +92,7 @@ def test_spellings_that_a_given_name_brings_together_are_said() -> None:
     assert found.numbers.tolist() == [0, 0, 0]
     assert found.names == ("T-shirt", "cap")
     assert "Read as one class, 'T-shirt'" in found.notes[0]
-    assert "'t shirt' (1 images), 'T_Shirt' (2 images)" in found.notes[0]
+    assert "'t shirt' (1 image), 'T_Shirt' (2 images)" in found.notes[0]
 
 
 def test_names_that_differ_only_in_case_stay_apart() -> None:

@@ -169,7 +169,7 @@ def test_a_row_number_is_no_name(images: LabeledImages, tmp_path: Path) -> None:
     table = _elsewhere(images, tmp_path, "table")
     assert table.file_name[1] == "t.parquet#1"
     assert find_rows([change], table, QUIET) == [Match(None, "no image of this name has its content")]
-    with pytest.raises(DataError, match="None of the patch's 1 images is in this data"):
+    with pytest.raises(DataError, match="Of the patch's 1 image, none is in this data"):
         apply_patch(Patch((change,)), table, QUIET)
 
 

@@ -27,6 +27,7 @@ from deft.progress import Progress, Silent
 from deft.training.finite import check_numbers
 from deft.training.inputs import FrozenPart, Inputs, Reading, open_inputs
 from deft.training.workspace import Workspace
+from deft.wording import counted, noun
 
 CARD, TRAINING_RECORD = "README.md", "training.json"
 
@@ -116,8 +117,9 @@ class AdaptedModel:
                 check_numbers(likely.values, index, "The answers of the model")
                 best[index], probs[index] = likely.indices.cpu().numpy(), likely.values.cpu().numpy()
         if cut := count_notes(inputs.image_notes.values()).get(CUT_OFF):
+            deep = f"{counted(cut, 'image')} {noun(cut, 'has', 'have')}"
             told.note(
-                f"{cut} images have more than 8 bits, which this model hasn't learned from: their values above 255 are "
+                f"{deep} more than 8 bits, which this model hasn't learned from: their values above 255 are "
                 "white here, as in transformers' pipelines. Convert them to 8 bits first."
             )
         return self._table(images, best, probs, inputs)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deft.data.pixel_rule import PixelRule
+from deft.wording import counted
 
 SHOWN_CLASSES = 100
 FIXES = {
@@ -28,6 +29,7 @@ transformers can't load it. deft does:
 
 ```python
 import deft
+from deft.wording import counted
 
 deft.AdaptedModel.load("PATH").predict(deft.find_images("photos/"))
 ```
@@ -48,8 +50,8 @@ def model_card(training_record: Mapping[str, Any], classes: Sequence[str], *, in
     parts = [
         _head(in_pipelines, backbone),
         f"# Image classifier on {_line(backbone)}\n",
-        f"Names images as one of {len(classes)} classes. Made by [deft](https://pypi.org/project/deft-labels/), "
-        "which finds wrong labels and trains on what is left.\n",
+        f"Names images as one of {counted(len(classes), 'class', 'classes')}. Made by "
+        "[deft](https://pypi.org/project/deft-labels/), which finds wrong labels and trains on what is left.\n",
         PIPELINE if in_pipelines else OWN,
         _data(training_record),
         _training(training_record),
@@ -128,8 +130,9 @@ def _pixels(training_record: Mapping[str, Any], *, in_pipelines: bool) -> str:
 def _scores(validation: Mapping[str, Any]) -> str:
     if not validation:
         return "## Scores\n\nNo images were held back for validation.\n"
+    held_back = counted(validation["images"], "image")
     lines = [
-        f"Accuracy on {validation['images']} images held back from training, with the labels that they had:\n",
+        f"Accuracy on {held_back} held back from training, with the labels that they had:\n",
         f"- last epoch: {validation['last']:.1%}",
         f"- best epoch ({validation['best_epoch']}): {validation['best']:.1%}",
         f"\nThe weights are those of the {validation['kept']} epoch.\n",

@@ -19,6 +19,7 @@ from deft.errors import DataError, SettingsError
 from deft.progress import Progress
 from deft.training.batches import Batches, once
 from deft.training.loop import Training
+from deft.wording import counted, noun
 
 SPLIT_STREAM = 77  # sets the draw of the split apart from the order of the epochs
 
@@ -76,7 +77,8 @@ def split_off(
         together = (groups[rows] >= 0) & np.isin(groups[rows], groups[validation])
         validation = np.union1d(validation, rows[together])
     if not len(validation):
-        raise DataError(f"{len(rows)} images are too few to hold back {share:.0%} of each class for validation.")
+        few = f"{counted(len(rows), 'image')} {noun(len(rows), 'is', 'are')} too few"
+        raise DataError(f"{few} to hold back {share:.0%} of each class for validation.")
     return np.setdiff1d(rows, validation), validation
 
 

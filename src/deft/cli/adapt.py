@@ -45,10 +45,14 @@ from deft.cli.options import (
     workspace_of,
 )
 from deft.cli.progress import choose_progress
-from deft.cli.run_folder import CONFIG, WORK, check_model, check_opens, check_outside
+from deft.cli.run_folder import CONFIG, WORK, check_model, check_model_name, check_opens, check_outside
+from deft.declared import declared_types
 from deft.errors import SettingsError
+from deft.methods.registry import METHODS
 from deft.runs.lock import only_writer
 from deft.runs.vocabulary import TrainingFix
+from deft.settings import parse_typed
+from deft.wording import counted
 
 if TYPE_CHECKING:
     from deft.adaptation.model import AdaptedModel
@@ -65,7 +69,7 @@ if TYPE_CHECKING:
 HeadName = Literal["random", "linear", "text", "prompts"]
 Keep = Literal["last", "best"]
 EPOCHS = 10
-OPTIMIZATION = "optimization."
+OPTIMIZATION, RATES = "optimization.", "deft.training.optimization:Optimization"
 """Begins the keys of `--set` that are settings of the optimization, not of the method."""
 
 OF_DATA = frozenset(["labels", "image_col", "label_col", "classes", "words", "split"])
@@ -144,8 +148,8 @@ def adapt(
     config: Config = None,
 ) -> None:
     """Train an image classifier on RUN's believed labels, or on any labelled images; write it into MODEL."""
-    _check_places(out, data, resume=resume)
-    sets, watched = pairs(settings), _validation(validation, keep)
+    _check_places(out, data, backbone, resume=resume)
+    sets, watched = _sets(method, fix, settings), _validation(validation, keep)
     progress = choose_progress(quiet=quiet)
     kept = _images(_source(command, data, fix, moved), Path(data), fix, moved, progress)
     images = kept_with_limits(kept, max_pixels, max_seconds)
@@ -179,12 +183,30 @@ def _save(trained: AdaptedModel, data: str, out: Path) -> None:
     shutil.rmtree(out / WORK, ignore_errors=True)
 
 
-def _check_places(out: Path, data: str, *, resume: bool) -> None:
-    """Refuse what is wrong with the folders, at once."""
+def _check_places(out: Path, data: str, backbone: str, *, resume: bool) -> None:
+    """Refuse what is wrong with the folders, also that of the backbone, at once."""
+    check_model_name(backbone)
     check_outside(out, data)
     if resume and (out / CONFIG).is_file():
         shutil.rmtree(out / WORK, ignore_errors=True)  # left by a run that was killed once its model was there
     check_model(out, resume=resume)
+
+
+def _sets(method: str, fix: TrainingFix, settings: list[str] | None) -> dict[str, str]:
+    """Return what `--set` was given; what doesn't go with the method is refused, and nothing is imported for it."""
+    if fix == "weigh" and method != "ce":
+        raise SettingsError(f"--fix weigh goes with --method ce; {method} has its own way to doubt labels.")
+    sets = pairs(settings)
+    own, of_rates = _parted(sets)
+    parse_typed(declared_types(METHODS[method]), own)
+    parse_typed(declared_types(RATES), of_rates)
+    return sets
+
+
+def _parted(sets: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what `--set` says of the method, and what it says of the optimization."""
+    of_rates = {key.removeprefix(OPTIMIZATION): text for key, text in sets.items() if key.startswith(OPTIMIZATION)}
+    return {key: text for key, text in sets.items() if not key.startswith(OPTIMIZATION)}, of_rates
 
 
 def _validation(given: str | None, keep: Keep) -> float | Source | None:
@@ -253,9 +275,9 @@ def _parsed(method: str, sets: Mapping[str, str], lr: float | None) -> tuple[dic
     from deft.settings import changed, parse_settings
     from deft.training.optimization import Optimization
 
-    of_rates = {key.removeprefix(OPTIMIZATION): text for key, text in sets.items() if key.startswith(OPTIMIZATION)}
+    typed, of_rates = _parted(sets)
     own = method_class(method)()
-    settings = parse_settings(own, {key: text for key, text in sets.items() if not key.startswith(OPTIMIZATION)})
+    settings = parse_settings(own, typed)
     rates = {} if lr is None else {"learning_rate": lr}
     rates |= parse_settings(Optimization(), of_rates)
     changed(own, settings), changed(Optimization(), rates)  # which refuse what isn't allowed
@@ -302,12 +324,13 @@ def _report(model: AdaptedModel, out: Path, output_format: str) -> None:
     console = Console(soft_wrap=True)
     counts = training_record["data"]["counts"]
     images = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
-    console.print(plain(f"{training_record['backbone']} learned {len(model.classes)} classes. Images: {images}."))
+    classes = counted(len(model.classes), "class", "classes")
+    console.print(plain(f"{training_record['backbone']} learned {classes}. Images: {images}."))
     watched = training_record["validation"]
     if watched:
         console.print(
             plain(
-                f"Right on the {watched['images']} validation images: last epoch {watched['last']:.1%}, "
+                f"Right on {counted(watched['images'], 'validation image')}: last epoch {watched['last']:.1%}, "
                 f"best {watched['best']:.1%} (epoch {watched['best_epoch']}); kept: {watched['kept']}."
             )
         )

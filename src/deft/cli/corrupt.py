@@ -12,6 +12,7 @@ from deft.cli.bounds import number
 from deft.cli.options import Classes, Data, ImageCol, LabelCol, Labels, Quiet, Seed, Split, source_of
 from deft.cli.run_folder import check_new_table
 from deft.errors import SettingsError
+from deft.wording import counted
 
 if TYPE_CHECKING:
     from deft.data.images import LabeledImages
@@ -59,9 +60,8 @@ def corrupt(
     images = source.open(progress)
     given = _corrupted(images, noise, rate, seed, class_map, include_self, progress)
     _write(out, images, given)
-    readable = images.labels >= 0
-    changed = int((given != images.labels).sum())
-    typer.echo(f"{changed} of {int(readable.sum())} labels made wrong ({changed / max(1, readable.sum()):.2%})")
+    total, changed = int((images.labels >= 0).sum()), int((given != images.labels).sum())
+    typer.echo(f"{changed} of {counted(total, 'label')} made wrong ({changed / max(1, total):.2%})")
     typer.echo(f"Find them with: deft detect {out} -o RUN --clean-col true_label")
 
 

@@ -63,7 +63,7 @@ from deft.cli.options import (
 )
 from deft.cli.progress import choose_progress
 from deft.cli.report import REPORT, write_report
-from deft.cli.run_folder import check_opens, check_outside, check_run
+from deft.cli.run_folder import check_detector, check_model_name, check_opens, check_outside, check_run
 from deft.data.safe_csv import neutralise
 from deft.errors import SettingsError
 from deft.runs.lock import only_writer
@@ -218,8 +218,8 @@ def detect(
 ) -> None:
     """Judge the label of every image; write labels.parquet, labels.csv, summary.json and report.html into RUN."""
     given, sets = options_given(command), pairs(settings)
-    check_options(method, given)
-    _check_places(out, data, moved, resume=resume, with_reviews=with_reviews)
+    check_options(method, given, sets)
+    _check_places(out, data, moved, detector or model, resume=resume, with_reviews=with_reviews)
     progress = choose_progress(quiet=quiet)
     if with_reviews:
         job = _again(command, Path(data), moved, kept=detector)
@@ -235,10 +235,13 @@ def detect(
     _fail_on(found, fail_on_issues)
 
 
-def _check_places(out: Path, data: str, moved: str | None, *, resume: bool, with_reviews: bool) -> None:
-    """Refuse what is wrong with the folders, at once."""
+def _check_places(
+    out: Path, data: str, moved: str | None, judge: Path | str, *, resume: bool, with_reviews: bool
+) -> None:
+    """Refuse what is wrong with the folders, also that of the detector or model, at once."""
     check_outside(out, data)
     check_run(out, resume=resume)
+    check_detector(judge) if isinstance(judge, Path) else check_model_name(judge)
     if moved is not None and not with_reviews:
         raise SettingsError("--data belongs to --with-reviews; images to judge for the first time are DATA itself.")
 

@@ -14,9 +14,10 @@ import typer
 
 from deft.cli.bounds import MOST
 from deft.cli.options import TRAINING, TUNINGS, DetectorName, TuningName, option
+from deft.declared import declared_default, declared_names, declared_types
 from deft.detectors.registry import DETECTORS, detector_class
 from deft.errors import SettingsError
-from deft.settings import changed, declared_names, parse_settings, setting_keys
+from deft.settings import changed, parse_settings, parse_typed, setting_keys
 
 if TYPE_CHECKING:
     from deft.detectors.base import Detector
@@ -118,15 +119,16 @@ def options_given(context: typer.Context) -> dict[str, Any]:
     return {one.opts[0]: context.params[str(one.name)] for one in context.command.params if one.opts[0] in known}
 
 
-def check_options(method: str, given: Mapping[str, Any]) -> None:
-    """Refuse options that the detector doesn't have, at once: nothing is imported for it.
+def check_options(method: str, given: Mapping[str, Any], sets: Mapping[str, str]) -> None:
+    """Refuse options and settings that the detector doesn't have, at once: nothing is imported for it.
 
     Args:
         method: Name of the detector.
         given: Values by option; None or False where one wasn't given.
+        sets: What `--set` was given.
 
     Raises:
-        SettingsError: One would do nothing, or two contradict each other.
+        SettingsError: One would do nothing, two contradict each other, or `--set` names no setting or no value of it.
     """
     declared = {name: declared_names(home) for name, home in DETECTORS.items()}
     for typed, value in given.items():
@@ -141,12 +143,29 @@ def check_options(method: str, given: Mapping[str, Any]) -> None:
     tuning = given.get("--tuning")
     if given.get("--length") is not None and tuning is not None and TUNINGS[tuning]["type"] != "VPT":
         raise SettingsError(f"--length belongs to --tuning vpt or vpt-shallow, not {tuning}.")
+    _check_settings(method, given, sets)
 
 
 def _has(declared: frozenset[str], typed: str) -> bool:
     if typed in PRESETS:
         return PRESETS[typed] in declared
     return any(key.partition(".")[0] in declared for key in SETTINGS[typed])
+
+
+def _check_settings(method: str, given: Mapping[str, Any], sets: Mapping[str, str]) -> None:
+    """Refuse what `--set` names wrongly."""
+    if sets:
+        tuning = _tuning_of(DETECTORS[method], given)
+        parse_typed(declared_types(DETECTORS[method], {} if tuning is None else {"tuning": tuning}), sets)
+
+
+def _tuning_of(home: str, given: Mapping[str, Any]) -> str | None:
+    """Return `module:class` of the tuning that options choose; None if that is the detector's default."""
+    name = given.get("--tuning") or ("vpt" if given.get("--length") is not None else None)
+    if name is not None:
+        return f"deft.tuning:{TUNINGS[name]['type']}"
+    presets = [preset for one, preset in PRESETS.items() if given.get(one)]
+    return declared_default(home, presets[0], "tuning") if presets else None
 
 
 def choose_detector(method: str, given: Mapping[str, Any], sets: Mapping[str, str]) -> Detector:

@@ -11,6 +11,7 @@ from deft.cli.options import FormatName, Moved, Quiet, Run, SafeCsv
 from deft.cli.run_folder import check_opens, check_outside
 from deft.errors import SettingsError
 from deft.runs.vocabulary import Fix, Use
+from deft.wording import counted
 
 if TYPE_CHECKING:
     from deft.export.plan import Plan, Written
@@ -87,9 +88,9 @@ def _report(plan: Plan, written: Written, to: Path, as_: str) -> None:
 
     console = Console(soft_wrap=True)
     counts = ", ".join(f"{name} {count}" for name, count in count_outcomes(plan.outcomes).items())
-    console.print(plain(f"{len(plan.outcomes)} images in the run: {counts}"))
-    what = "changes" if as_ == "patch" else "images"
+    console.print(plain(f"{counted(len(plan.outcomes), 'image')} in the run: {counts}"))
+    what = "change" if as_ == "patch" else "image"
     files = ", ".join(str(to / name) for name in written.files or ("",))
-    console.print(plain(f"{written.images} {what} written as {as_}: {files}"))
+    console.print(plain(f"{counted(written.images, what)} written as {as_}: {files}"))
     for note in written.notes:
         console.print(plain(note))

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deft.runs.vocabulary import KIND_IN_WORDS, NOTHING_BETTER
+from deft.wording import counted, noun
 
 if TYPE_CHECKING:
     from deft.metrics import DetectionScores
@@ -70,12 +71,7 @@ def print_summary(console: Console, found: Detection, scores: DetectionScores | 
         scores: How good they are, where that is known.
     """
     summary = found.summary()
-    console.print(
-        plain(
-            f"{summary['images']} images in {len(found.classes)} classes: {summary['flagged']} labels flagged as wrong"
-            + (f", {summary['unreadable']} images not judged" if summary["unreadable"] else "")
-        )
-    )
+    console.print(plain(_counts(summary, len(found.classes))))
     rate = summary["estimated_noise_rate"]
     if rate is not None:
         low, high = map(percent, summary["noise_rate_interval"])
@@ -122,6 +118,15 @@ def _print_counts(console: Console, summary: Mapping[str, Any]) -> None:
             console.print(plain(f"{told}: {listed}"))
 
 
+def _counts(summary: Mapping[str, Any], classes: int) -> str:
+    unreadable = summary["unreadable"]
+    return (
+        f"{counted(summary['images'], 'image')} in {counted(classes, 'class', 'classes')}: "
+        f"{counted(summary['flagged'], 'label')} flagged as wrong"
+        + (f", {counted(unreadable, 'image')} not judged" if unreadable else "")
+    )
+
+
 def duplicates(about: Mapping[str, Any]) -> list[str]:
     """Return what to say about images that show the same picture; nothing where there are none.
 
@@ -131,19 +136,19 @@ def duplicates(about: Mapping[str, Any]) -> list[str]:
     if not about.get("groups"):
         return []
     groups, torn, across = about["groups"], about["groups_with_different_labels"], about["groups_in_several_splits"]
-    pictures = "1 picture" if groups == 1 else f"{groups} different pictures"
-    said = [f"Duplicates: {about['images']} images show the same as another, {pictures} in all"]
+    said = [
+        f"Duplicates: {counted(about['images'], 'image')} show the same as another, "
+        f"{noun(groups, '1 picture', f'{groups} different pictures')} in all"
+    ]
     if torn:
         first = ", ".join(f"{one['file_name']} ({one['given_label']})" for one in about["different_labels"][0][:3])
-        said.append(f"Duplicates with different labels, so that one is wrong, in {_groups(torn)}, such as {first}")
+        said.append(
+            f"Duplicates with different labels, so that one is wrong, in {counted(torn, 'group')}, such as {first}"
+        )
     if across:
         first = ", ".join(f"{one['file_name']} ({one['split']})" for one in about["several_splits"][0][:3])
-        said.append(f"Duplicates in more than one split in {_groups(across)}, such as {first}")
+        said.append(f"Duplicates in more than one split in {counted(across, 'group')}, such as {first}")
     return said
-
-
-def _groups(number: int) -> str:
-    return "1 group" if number == 1 else f"{number} groups"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from deft.cli.limits import MaxPixels, MaxSeconds, with_limits
 from deft.cli.options import Device, Model, Quiet, SafeCsv, Workers
 from deft.cli.run_folder import check_outside, check_trained
 from deft.errors import SettingsError
+from deft.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,7 +112,7 @@ def _show(table: pd.DataFrame, out: Path | None) -> None:
         others = ", ".join(f"{name} {prob:.2f}" for name, prob in likely[1:3])
         rows.append((row["file_name"], row["predicted_label"], others, f"{row['predicted_prob']:.3f}"))
     columns = ["file", "class", "then", "probability of class"]
-    title = f"The first {len(rows)} of {len(table)} images" if len(rows) < len(table) else f"{len(rows)} images"
+    title = f"The first {len(rows)} of {len(table)} images" if len(rows) < len(table) else counted(len(rows), "image")
     console.print(drawn(title, columns, rows, right=3))
     counts = readable["predicted_label"].value_counts()
     console.print()

@@ -8,6 +8,7 @@ import typer
 
 from deft.cli.options import Moved, Run
 from deft.errors import SettingsError
+from deft.wording import counted
 
 
 def review(
@@ -45,7 +46,7 @@ def review(
     def announce(address: str) -> None:
         if not opened:
             flagged = int(found.is_label_issue.sum())
-            typer.echo(f"{len(found)} images, {flagged} flagged. Stop with Ctrl-C; nothing is lost.")
+            typer.echo(f"{counted(len(found), 'image')}, {flagged} flagged. Stop with Ctrl-C; nothing is lost.")
         typer.echo(f"{'For another browser' if opened else 'Review page'}: {address}")
         if not opened and not no_browser:
             # In a thread of its own: some browsers only return when they are closed.

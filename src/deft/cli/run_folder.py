@@ -7,6 +7,8 @@ from pathlib import Path
 from deft.errors import DataError, ModelError, SettingsError
 
 WORK = "training"
+DETECTOR = "detector.json"
+"""What a folder of a kept detector holds, whatever else."""
 """Folder inside MODEL for decoded images and the checkpoint; gone when the model is there."""
 
 
@@ -71,6 +73,32 @@ def check_trained(model: Path) -> None:
     """
     if not (model / CONFIG).is_file():
         raise ModelError(f"{model} holds no config.json, so it is no model of deft adapt.")
+
+
+def check_detector(folder: Path) -> None:
+    """Refuse a folder that holds no kept detector, before anything is read.
+
+    Raises:
+        ModelError: There is none.
+    """
+    if not (folder / DETECTOR).is_file():
+        raise ModelError(f"{folder} holds no {DETECTOR}, so it is no detector that deft detect left in its run.")
+
+
+def check_model_name(name: str) -> None:
+    """Refuse a model's folder that isn't there or holds no model, before anything is read.
+
+    Args:
+        name: As it was typed; whether the hub has a model of that name isn't asked.
+
+    Raises:
+        ModelError: It can only be a folder, and there is none, or it has no configuration.
+    """
+    folder = Path(name)
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        raise ModelError(f"{name!r} is a folder without a config.json, so it holds no model.")
+    if not folder.exists() and (name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name):
+        raise ModelError(f"There is no model folder {name}. Give a folder, a hub id such as owner/name, or tiny.")
 
 
 def check_run(run: Path, *, resume: bool) -> None:

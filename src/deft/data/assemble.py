@@ -16,6 +16,7 @@ from deft.data.readers import ImageReader
 from deft.data.words import Words, give_words, read_alike, wordless
 from deft.errors import DataError
 from deft.progress import Progress
+from deft.wording import counted, noun
 
 
 @dataclass
@@ -147,7 +148,7 @@ def _notes(images: LabeledImages, found: SourceRows) -> Iterator[str]:
         reasons = Counter(images.read_errors.values())
         listed = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(8))
         more = ", ..." if len(reasons) > 8 else ""
-        yield f"{len(images.read_errors)} of {len(images)} rows can't be used: {listed}{more}."
+        yield f"{len(images.read_errors)} of {counted(len(images), 'row')} can't be used: {listed}{more}."
 
 
 def _repeats(images: LabeledImages, found: SourceRows) -> Iterator[str]:
@@ -161,7 +162,8 @@ def _repeats(images: LabeledImages, found: SourceRows) -> Iterator[str]:
         names = dict(zip(places, (images.file_name[row] for row in there), strict=True))
         torn = sorted(names[place] for place, labels in seen.items() if len(labels - {-1}) > 1)
         said = f"; with different labels: {_some(torn)}" if torn else ""
-        yield f"{again} rows name a file that an earlier row names too; all are kept{said}."
+        named = f"{counted(again, 'row')} {noun(again, 'names', 'name')}"
+        yield f"{named} a file that an earlier row names too; all are kept{said}."
 
 
 def _some(names: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from deft.data.readers import show_path
 from deft.data.splits import CONTAINERS, POOLS, UNLABELLED, is_split, splits_among
+from deft.wording import counted, noun
 
 LOOSE = "image outside of the class folders"
 BESIDE_SPLITS = "images beside the splits"
@@ -117,7 +118,7 @@ def _read_splits(root: Node, parts: dict[str, Node], found: ClassFolders) -> Non
             continue
         rows = list(inner.every())
         found.add(rows, None, split)
-        found.notes.append(f"Split '{split}' has no class folders: its {len(rows)} images have no label.")
+        found.notes.append(_unlabelled(split, len(rows)))
     for name, node in root.below.items():
         if name in parts:
             continue
@@ -126,10 +127,17 @@ def _read_splits(root: Node, parts: dict[str, Node], found: ClassFolders) -> Non
             found.add(rows, None, show_path(name))
         elif rows:
             found.skipped[BESIDE_SPLITS] += len(rows)
-            found.notes.append(
-                f"Folder '{show_path(name)}' lies beside the splits: its {len(rows)} images are left out."
-            )
+            found.notes.append(f"Folder '{show_path(name)}' lies beside the splits: {_left_out(len(rows))}")
     found.skipped[LOOSE] += len(root.direct)
+
+
+def _left_out(count: int) -> str:
+    return f"its {counted(count, 'image')} {noun(count, 'is', 'are')} left out."
+
+
+def _unlabelled(split: str, count: int) -> str:
+    images = f"its {counted(count, 'image')} {noun(count, 'has', 'have')}"
+    return f"Split '{split}' has no class folders: {images} no label."
 
 
 def _read_classes(root: Node, split: str | None, found: ClassFolders) -> None:
@@ -186,7 +194,7 @@ def _splits_beside_classes(root: Node, found: ClassFolders) -> None:
     found.splits = [places.get(image, split) for image, split in zip(found.names, known, strict=True)]
     found.labels = [None if image in places else label for image, label in zip(found.names, found.labels, strict=True)]
     for name, count in Counter(places.values()).items():
-        found.notes.append(f"Split '{name}' has no class folders: its {count} images have no label.")
+        found.notes.append(_unlabelled(name, count))
 
 
 def _parts(root: Node) -> dict[str, Node]:
@@ -250,7 +258,7 @@ def _pool(node: Node) -> Node | None:
 def _leave_out(node: Node, found: ClassFolders) -> None:
     count = sum(1 for _ in node.every())
     found.skipped[BESIDE_CLASSES] += count
-    found.notes.append(f"Folder '{show_path(node.path)}' is no class: its {count} images are left out.")
+    found.notes.append(f"Folder '{show_path(node.path)}' is no class: {_left_out(count)}")
 
 
 def _reach(root: Node, folder: str) -> Node:

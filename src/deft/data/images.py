@@ -19,6 +19,7 @@ from deft.data.readers import ImageReader, IntArray
 from deft.data.rows import Mask, as_spelt, chosen_rows, feed, integers, mask, pick, pick_known
 from deft.data.words import words_for
 from deft.errors import DataError
+from deft.wording import counted, noun
 
 NO_LABEL = "no label"
 """The read error of a row whose label is missing or blank."""
@@ -154,7 +155,9 @@ class LabeledImages:
 
     def __repr__(self) -> str:
         unusable = f", {len(self.read_errors)} unusable" if self.read_errors else ""
-        return f"LabeledImages({len(self)} images, {len(self.classes)} classes{unusable})"
+        return (
+            f"LabeledImages({counted(len(self), 'image')}, {counted(len(self.classes), 'class', 'classes')}{unusable})"
+        )
 
     def keep(self, chosen: npt.ArrayLike) -> LabeledImages:
         """Return some of the images; they share the reader.
@@ -312,12 +315,13 @@ class LabeledImages:
         counts = self.class_counts().tolist()
         foreign = [(name, n) for name, n in zip(self.classes, counts, strict=True) if n and name not in place]
         if foreign:
-            some = ", ".join(f"{name!r} ({n} image{'' if n == 1 else 's'})" for name, n in foreign[:5])
+            some = ", ".join(f"{name!r} ({counted(n, 'image')})" for name, n in foreign[:5])
             some += f" and {len(foreign) - 5} more" if len(foreign) > 5 else ""
+            total = sum(n for _, n in foreign)
             known = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
             raise DataError(
-                f"{sum(n for _, n in foreign)} images have a class that is not among the {len(names)} expected: "
-                f"{some}. Expected: {known}."
+                f"{counted(total, 'image')} {noun(total, 'has', 'have')} a class that is not among the "
+                f"{len(names)} expected: {some}. Expected: {known}."
             )
         index = np.array([*(place.get(name, -1) for name in self.classes), -1], np.int64)
         return self.relabel(index[self.labels], names, words=words)

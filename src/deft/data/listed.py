@@ -14,6 +14,7 @@ from deft.data.readers import FileReader, show_path
 from deft.data.splits import is_split
 from deft.data.table import Table
 from deft.errors import DataError
+from deft.wording import counted, noun
 
 MISSING = "file not found"
 
@@ -44,13 +45,14 @@ def listed(
     notes = [*table.notes, *_missing(show_path(str(path)), table, cells, found)]
     if found.otherwise:
         notes.append(
-            f"{found.otherwise} files of {show_path(str(path))} are found under another spelling of their path (path "
-            "marks, Unicode form, case, ending, or root)."
+            f"{counted(found.otherwise, 'file')} of {show_path(str(path))} "
+            f"{noun(found.otherwise, 'is', 'are')} found under another spelling of the path (path marks, Unicode form, "
+            "case, ending, or root)."
         )
     if found.scattered:
         notes.append(
-            f"{found.scattered} files of {show_path(str(path))} are found by their bare names, each the only one of "
-            "its name, in folders below."
+            f"{counted(found.scattered, 'file')} of {show_path(str(path))} "
+            f"{noun(found.scattered, 'is', 'are')} found by the bare name, the only one of that name, in folders below."
         )
     return SourceRows(
         source=show_path(str(path)),
@@ -92,7 +94,8 @@ def _missing(source: str, table: Table, cells: Sequence[str], found: Located) ->
         )
     if len(rows) == named:
         raise DataError(f"None of the {named} files that {source} names is there; {where}.")
-    return [f"{len(rows)} of the {named} files that {source} names are not there; {where}."]
+    are = noun(len(rows), "is", "are")
+    return [f"{len(rows)} of the {named} files that {source} names {are} not there; {where}."]
 
 
 def _short(path: str) -> str:

@@ -17,6 +17,7 @@ from deft.data.name_files import by_number, read_names
 from deft.data.readers import IntArray
 from deft.data.words import alike, words_for
 from deft.errors import DataError
+from deft.wording import counted, noun
 
 Classes = Sequence[str] | Mapping[Any, str] | str | os.PathLike[str]
 """What a user gives as classes: names in order of their numbers, number to name, name to words, or a file of them."""
@@ -187,10 +188,11 @@ def _looked_up(counts: Mapping[str | int, int], classes: ClassNames) -> tuple[di
             table[label] = folded[alike(str(label))]
     missing = [label for label in counts if label not in table]
     if missing:
-        some = ", ".join(f"{_cut(label)} ({counts[label]} images)" for label in missing[:5])
+        some = ", ".join(f"{_cut(label)} ({counted(counts[label], 'image')})" for label in missing[:5])
         names = ", ".join(name[:40] for name in classes.names[:20]) + (", ..." if len(classes.names) > 20 else "")
         raise DataError(
-            f"{len(missing)} labels are not among the {len(classes.names)} class names given: {some}. "
+            f"{counted(len(missing), 'label')} {noun(len(missing), 'is', 'are')} not among the {len(classes.names)} "
+            f"class names given: {some}. "
             f"The names are {names}."
         )
     return table, notes
@@ -243,7 +245,7 @@ def _own_spelling(
         if len(spellings) == 1 and spellings[0] not in names and not _NUMBER.fullmatch(spellings[0]):
             names[number] = spellings[0]
         elif len(spellings) > 1:
-            listed = ", ".join(f"{_cut(text)} ({counts[text]} images)" for text in spellings[:5])
+            listed = ", ".join(f"{_cut(text)} ({counted(counts[text], 'image')})" for text in spellings[:5])
             notes.append(f"Read as one class, '{names[number][:40]}', as the class names given say: {listed}.")
     return tuple(names), notes
 

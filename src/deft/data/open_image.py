@@ -19,6 +19,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 from deft.data.depth import Unmeasured
 from deft.data.pixel_rule import PixelRule
 from deft.data.readers import ImageError, Pixels, one_line
+from deft.wording import counted
 
 _MAGIC = {b"\xff\xd8\xff": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"II*\0": "TIFF", b"MM\0*": "TIFF"}
 _END = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82", "GIF": b";"}
@@ -195,8 +196,7 @@ def _about_tiff(data: bytes) -> str | None:
     except Exception:  # its own reader raises nearly anything, too
         return None
     compression = "" if packed == 1 else f", compression {TiffImagePlugin.COMPRESSION_INFO.get(packed, packed)}"
-    band = "band" if bands == 1 else "bands"
-    return f"a TIFF with {bands} {band} of {_first(bits)} {form}bits{compression}, which can't be read"
+    return f"a TIFF with {counted(bands, 'band')} of {_first(bits)} {form}bits{compression}, which can't be read"
 
 
 def _about_jpeg(data: bytes) -> str | None:

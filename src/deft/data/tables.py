@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from deft.data.splits import shard_split
 from deft.data.table import Table
 from deft.data.table_readers import READERS
 from deft.errors import DataError
+from deft.homes import at_home
 from deft.progress import Progress
 
 
@@ -62,8 +62,7 @@ def read_table(source: str, ending: str, data: bytes) -> Table:
     Raises:
         DataError: It isn't a table.
     """
-    module, _, name = READERS[ending.lower()].partition(":")
-    read: Callable[[str, bytes], Table] = getattr(import_module(module), name)
+    read: Callable[[str, bytes], Table] = at_home(READERS[ending.lower()])
     return read(source, data)
 
 

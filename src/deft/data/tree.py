@@ -11,6 +11,7 @@ from pathlib import Path
 
 from deft.data.endings import is_image
 from deft.data.readers import FileReader, ImageReader, file_problem, show_path
+from deft.wording import counted, noun
 
 DROPPINGS = frozenset(
     (
@@ -137,9 +138,11 @@ class _Walk:
         if links or self.circles:
             leave = f", {self.outside} of them out of the folder" if self.outside else ""
             again = f"; {self.circles} that lead back or were followed already were not" if self.circles else ""
-            self.tree.notes.append(f"{self.tree.where}: {links} links to folders were followed{leave}{again}.")
+            followed = f"{counted(links, 'link')} to folders {noun(links, 'was', 'were')}"
+            self.tree.notes.append(f"{self.tree.where}: {followed} followed{leave}{again}.")
         if self.files:
-            self.tree.notes.append(f"{self.tree.where}: {self.files} files are links that lead out of the folder.")
+            are = noun(self.files, "is a link that leads", "are links that lead")
+            self.tree.notes.append(f"{self.tree.where}: {counted(self.files, 'file')} {are} out of the folder.")
 
     def _file(self, name: str, entry: os.DirEntry[str]) -> None:
         if entry.name.startswith(".") or entry.name.casefold() in LEFT_FILES:

@@ -16,6 +16,7 @@ from deft.data.tables import from_table, read_table, settle
 from deft.data.tree import FolderTree, Tree
 from deft.errors import DataError
 from deft.progress import Progress
+from deft.wording import counted, noun
 
 
 def from_tree_table(
@@ -61,7 +62,8 @@ def note_unlisted(found: SourceRows, there: set[str], table: str) -> None:
 def _note(found: SourceRows, left: int, table: str) -> None:
     if left:
         found.skipped = {**found.skipped, "images that the table doesn't list": left}
-        found.notes.append(f"{table} doesn't list {left} images that lie there; they are left out.")
+        lie = noun(left, "that lies there; it is", "that lie there; they are")
+        found.notes.append(f"{table} doesn't list {counted(left, 'image')} {lie} left out.")
 
 
 def _in_archive(

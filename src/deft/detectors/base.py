@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,12 +14,13 @@ from deft.data.images import LabeledImages
 from deft.encoders.base import DualEncoder
 from deft.errors import SettingsError
 from deft.prompts.close_names import close_names
-from deft.runs.detection import Detection
+from deft.runs.detection import Detection, Verdicts
 from deft.runs.earlier import SEEN
+from deft.runs.judged import new_detection
 from deft.runs.provenance import Stopwatch
 from deft.runs.reorder import in_order
 from deft.settings import to_settings
-from deft.training.inputs import Reading
+from deft.training.inputs import Inputs, Reading
 from deft.training.precision import resolve_precision
 from deft.training.workspace import Workspace
 
@@ -90,6 +92,33 @@ class Detector(ABC):
         `detector_from_settings` rebuilds the detector from them.
         """
         return {"detector": self.name, "model": self.encoder.name, **to_settings(self, without=("encoder",))}
+
+    def _judged(
+        self,
+        inputs: Inputs,
+        verdicts: Verdicts,
+        watch: Stopwatch,
+        reading: Reading,
+        told: Mapping[str, Any] | None = None,
+    ) -> Detection:
+        """Return the detection of what was opened.
+
+        Args:
+            inputs: What was judged.
+            verdicts: What the detector says about each image.
+            watch: Started when the detection began.
+            reading: How the images were read.
+            told: What else its `info` holds.
+        """
+        return new_detection(
+            inputs.images,
+            verdicts,
+            read_errors=inputs.read_errors,
+            duplicate_group=inputs.groups,
+            image_notes=inputs.image_notes,
+            settings=self.settings(),
+            info={**run_info(watch, inputs.images, self.encoder, reading, inputs.name), **(told or {})},
+        )
 
 
 def check_model(detector: Detector) -> None:

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from deft.data.images import LabeledImages
-from deft.detectors.base import Detector, by_content, check_model, run_info
+from deft.detectors.base import Detector, by_content, check_model
 from deft.detectors.deft_trained import TrainedDeFT, build_method
 from deft.detectors.deft_training import CITATION, MOST_GROUPS, Recipe
 from deft.detectors.deft_weighing import Features, frozen_features
 from deft.encoders.base import DualEncoder
 from deft.errors import SettingsError
+from deft.moved import old_parameters
 from deft.prompts.learned import PromptSettings
 from deft.runs.detection import Detection, Verdicts
-from deft.runs.judged import new_detection
 from deft.runs.provenance import Stopwatch
 from deft.runs.reorder import in_order
 from deft.training.batches import Batches
@@ -30,6 +30,7 @@ BY_EVIDENCE = Recipe(warmup=None, warmup_loss="gce", verdict="evidence", steps=1
 """How the default learns: with a robust loss, from all labels in every epoch, in few steps of the text tower."""
 
 
+@old_parameters("prompts", {"context_length": "length", "position": "position", "class_specific": "class_specific"})
 @dataclass(frozen=True, kw_only=True)
 class DeFT(Detector):
     """Finds wrong labels with dual prompts and other evidence about the class (Wei et al. 2024, extended).
@@ -199,15 +200,7 @@ class DeFT(Detector):
             frozen_features(self.encoder, self.tuning, self.recipe, inputs, space, self.reading) as frozen,
         ):
             trained, verdicts = self.learn(images, inputs, frozen, space)
-        found = new_detection(
-            inputs.images,
-            verdicts,
-            read_errors=inputs.read_errors,
-            duplicate_group=inputs.groups,
-            image_notes=inputs.image_notes,
-            settings=self.settings(),
-            info={**run_info(watch, inputs.images, self.encoder, self.reading, inputs.name), **trained.told(verdicts)},
-        )
+        found = self._judged(inputs, verdicts, watch, self.reading, trained.told(verdicts))
         return trained, found
 
     def learn(

@@ -17,7 +17,7 @@ from torch import Tensor
 from deft.data.images import LabeledImages
 from deft.data.pixel_rule import PixelRule
 from deft.data.words import words_for
-from deft.detectors.base import Detector, run_info
+from deft.detectors.base import Detector
 from deft.detectors.deft_evidence import Evidence
 from deft.detectors.deft_training import CITATION, DualPromptTraining, Recipe
 from deft.detectors.deft_verdicts import judge, observe_transition, prompt_scores
@@ -30,7 +30,6 @@ from deft.manifest import check_folder, seal
 from deft.progress import Progress
 from deft.prompts.learned import DualPrompts, PromptSettings
 from deft.runs.detection import Detection, Verdicts
-from deft.runs.judged import new_detection
 from deft.runs.provenance import Stopwatch
 from deft.settings import from_settings, to_settings
 from deft.training.checkpoint import encoder_fingerprint
@@ -115,15 +114,7 @@ class TrainedDeFT(Detector):
             frozen_features(self.encoder, self.tuning, self.recipe, inputs, space, self.reading) as frozen,
         ):
             verdicts = self.judge(inputs, frozen, len(images), space.progress)
-        return new_detection(
-            inputs.images,
-            verdicts,
-            read_errors=inputs.read_errors,
-            duplicate_group=inputs.groups,
-            image_notes=inputs.image_notes,
-            settings=self.settings(),
-            info={**run_info(watch, inputs.images, self.encoder, self.reading, inputs.name), **self.told(verdicts)},
-        )
+        return self._judged(inputs, verdicts, watch, self.reading, self.told(verdicts))
 
     def judge(self, inputs: Inputs, frozen: Features | None, rows: int, progress: Progress) -> Verdicts:
         """Return verdicts on open inputs: evaluation mode, no augmentation, final weights.

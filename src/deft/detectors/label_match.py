@@ -8,11 +8,10 @@ from typing import ClassVar
 import torch
 
 from deft.data.images import LabeledImages
-from deft.detectors.base import Detector, run_info
+from deft.detectors.base import Detector
 from deft.detectors.collector import Collector, margin
 from deft.prompts.templates import PHOTO, check_templates, class_features
 from deft.runs.detection import Detection
-from deft.runs.judged import new_detection
 from deft.runs.provenance import Stopwatch
 from deft.training.inputs import Reading, open_inputs
 from deft.training.precision import Precision
@@ -68,12 +67,4 @@ class LabelMatch(Detector):
                 logits = self.encoder.logit_scale * batch.inputs @ texts.T  # a frozen model: batches hold its features
                 collector.add(batch, margin(logits, batch.labels), logits)
                 collector.keep(batch, batch.inputs, logits)
-        return new_detection(
-            inputs.images,
-            collector.verdicts(),
-            read_errors=inputs.read_errors,
-            duplicate_group=inputs.groups,
-            image_notes=inputs.image_notes,
-            settings=self.settings(),
-            info=run_info(watch, inputs.images, self.encoder, self.reading, inputs.name),
-        )
+        return self._judged(inputs, collector.verdicts(), watch, self.reading)

@@ -14,12 +14,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from deft.data.images import LabeledImages
-from deft.detectors.base import Detector, run_info
+from deft.detectors.base import Detector
 from deft.detectors.collector import Collector
 from deft.evidence.folds import content_keys
 from deft.prompts.templates import PHOTO, class_features
 from deft.runs.detection import Detection
-from deft.runs.judged import new_detection
 from deft.runs.provenance import Stopwatch
 from deft.training.batches import Batch
 from deft.training.inputs import Inputs, Reading, open_inputs
@@ -124,15 +123,7 @@ class FeatureDetector(Detector):
             batch = Batch(seen.pooled, seen.labels, index)
             collector.add(batch, judged.log_odds, judged.scores)
             collector.keep(batch, seen.pooled, judged.scores)
-        return new_detection(
-            inputs.images,
-            collector.verdicts(),
-            read_errors=inputs.read_errors,
-            duplicate_group=inputs.groups,
-            image_notes=inputs.image_notes,
-            settings=self.settings(),
-            info={**run_info(watch, inputs.images, self.encoder, self.reading, inputs.name), **judged.info},
-        )
+        return self._judged(inputs, collector.verdicts(), watch, self.reading, judged.info)
 
 
 def log_odds_of(flagged: Tensor, quality: Tensor) -> Tensor:

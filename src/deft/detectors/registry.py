@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from deft.errors import SettingsError
+from deft.homes import look_up
 from deft.settings import from_settings
 
 if TYPE_CHECKING:
@@ -41,10 +41,7 @@ def detector_class(name: str) -> type[Detector]:
     Example:
         >>> detector_class("small-loss")(load_encoder("tiny"), noise_rate=0.2)  # doctest: +SKIP
     """
-    if name not in DETECTORS:
-        raise SettingsError(f"There is no detector {name!r}. Known: {', '.join(DETECTORS)}.")
-    module, attribute = DETECTORS[name].split(":")
-    found: type[Detector] = getattr(import_module(module), attribute)
+    found: type[Detector] = look_up(DETECTORS, "detector", name)
     return found
 
 

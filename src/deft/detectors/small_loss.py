@@ -11,13 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from deft.data.images import LabeledImages
-from deft.detectors.base import Detector, run_info
+from deft.detectors.base import Detector
 from deft.detectors.collector import Collector
 from deft.errors import SettingsError
 from deft.losses import cross_entropy, masked_mean
 from deft.prompts.templates import class_features
 from deft.runs.detection import Detection, Verdicts
-from deft.runs.judged import new_detection
 from deft.runs.provenance import Stopwatch
 from deft.selection import border, estimate_noise_rate, forget_rate, small_loss_mask
 from deft.training.batches import Batches, once
@@ -154,15 +153,7 @@ class SmallLoss(Detector):
                 progress=space.progress,
             )
             verdicts, used = self._score(method, inputs, len(images))
-        return new_detection(
-            inputs.images,
-            verdicts,
-            read_errors=inputs.read_errors,
-            duplicate_group=inputs.groups,
-            image_notes=inputs.image_notes,
-            settings=self.settings(),
-            info={**run_info(watch, inputs.images, self.encoder, self.reading), "noise_rate_used": used},
-        )
+        return self._judged(inputs, verdicts, watch, self.reading, {"noise_rate_used": used})
 
     def _head(self, images: LabeledImages) -> nn.Linear:
         with torch.no_grad():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,6 +11,7 @@ import torch
 from deft.encoders.base import DualEncoder
 from deft.encoders.hub import model_type
 from deft.errors import ModelError, SettingsError
+from deft.homes import at_home
 
 TINY = Path(__file__).parent / "tiny"
 
@@ -51,8 +51,7 @@ def load_encoder(name: str | Path, *, device: str = "auto") -> DualEncoder:
     kind = model_type(str(name), Path(where))
     if kind not in ENCODERS:
         raise ModelError(f"{str(name)!r} is a model of type {kind!r}. Known types: {', '.join(ENCODERS)}.")
-    module, function = ENCODERS[kind].split(":")
-    encoder: DualEncoder = getattr(import_module(module), function)(where)
+    encoder: DualEncoder = at_home(ENCODERS[kind])(where)
     encoder.name = str(name)
     return encoder.float().eval().requires_grad_(False).to(place)
 

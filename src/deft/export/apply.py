@@ -16,6 +16,7 @@ from deft.errors import DataError
 from deft.export.patch import Change, Patch
 from deft.files import replace_file
 from deft.progress import Progress
+from deft.wording import counted
 
 Labels = tuple[str | None, ...]
 
@@ -72,8 +73,8 @@ def apply_patch(patch: Patch, images: LabeledImages, progress: Progress) -> Appl
     matches = find_rows(patch.changes, images, progress)
     if patch.changes and all(match.row is None for match in matches):
         raise DataError(
-            f"None of the patch's {len(patch)} images is in this data, neither by content nor by name, such as "
-            f"{patch.changes[0].file}."
+            f"Of the patch's {counted(len(patch), 'image')}, none is in this data, neither by content nor by name, "
+            f"such as {patch.changes[0].file}."
         )
     return change_labels(patch.changes, matches, images.given_names())
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from deft.errors import SettingsError
+from deft.homes import look_up
 from deft.progress import Progress
 
 if TYPE_CHECKING:
@@ -59,8 +58,5 @@ def format_writer(name: str) -> Callable[[Plan, Destination], Written]:
     Raises:
         SettingsError: There is no format of that name.
     """
-    if name not in FORMATS:
-        raise SettingsError(f"The format must be one of {', '.join(FORMATS)}, not {name!r}.")
-    module, attribute = FORMATS[name].split(":")
-    writer: Callable[[Plan, Destination], Written] = getattr(import_module(module), attribute)
+    writer: Callable[[Plan, Destination], Written] = look_up(FORMATS, "format", name)
     return writer

@@ -20,6 +20,7 @@ from deft.export.image_files import place_images
 from deft.export.names import distinct, image_name
 from deft.export.plan import Plan
 from deft.progress import Progress
+from deft.wording import counted
 
 FOLDER = "images"
 
@@ -84,7 +85,7 @@ def needed_ending(images: LabeledImages, row: int) -> str | None:
 def told_of(media: Media) -> tuple[str, ...]:
     """Return the sentences about images that could not be written."""
     names: Sequence[str] = [f"row {row}: {why}" for row, why in list(media.failures.items())[:3]]
-    return (f"{len(media.failures)} images can't be read ({'; '.join(names)}).",) if names else ()
+    return (f"{counted(len(media.failures), 'image')} can't be read ({'; '.join(names)}).",) if names else ()
 
 
 def json_list(items: Iterable[Any]) -> str:

@@ -19,6 +19,7 @@ from deft.runs.detection import Detection
 from deft.runs.folder import open_run
 from deft.runs.outcomes import Outcome, decide, final_classes, given_names
 from deft.runs.vocabulary import AS_GIVEN, CHANGE, NOBODY, SET_ASIDE, UNREADABLE, Fix, Use, left_out_in_words
+from deft.wording import counted
 
 LEFT_OUT = "left_out.csv"
 
@@ -207,7 +208,7 @@ def write_left_out(plan: Plan, folder: Path, rows: Iterable[int], failures: Mapp
     if not len(table):
         return ()
     table.to_csv(folder / LEFT_OUT, index=False)
-    told = f"{len(table)} images left out ({plan.why_left_out(rows, failures)}), listed in {LEFT_OUT}."
+    told = f"{counted(len(table), 'image')} left out ({plan.why_left_out(rows, failures)}), listed in {LEFT_OUT}."
     still_there = {plan.outcomes[row].label for row in rows}
     gone = sorted(set(table["given_label"].dropna()) - still_there)
     return (told, f"No image is left of: {', '.join(gone)}.") if gone else (told,)

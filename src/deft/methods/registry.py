@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from deft.errors import SettingsError
+from deft.homes import look_up
 
 if TYPE_CHECKING:
     from deft.methods.base import Method
@@ -44,8 +43,5 @@ def method_class(name: str) -> type[Method]:
         >>> method_class("gce")(q=0.5)
         GCE(q=0.5, warmup=0)
     """
-    if name not in METHODS:
-        raise SettingsError(f"Unknown method {name!r}. Known: {', '.join(METHODS)}.")
-    module, attribute = METHODS[name].split(":")
-    found: type[Method] = getattr(import_module(module), attribute)
+    found: type[Method] = look_up(METHODS, "method", name)
     return found

@@ -20,7 +20,7 @@ from deft.report.names import check_names
 from deft.report.page import Fact, Page, Plot, Table
 from deft.report.render import render
 from deft.report.reviewed import review_part
-from deft.report.words import count, percent
+from deft.report.words import count, percent, plural
 from deft.runs.detection import Detection
 from deft.runs.review_summary import ReviewSummary
 
@@ -146,8 +146,9 @@ def _budget(found: Detection, p_clean: plots.Floats, wrong: npt.NDArray[np.bool_
         columns.append("Really found")
         for row, look in zip(rows, looks, strict=True):
             row.append(count(int(wrong[:look].sum())))
+    flagged = int(found.is_label_issue.sum())
     note = (
-        f"{count(int(found.is_label_issue.sum()))} images are flagged. What is expected is the sum of 1 − score: "
+        f"{plural(flagged, 'image is', 'images are')} flagged. What is expected is the sum of 1 − score: "
         "it is as good as the scores are."
     )
     return plots.budget(p_clean, wrong), Table(tuple(columns), tuple(map(tuple, rows)), words=0, note=note)

@@ -100,7 +100,7 @@ def sizes(images: LabeledImages) -> tuple[Fact, ...]:
     shorter = np.array([min(size) for size in known])
     common = Counter(known).most_common(4)
     return (
-        Fact("looked at", plural(len(known), "image", "images"), "drawn evenly" if len(rows) < len(images) else ""),
+        Fact("looked at", plural(len(known), "image"), "drawn evenly" if len(rows) < len(images) else ""),
         Fact("shorter side", f"{shorter.min()} to {shorter.max()} pixels, {np.median(shorter):.0f} in the middle"),
         Fact("most common", ", ".join(f"{wide} × {high} ({percent(n / len(known), 0)})" for (wide, high), n in common)),
     )
@@ -112,7 +112,7 @@ def odd_pictures(summary: Mapping[str, Any]) -> tuple[Fact, ...]:
     Args:
         summary: What `Detection.summary` gives.
     """
-    return tuple(Fact(kind, plural(number, "image", "images")) for kind, number in summary["image_notes"].items())
+    return tuple(Fact(kind, plural(number, "image")) for kind, number in summary["image_notes"].items())
 
 
 def reading(found: Detection) -> tuple[str, ...]:
@@ -137,16 +137,14 @@ def duplicates(summary: Mapping[str, Any]) -> tuple[Fact, ...]:
     about = summary["duplicates"]
     if not about.get("groups"):
         return ()
-    lines = [
-        Fact("duplicates", plural(about["images"], "image", "images"), f"{count(about['groups'])} different pictures")
-    ]
+    lines = [Fact("duplicates", plural(about["images"], "image"), f"{count(about['groups'])} different pictures")]
     for told, counted, listed, cell in (
         ("duplicates with different labels", "groups_with_different_labels", "different_labels", "given_label"),
         ("duplicates in several splits", "groups_in_several_splits", "several_splits", "split"),
     ):
         if about[counted]:
             first = ", ".join(f"{shown(one['file_name'])} ({shown(one[cell] or '')})" for one in about[listed][0][:3])
-            lines.append(Fact(told, plural(about[counted], "group", "groups"), f"such as {first}"))
+            lines.append(Fact(told, plural(about[counted], "group"), f"such as {first}"))
     return tuple(lines)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from deft.wording import noun
+
 
 def short(text: str, length: int) -> str:
     """Return text of at most so many characters; the middle gives way, since names often differ at their ends.
@@ -38,6 +40,6 @@ def score(value: float) -> str:
     return "< 0.0001" if 0 < value < 0.0001 else f"{value:.{4 if value < 0.01 else 3}f}"
 
 
-def plural(number: int, one: str, many: str) -> str:
+def plural(number: int, one: str, many: str = "") -> str:
     """Return a count with its noun."""
-    return f"{count(number)} {one if number == 1 else many}"
+    return f"{count(number)} {noun(number, one, many)}"

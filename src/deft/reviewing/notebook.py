@@ -21,6 +21,7 @@ from deft.runs.detection import Detection
 from deft.runs.folder import open_run
 from deft.runs.reviewed import read_reviewed
 from deft.runs.storage import TABLE
+from deft.wording import counted
 
 FOLDER = "deft-run"
 """Where a detection is saved that is reviewed without a folder having been named."""
@@ -66,7 +67,7 @@ class Review:
         if not self.address:
             return f"<p>{escape(repr(self))}</p>"
         link = f'<a href="{escape(self.address)}" target="_blank" rel="noopener">Open the review page</a>'
-        return f"<p>{link} ({len(self._images)} images; decisions go to {escape(str(self.folder))})</p>"
+        return f"<p>{link} ({counted(len(self._images), 'image')}; decisions go to {escape(str(self.folder))})</p>"
 
     def decisions(self) -> Mapping[str, Decision]:
         """Return what people decided so far, by sample_id."""

@@ -27,6 +27,7 @@ from deft.runs.reasons import Reasons
 from deft.runs.storage import floats, group_numbers, most_probable, nullable, read_columns, write_files
 from deft.runs.summary import summarize
 from deft.runs.vocabulary import IssueKind
+from deft.wording import counted
 
 FORMAT = 1  # of the files that `save` writes
 
@@ -113,7 +114,8 @@ class Detection:
         return len(self.sample_id)
 
     def __repr__(self) -> str:
-        return f"Detection({len(self)} images, {len(self.classes)} classes, {int(self.is_label_issue.sum())} flagged)"
+        classes = counted(len(self.classes), "class", "classes")
+        return f"Detection({counted(len(self), 'image')}, {classes}, {int(self.is_label_issue.sum())} flagged)"
 
     def _repr_html_(self) -> str:
         return notebook_table(self.suspects(SHOWN), repr(self), self.sample_id, self.images)

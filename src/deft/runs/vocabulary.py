@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 from deft.errors import SettingsError
+from deft.wording import counted
 
 Status = Literal["kept", "corrected", "none_of_these", "bad_image", "skipped"]
 """What a person decided about an image, as the log of decisions stores it."""
@@ -95,7 +96,8 @@ def reviews_in_words(counts: Mapping[str, Any]) -> str:
     Args:
         counts: Numbers of labels `kept` and `corrected`, and of images `set_aside`.
     """
-    return "{kept} labels confirmed, {corrected} corrected, {set_aside} images set aside".format(**counts)
+    kept, aside = counted(counts["kept"], "label"), counted(counts["set_aside"], "image")
+    return f"{kept} confirmed, {counts['corrected']} corrected, {aside} set aside"
 
 
 def check_word(name: str, value: str, words: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -26,19 +26,14 @@ class Adapter(Tuning):
         >>> DeFT(encoder, tuning=Adapter(width=64))  # doctest: +SKIP
     """
 
+    changes_images: ClassVar[bool] = True
+    changes_stem: ClassVar[bool] = False
+
     width: int = 64
 
     def __post_init__(self) -> None:
         if self.width < 1:
             raise SettingsError(f"An adapter needs a width of at least 1, not {self.width}.")
-
-    @property
-    def changes_images(self) -> bool:
-        return True
-
-    @property
-    def changes_stem(self) -> bool:
-        return False
 
     def attach(self, encoder: DualEncoder, *, seed: int) -> Attachment:
         layers, wide = list(encoder.layers), encoder.width

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
 from types import TracebackType
+from typing import ClassVar
 
 from torch import nn
 
@@ -68,20 +69,17 @@ class Attachment(nn.Module):
 class Tuning(ABC):
     """How the image tower adapts to a data set; a frozen value, chosen by its type.
 
+    Attributes:
+        changes_images: Whether image features change while it trains; if not, they are computed once.
+        changes_stem: Whether what comes before the first layer changes; if not, its tokens may be kept.
+
     Example:
         >>> with LoRA(rank=8).attach(encoder, seed=0) as weights:  # doctest: +SKIP
         ...     optimizer = torch.optim.AdamW(weights.parameters())
     """
 
-    @property
-    @abstractmethod
-    def changes_images(self) -> bool:
-        """Whether image features change while it trains; if not, they are computed once."""
-
-    @property
-    @abstractmethod
-    def changes_stem(self) -> bool:
-        """Whether what comes before the first layer changes; if not, its tokens may be kept."""
+    changes_images: ClassVar[bool]
+    changes_stem: ClassVar[bool]
 
     @abstractmethod
     def attach(self, encoder: DualEncoder, *, seed: int) -> Attachment:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -59,13 +60,8 @@ class Full(Tuning):
         >>> DeFT(encoder, tuning=Full(), optimization=Optimization(learning_rate=1e-5))  # doctest: +SKIP
     """
 
-    @property
-    def changes_images(self) -> bool:
-        return True
-
-    @property
-    def changes_stem(self) -> bool:
-        return True
+    changes_images: ClassVar[bool] = True
+    changes_stem: ClassVar[bool] = True
 
     def attach(self, encoder: Tunable, *, seed: int) -> Attachment:
         return unfreeze(dict(encoder.visual.named_parameters()))
@@ -82,13 +78,8 @@ class Layers(Tuning):
         >>> adapt("tiny", images, tuning=Layers())  # doctest: +SKIP
     """
 
-    @property
-    def changes_images(self) -> bool:
-        return True
-
-    @property
-    def changes_stem(self) -> bool:
-        return False
+    changes_images: ClassVar[bool] = True
+    changes_stem: ClassVar[bool] = False
 
     def attach(self, encoder: Tunable, *, seed: int) -> Attachment:
         return unfreeze(dict(layers_of(encoder, "Layers").named_parameters()))
@@ -104,13 +95,8 @@ class Bias(Tuning):
         >>> DeFT(encoder, tuning=Bias())  # doctest: +SKIP
     """
 
-    @property
-    def changes_images(self) -> bool:
-        return True
-
-    @property
-    def changes_stem(self) -> bool:
-        return False
+    changes_images: ClassVar[bool] = True
+    changes_stem: ClassVar[bool] = False
 
     def attach(self, encoder: Tunable, *, seed: int) -> Attachment:
         # Convolutional nets have no transformer layers; theirs are the biases of all norms and convolutions.
@@ -127,13 +113,8 @@ class Frozen(Tuning):
         >>> DeFT(encoder, tuning=Frozen())  # doctest: +SKIP
     """
 
-    @property
-    def changes_images(self) -> bool:
-        return False
-
-    @property
-    def changes_stem(self) -> bool:
-        return False
+    changes_images: ClassVar[bool] = False
+    changes_stem: ClassVar[bool] = False
 
     def attach(self, encoder: Tunable, *, seed: int) -> Attachment:
         return Attachment({}, lambda: None, lambda: None)

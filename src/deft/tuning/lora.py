@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -28,20 +29,15 @@ class LoRA(Tuning):
         >>> DeFT(encoder, tuning=LoRA(rank=8))  # doctest: +SKIP
     """
 
+    changes_images: ClassVar[bool] = True
+    changes_stem: ClassVar[bool] = False
+
     rank: int = 8
     alpha: float = 16.0
 
     def __post_init__(self) -> None:
         if self.rank < 1:
             raise SettingsError(f"LoRA needs a rank of at least 1, not {self.rank}.")
-
-    @property
-    def changes_images(self) -> bool:
-        return True
-
-    @property
-    def changes_stem(self) -> bool:
-        return False
 
     def attach(self, encoder: Tunable, *, seed: int) -> Attachment:
         from peft import LoraConfig

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import nn
@@ -27,6 +27,9 @@ class VPT(Tuning):
         ...     features = encoder.encode_images(pixels)
     """
 
+    changes_images: ClassVar[bool] = True
+    changes_stem: ClassVar[bool] = False
+
     length: int = 20
     depth: Literal["deep", "shallow"] = "deep"
 
@@ -35,14 +38,6 @@ class VPT(Tuning):
             raise SettingsError(f"VPT needs at least one prompt token, not {self.length}.")
         if self.depth not in ("deep", "shallow"):
             raise SettingsError(f"Unknown depth {self.depth!r} of VPT. Known: deep, shallow.")
-
-    @property
-    def changes_images(self) -> bool:
-        return True
-
-    @property
-    def changes_stem(self) -> bool:
-        return False
 
     def attach(self, encoder: DualEncoder, *, seed: int) -> Attachment:
         layers = list(encoder.layers)

@@ -12,6 +12,7 @@ import numpy as np
 from deft.bench.datasets.base import BenchmarkSet, Names, Splits, files_below, labelled, read_lines, read_pairs
 from deft.data.images import LabeledImages
 from deft.errors import DataError
+from deft.wording import counted
 
 WORDS = {"T-Shirt": "T-shirt", "Windbreaker": "windbreaker jacket"}
 
@@ -77,5 +78,5 @@ def _part(folder: Path, keys: str, table: str, names: Names) -> LabeledImages:
     files, labels = read_lines(folder / keys), dict(read_pairs(folder / table))
     missing = [name for name in files if name not in labels]
     if missing:
-        raise DataError(f"{table} has no label for {len(missing)} images of {keys}, such as {missing[0]}.")
+        raise DataError(f"{table} has no label for {counted(len(missing), 'image')} of {keys}, such as {missing[0]}.")
     return labelled(files_below(folder, files), names, [int(labels[name]) for name in files], files)
