@@ -34,10 +34,13 @@ from deft.reviewing.serve import listen
 from deft.reviewing.server import create_app
 from deft.runs.decisions import Decisions
 from deft.runs.detection import Verdicts
+from deft.runs.disk_rows import DiskRows
 from deft.runs.judged import new_detection
+from deft.runs.reasons import EXPLAINED
 
 ROWS, CLASSES, TOP = 50_000, 100, 5
 DECIDED, TIMES = 20_000, 30
+WIDTH = 512  # of the features that evidence is found by: CLIP ViT-B/16's
 
 
 def noise() -> LabeledImages:
@@ -55,7 +58,11 @@ def desk(images: LabeledImages, log: Decisions) -> Desk:
     p_clean = rng.uniform(0, 1, count).astype(np.float32) ** 0.58
     topk = rng.integers(0, classes, (count, TOP))
     probs = np.tile(np.array([0.6, 0.2, 0.1, 0.06, 0.04], np.float32), (count, 1))
-    verdicts = Verdicts(p_clean, p_clean > 0.5, topk[:, 0], topk, probs)
+    features = DiskRows.reserve((count, WIDTH))
+    for start in range(0, count, 4096):
+        part = features.values[start : start + 4096]
+        part[:] = rng.normal(size=part.shape)
+    verdicts = Verdicts(p_clean, p_clean > 0.5, topk[:, 0], topk, probs, features=features)
     return Desk(new_detection(images, verdicts, read_errors={}, settings={}, info={}), log, "Ada")
 
 
@@ -113,6 +120,9 @@ def actions(browser: Browser, made: Desk) -> dict[str, Callable[[int], object]]:
             last.append([[item["id"], item["revision"]] for item in json.loads(answer)["items"]])
 
     page = {"limit": 60, "after": -1}
+    order = np.argsort(found.p_clean)
+    flagged = [found.sample_id[row] for row in order[:TIMES].tolist()]
+    believed = [found.sample_id[row] for row in order[::-1][:TIMES].tolist()]
     return {
         "open the page (what it needs once)": lambda _: browser.get("/api/about"),
         "first page": lambda _: browser.get("/api/page", **page),
@@ -127,6 +137,9 @@ def actions(browser: Browser, made: Desk) -> dict[str, Callable[[int], object]]:
         "decide about 24 images": lambda n: decide(n, 24),
         "undo 24 of them": lambda _: browser.post("/api/undo", {"samples": last.pop()}),
         "decide about 200 images": lambda n: decide(n, 200),
+        "evidence, looked up before": lambda n: browser.get("/api/evidence", id=flagged[n]),
+        "evidence, found when asked for": lambda n: browser.get("/api/evidence", id=believed[n]),
+        "what is left": lambda _: browser.get("/api/ahead"),
         "image, large": lambda n: browser.get("/image", id=names[n], side=640),
         "image, tile": lambda n: browser.get("/image", id=names[n + 100], side=160),
     }
@@ -151,6 +164,9 @@ def main() -> None:
     images = load_images(chosen.photos, label_column=chosen.label_column) if chosen.photos else noise()
     with tempfile.TemporaryDirectory() as folder, Decisions(Path(folder)) as log:
         made = desk(images, log)
+        began = time.perf_counter()
+        made.evidence(images.sample_id[0])  # what a run has in evidence.parquet
+        print(f"neighbours of {EXPLAINED} suspects among {len(images)}: {time.perf_counter() - began:.1f} s")
         addresses: queue.Queue[str] = queue.Queue()
         listening = listen(0)
         app = create_app(made, Pictures(images), Access(listening.getsockname()[1], addresses.put))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from deft.errors import SettingsError
-from deft.runs.audit import Audit, sizes, undecided
+from deft.runs.audit import Audit, sizes
 from deft.runs.decisions import Decision
 from deft.runs.detection import Detection
 from deft.runs.left import NEXT, border, what_is_left
@@ -45,11 +45,12 @@ class Ahead:
         drawn[self._rows()] = True
         return drawn
 
-    def draw(self, decisions: Mapping[str, Decision], count: int) -> None:
+    def draw(self, decisions: Mapping[str, Decision], still: np.ndarray, count: int) -> None:
         """Draw a sample of the images that nobody has decided about, and keep it.
 
         Args:
             decisions: What stands about each image.
+            still: Which judged images nobody has decided about, bool (N,).
             count: How many to draw.
 
         Raises:
@@ -57,20 +58,19 @@ class Ahead:
         """
         if self._audit is not None and self._audit.open(decisions):
             raise SettingsError(f"{self._audit.open(decisions)} images of the last sample are still to be looked at.")
-        still = undecided(self._found.sample_id, self._found.judged, decisions)
         pool = [self._found.sample_id[row] for row in np.flatnonzero(still).tolist()]
         seed = 0 if self._audit is None else self._audit.seed + 1
         made = Audit.draw(pool, count=count, seed=seed)
         made.save(self._run)
         self._audit = made
 
-    def told(self, decisions: Mapping[str, Decision]) -> dict[str, Any]:
+    def told(self, decisions: Mapping[str, Decision], still: np.ndarray) -> dict[str, Any]:
         """Return what the page says of what is left, and the samples that it offers.
 
         Args:
             decisions: What stands about each image.
+            still: Which judged images nobody has decided about, bool (N,).
         """
-        still = undecided(self._found.sample_id, self._found.judged, decisions)
         rate = None if self._audit is None else self._audit.rate(decisions)
         left = what_is_left(self._found, still, rate)
         share = left.wrong / left.images if left.images else 0.0

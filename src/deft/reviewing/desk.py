@@ -18,6 +18,7 @@ from deft.reviewing.query import Query
 from deft.runs.changes import Changes
 from deft.runs.decisions import Decision, Decisions, Entry, now, standing
 from deft.runs.detection import Detection
+from deft.runs.kinds import count_kinds
 from deft.runs.vocabulary import KIND_IN_WORDS, LABELLESS, Press, Status
 
 UNDECIDED = -1
@@ -71,6 +72,7 @@ class Desk:
         self._ahead = Ahead(log.path.parent, found, self.row_of)
         self._kinds = np.array([kind or "" for kind in found.issue_kind])
         self._better = found.suggested
+        self._counted = [[kind, KIND_IN_WORDS[kind], number] for kind, number in count_kinds(found.issue_kind).items()]
         self._standing: dict[str, list[Decision]] = {}
         self._entries: dict[str, Entry] = {}  # the last one about each image
         self._status = np.full(len(found), UNDECIDED, np.int8)
@@ -83,7 +85,6 @@ class Desk:
         flagged = found.is_label_issue & (found.given >= 0)
         pairs = Counter(zip(found.given[flagged].tolist(), self._better[flagged].tolist(), strict=True))
         named = [[found.classes[a], found.classes[b], n] for (a, b), n in pairs.most_common(MOST_PAIRS) if b >= 0]
-        kinds = Counter(self._kinds.tolist())
         return {
             "images": len(found),
             "flagged": int(found.is_label_issue.sum()),
@@ -91,7 +92,7 @@ class Desk:
             "duplicates": self.duplicates.counts(),
             "classes": list(found.classes),
             "pairs": named,
-            "kinds": [[key, words, kinds[key]] for key, words in KIND_IN_WORDS.items() if kinds[key]],
+            "kinds": self._counted,
             "reviewer": self.reviewer,
             "changes": None if self.changes is None else self.changes.counts(),
         }
@@ -127,7 +128,7 @@ class Desk:
         """Return how many wrong labels are left, what a random sample has told, and what samples could tell."""
         with self._lock:
             self._read_on()
-            return self._ahead.told(self._latest())
+            return self._ahead.told(self._latest(), self._still())
 
     def draw(self, count: int) -> dict[str, Any]:
         """Draw a random sample of the images that nobody has decided about, and return what `ahead` does.
@@ -140,7 +141,7 @@ class Desk:
         """
         with self._lock:
             self._read_on()
-            self._ahead.draw(self._latest(), count)
+            self._ahead.draw(self._latest(), self._still(), count)
         return self.ahead()
 
     def evidence(self, sample: str) -> dict[str, Any]:
@@ -152,9 +153,8 @@ class Desk:
         Raises:
             DataError: There is no such image.
         """
-        row = self._row(sample)
         with self._lock:
-            return evidence_on(self.found, row)
+            return evidence_on(self.found, self._row(sample))
 
     def decide(self, action: str, samples: Sequence[tuple[str, int]], label: str = "") -> list[dict[str, Any]]:
         """Record the same decision about several images, all or none.
@@ -195,6 +195,9 @@ class Desk:
             own = [one for one in self._entries.values() if one.action == "decide" and self._is_own(one.decision)]
             latest = heapq.nlargest(count, own, key=lambda entry: entry.number)
         return [[entry.decision.sample_id, entry.decision.time] for entry in reversed(latest)]
+
+    def _still(self) -> np.ndarray:
+        return self.found.judged & np.isin(self._status, [UNDECIDED, CODES["skipped"]])  # type: ignore[no-any-return]
 
     def _latest(self) -> dict[str, Decision]:
         return {sample: stack[-1] for sample, stack in self._standing.items() if stack}

@@ -7,6 +7,7 @@ Shapes: N images, P width of the features, n images asked about, K classes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -78,6 +79,17 @@ class Space:
         scale = np.where(spread > LEAST_SPREAD, spread, 1.0)
         return cls(features, usable, groups, center.astype(np.float32), scale.astype(np.float32))
 
+    @cached_property
+    def _lengths(self) -> np.ndarray:
+        """How far each image lies from the middle in standardised features, (N,)."""
+        lengths = np.ones(len(self.features), np.float32)
+        rows = np.flatnonzero(self.usable)
+        for start in range(0, len(rows), BLOCK):
+            block = rows[start : start + BLOCK]
+            standard = (self.features.take(block) - self.center) / self.scale
+            lengths[block] = np.maximum(np.linalg.norm(standard, axis=1), 1e-12)
+        return lengths
+
     def directions(self, rows: np.ndarray) -> np.ndarray:
         """Return unit vectors of some images, float32 (n, P).
 
@@ -102,14 +114,15 @@ class Space:
         asked = self.directions(rows)
         places = np.full((len(rows), count), -1, np.int64)
         cosines = np.full((len(rows), count), -np.inf, np.float32)
+        weights, offset = (asked / self.scale).T, asked @ (self.center / self.scale)
         others = np.flatnonzero(self.usable)
         own = self.groups[rows]
         for start in range(0, len(others), BLOCK):
             block = others[start : start + BLOCK]
-            known = self.directions(block).T
+            known = self.features.take(block)
             for first in range(0, len(rows), BLOCK):
                 part = slice(first, first + BLOCK)
-                found = asked[part] @ known
+                found = ((known @ weights[:, part] - offset[part]) / self._lengths[block][:, None]).T
                 found[rows[part, None] == block] = -np.inf
                 found[(own[part, None] == self.groups[block]) & (own[part, None] >= 0)] = -np.inf
                 both = np.concatenate([cosines[part], found], axis=1)

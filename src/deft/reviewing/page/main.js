@@ -24,7 +24,6 @@ let undoable = []; // of each decision made here, its images, each with the time
 let busy = false;
 let ahead = null;
 let alikeFrom = null; // what was shown before all alike ones were
-let fading = 0;
 
 async function start() {
   history.replaceState(null, "", "/"); // the token is used up
@@ -138,6 +137,7 @@ function preload(items) {
 
 /** Do what a button or a key says. */
 async function act(action, label) {
+  byId("toast").hidden = true;
   if (action === "next" || action === "back") return step(action === "next" ? 1 : -1);
   const items = grid ? grid.chosen() : queue.items.slice(at, at + 1);
   if (!items.length) return undefined;
@@ -232,6 +232,7 @@ async function explain(error, items) {
 }
 
 async function step(by) {
+  byId("toast").hidden = true;
   if (grid) {
     const last = grid.tiles[grid.tiles.length - 1];
     grid.start = by > 0 && last ? queue.items.indexOf(last) + 1 : Math.max(0, grid.start - TILES);
@@ -294,8 +295,7 @@ function toast(text) {
   const place = byId("toast");
   place.hidden = false;
   place.replaceChildren(el("span", {}, name(text)), el("button", { type: "button", onclick: undo }, "Undo"));
-  clearTimeout(fading);
-  fading = setTimeout(() => { place.hidden = true; }, 8000);
+  place.onclick = () => { place.hidden = true; }; // it takes as long to read as it takes, so no clock takes it away
 }
 
 function showChanges() {
