@@ -1,6 +1,6 @@
 """How often each kind of error is what it is called: precision of `issue_kind` on made and on real noise.
 
-    python -m benchmarks.kinds --made ../shared/data/tiny-imagenet-val.parquet --real ../shared/data/cifar10n-train.parquet
+    python -m benchmarks.kinds --made tiny-imagenet-val.parquet --real cifar10n-train.parquet
 
 Made: photos of 20 classes of Tiny-ImageNet; 15 % of the labels are wrong, 5 % of the images show other classes, 3 % are
 copies under another label, 1 % are blank. Real: 2 000 photos of CIFAR-10N with one person's labels. `DeFT(tiny)` as
