@@ -197,7 +197,7 @@ class Desk:
         return [[entry.decision.sample_id, entry.decision.time] for entry in reversed(latest)]
 
     def _still(self) -> np.ndarray:
-        return self.found.judged & np.isin(self._status, [UNDECIDED, CODES["skipped"]])  # type: ignore[no-any-return]
+        return self.found.judged & np.isin(self._status, [UNDECIDED, CODES["skipped"]])
 
     def _latest(self) -> dict[str, Decision]:
         return {sample: stack[-1] for sample, stack in self._standing.items() if stack}
