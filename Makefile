@@ -26,6 +26,7 @@ check: $(INSTALLED)
 
 fuzz: $(INSTALLED)
 	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python scripts/fuzz_images.py --minutes 5 $(ARGS)
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python tests/data/test_mutations.py 20000
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .

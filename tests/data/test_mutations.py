@@ -1,6 +1,6 @@
 """Damaged tables and odd layouts: whatever comes, there is a sentence or a row for each line, and never a crash.
 
-More of them: `python tests/data/test_mutations.py 100000`.
+More of them: `python tests/data/test_mutations.py 20000` (`make fuzz`).
 """
 
 from __future__ import annotations
@@ -27,6 +27,17 @@ TABLES: dict[str, bytes] = {
     "t.json": json.dumps([{"image": name, "label": name[:3]} for name in NAMES]).encode(),
     "m.json": json.dumps({name: name[:3] for name in NAMES}).encode(),
     "l.json": json.dumps({"classes": ["cat", "dog"], "labels": {"cat/0": 0, "dog/0": 1}}).encode(),
+    "p.json": json.dumps({"labels": [[name, name[:3]] for name in NAMES]}).encode(),
+    "f.json": json.dumps({"cat": NAMES[:2], "dog": NAMES[2:4]}).encode(),
+    "c.json": json.dumps(
+        {
+            "images": [{"id": number, "file_name": name} for number, name in enumerate(NAMES)],
+            "annotations": [{"image_id": number, "category_id": number % 2} for number in range(5)],
+            "categories": [{"id": 0, "name": "cat"}, {"id": 1, "name": "dog"}],
+        }
+    ).encode(),
+    "w.csv": b'# K\xe4se\nsep=;\nfile_name; label\ncat/0.png; "K\xe4se"\ncat/1.png; "big; dog"\ndog\\1.PNG; dog\n',
+    "k.txt": b"0: cat\n1: dog\n2: emu\n",
     "t.jsonl": b"".join(json.dumps({"path": name, "class": name[:3]}).encode() + b"\n" for name in NAMES),
     "n.txt": b"n02085620\tChihuahua\nn02123045\ttabby\n",
 }
@@ -62,7 +73,7 @@ def attempt(root: Path, seed: int) -> bool:
     rng = random.Random(seed)
     name = rng.choice(list(TABLES))
     (root / name).write_bytes(mutate(TABLES[name], rng))
-    as_names = name == "n.txt" or rng.random() < 0.1
+    as_names = name in ("n.txt", "k.txt") or rng.random() < 0.1
     try:
         images = load_images(root / name) if not as_names else load_images(root / "cat", classes=root / name)
     except DataError as error:

@@ -22,6 +22,7 @@ from deft.data.names import class_order
 from deft.data.splits import CONTAINERS, UNLABELLED, is_split
 from deft.data.tree import DROPPINGS, THUMBNAILS
 
+QUOTE = '"'
 PICTURE = b"\x89PNG"  # nothing is decoded
 LETTERS = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters="/\\\x85")
 RESERVED = CONTAINERS | UNLABELLED | DROPPINGS | THUMBNAILS
@@ -95,7 +96,9 @@ def is_one(labels: list[str]) -> bool:
 
 
 @given(labels=st.lists(CELLS, min_size=2, max_size=12).filter(lambda labels: len(set(labels)) > 1 and is_one(labels)))
-@pytest.mark.parametrize("form", ["csv", "tsv", "semicolon", "json", "jsonl", "parquet", "columns"])
+@pytest.mark.parametrize(
+    "form", ["csv", "tsv", "semicolon", "utf-16", "json", "jsonl", "parquet", "columns", "pairs", "files by label"]
+)
 @SLOW
 def test_tables_keep_every_cell_in_order(
     tmp_path_factory: pytest.TempPathFactory, form: str, labels: list[str]
@@ -108,7 +111,7 @@ def test_tables_keep_every_cell_in_order(
     assert images.file_name == tuple(names)
     assert images.given_names() == labels
     assert images.classes == class_order(labels)
-    assert images.spelt(images.given_names()) == labels
+    assert images.spelt(images.given_names()) == ([[label] for label in labels] if form == "files by label" else labels)
     assert images.read_errors == {}
 
 
@@ -124,6 +127,10 @@ def write(root: Path, form: str, names: list[str], labels: list[str]) -> Path:
         path = root / "t.csv"
         path.write_text("\n".join(texts) + "\n", "utf-8", newline="")
         return path
+    if form == "utf-16":
+        lines = "".join(f'{name}\t"{label.replace(QUOTE, 2 * QUOTE)}"\r\n' for name, label in rows)
+        (root / "t.csv").write_bytes(f"path\tclass\r\n{lines}".encode("utf-16"))
+        return root / "t.csv"
     if form == "parquet":
         pq.write_table(pa.table({"file_name": names, "label": labels}), root / "t.parquet")
         return root / "t.parquet"
@@ -132,6 +139,8 @@ def write(root: Path, form: str, names: list[str], labels: list[str]) -> Path:
         "json": json.dumps(records),
         "jsonl": "\n".join(map(json.dumps, records)),
         "columns": json.dumps({"file_name": names, "label": labels}),
+        "pairs": json.dumps(rows),
+        "files by label": json.dumps({name: [label] for name, label in rows}),
     }
     path = root / ("t.jsonl" if form == "jsonl" else "t.json")
     path.write_text(texts_of[form], "utf-8")

@@ -219,7 +219,7 @@ def _pairs(value: Any) -> Table | None:
         return None
     if not all(isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) for pair in value):
         return None
-    return _pairs_table(value) if all(is_image(name) for name, _ in value) else None
+    return _pairs_table(value) if any(is_image(name) for name, _ in value) else None
 
 
 def _pairs_table(pairs: Sequence[Sequence[Any]]) -> Table:

@@ -109,10 +109,11 @@ def as_spelt(names: Sequence[str | None], given: Sequence[str | None], cells: Se
         given: Class of each row in the data.
         cells: What stands in the data.
     """
-    usual: dict[str, Counter[Any]] = {}
+    usual: dict[str, Counter[str]] = {}
+    cell_of = {repr(cell): cell for cell in cells}  # a cell may be a list, which nothing can be counted by
     for name, cell in zip(given, cells, strict=True):
         if name is not None:
-            usual.setdefault(name, Counter())[cell] += 1
-    written = {name: found.most_common(1)[0][0] for name, found in usual.items()}
+            usual.setdefault(name, Counter())[repr(cell)] += 1
+    written = {name: cell_of[found.most_common(1)[0][0]] for name, found in usual.items()}
     rows = zip(names, given, cells, strict=True)
     return [cell if name == was else None if name is None else written.get(name, name) for name, was, cell in rows]
