@@ -245,7 +245,8 @@ def test_the_evidence_stands_beside_the_image(run: Path, found: Detection, room:
     why = ada.page.locator(".evidence")
     ada.page.locator(".why").get_by_text(found.reasons.of(row, isolated).sentence).wait_for()
     assert why.locator(".near").first.locator("li").count() == 5
-    ada.page.wait_for_function("[...document.querySelectorAll('.near img')].every(image => image.naturalWidth > 0)")
+    ada.page.wait_for_load_state("networkidle")
+    assert ada.page.evaluate("[...document.querySelectorAll('.near img')].every(image => image.naturalWidth > 0)")
     assert ada.width() <= size[0]
     before = ada.page.locator(".actions").bounding_box()
     ada.press("k")
@@ -270,7 +271,7 @@ def test_a_flagged_label_with_nothing_better_says_so(run: Path, found: Detection
     assert "nothing fits better" in ada.page.locator(".tile .suggested").first.inner_text()
     ada.key("f")
     ada.page.locator("select[name=kind]").select_option("none_of_the_classes")
-    ada.page.wait_for_function("document.querySelectorAll('.tile').length === 1")
+    ada.page.wait_for_selector(".tile:only-child")
 
 
 def test_an_image_without_a_suggestion_says_so(run: Path, found: Detection, room: Room) -> None:
@@ -345,7 +346,7 @@ def test_a_picture_can_be_seen_larger(run: Path, room: Room) -> None:
         zoomed.wait_for()
         ada.page.mouse.move(300, 300)
         ada.page.mouse.wheel(0, -300)
-        ada.page.wait_for_function("document.querySelector('#zoom img').style.transform.includes('scale(1.25)')")
+        ada.page.wait_for_selector("#zoom img[style*='scale(1.25)']")
         ada.key("z")
         zoomed.wait_for(state="hidden")
     assert "8 × 8 pixels" in ada.page.locator(".file-facts").inner_text()
