@@ -4,6 +4,7 @@ SCRIPTS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 BIN := .venv/$(SCRIPTS)
 INSTALLED := .venv/.installed
 QUIET := -qq --disable-pip-version-check
+MINUTES ?= 5
 OFFLINE := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1
 
 .PHONY: demo test test-slow check fuzz audit lock format docs pages coverage newest lowest wheel-test
@@ -24,9 +25,14 @@ check: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Mutated images, then mutated files of runs and tables, as long as asked: make fuzz MINUTES=60 ARGS="--seed 7"
 fuzz: $(INSTALLED)
-	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python scripts/fuzz_images.py --minutes 5 $(ARGS)
-	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python tests/data/test_mutations.py 20000
+	$(OFFLINE) $(BIN)/python scripts/fuzz_images.py --minutes $(MINUTES) $(ARGS)
+	$(OFFLINE) $(BIN)/python scripts/fuzz_files.py --minutes $(MINUTES) $(ARGS)
+
+# Licences of what the lock pins, and known vulnerabilities (which needs a network).
+audit: $(INSTALLED)
+	$(BIN)/python scripts/audit.py
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .

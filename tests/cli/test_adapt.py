@@ -62,7 +62,7 @@ def test_from_photos_to_a_model_to_answers(photos: Path, resnet: Path, tmp_path:
     assert "learned 2 classes" in made.stdout
     assert "last epoch" in made.stdout
     names = {"README.md", "config.json", "model.safetensors", "preprocessor_config.json", "training.json"}
-    assert {path.name for path in model.iterdir()} == {*names, "manifest.json"}
+    assert {path.name for path in model.iterdir()} == {*names, "manifest.json", "run.toml"}
     card = (model / "README.md").read_text()
     assert "Data: photos\n" in card
     assert str(tmp_path) not in card

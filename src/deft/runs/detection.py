@@ -15,6 +15,7 @@ from deft.data.dataset_writer import push_table
 from deft.data.image_notes import count_notes
 from deft.data.images import LabeledImages
 from deft.data.words import title, words_for
+from deft.errors import DataError
 from deft.runs.cleanlab_table import cleanlab_issues
 from deft.runs.disk_rows import DiskRows, kept_rows
 from deft.runs.duplicates import DuplicateGroups, summarize_duplicates
@@ -317,13 +318,13 @@ class Detection:
         Returns:
             The detection, without its images; `open_run` finds those as well.
         """
-        found = _from_columns(*read_columns(folder))
-        run = Path(folder)
-        verdicts = replace(
-            found.verdicts,
-            features=DiskRows.load(run / FEATURES, len(found)),
-            probabilities=DiskRows.load(run / PROBABILITIES, len(found)),
-        )
+        try:
+            found, run = _from_columns(*read_columns(folder)), Path(folder)
+        except (LookupError, ValueError, TypeError, AttributeError, OverflowError) as error:
+            raise DataError(f"{folder} holds verdicts that deft doesn't write: {error!r}.") from error
+        rows = {"features": FEATURES, "probabilities": PROBABILITIES}
+        kept: dict[str, Any] = {name: DiskRows.load(run / file, len(found)) for name, file in rows.items()}
+        verdicts = replace(found.verdicts, **kept)
         return replace(found, verdicts=verdicts, near=read_near(run, found.sample_id, found.classes))
 
     def to_cleanlab(self) -> pd.DataFrame:

@@ -130,7 +130,7 @@ def explained(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into one sentence."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # sqlite quotes what it can't read, as text
         raise DataError(f"{path} can't be read or written as a log of decisions: {error}.") from error
 
 
