@@ -42,7 +42,7 @@ from deft.encoders.efficientnet_lite import Trunk
 from deft.encoders.hybrid import HybridConfig, HybridEncoder, load_hybrid
 from deft.encoders.load import TINY
 
-NOUNS, VOCABULARY, DIM, PHOTOS, GLYPHS = 46_000, 4096, 256, 40_000, 12_000
+NOUNS, VOCABULARY, DIM, PHOTOS, GLYPHS = 46_000, 3072, 256, 40_000, 21_000
 FULL_SIZE = ("imagenette/train/*/*", "cars/cars_train/*")
 
 
@@ -167,7 +167,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("/tmp/tiny"), help="folder for intermediate results")
     parser.add_argument("--out", type=Path, default=TINY, help="folder of the model")
     parser.add_argument(
-        "--minutes", type=float, nargs=3, default=(8.0, 8.0, 12.0), metavar=("TRUNK", "WORDS", "IMAGES")
+        "--minutes", type=float, nargs=3, default=(9.0, 14.0, 12.0), metavar=("TRUNK", "WORDS", "IMAGES")
     )
     parser.add_argument("--evaluate", action="store_true", help="measure the model instead of making it")
     asked = parser.parse_args()

@@ -18,8 +18,8 @@ from deft.encoders.hybrid import HybridEncoder
 
 Shares = tuple[float, float]
 SHARES = (0.4, 0.25)  # of the classes' usual names and of other names in the tree, in a batch of words
-COUNTS = (144, 112, 32)  # small photos, glyphs and photos at full size in a batch
-PINNED, WORDS = 4.0, 2.0  # weights of full-size photos and of words staying where they belong
+COUNTS = (176, 80, 48)  # small photos, glyphs and photos at full size in a batch
+PINNED, WORDS = 8.0, 2.0  # weights of full-size photos and of words staying where they belong
 KEPT = 0.5  # weight of reading the trunk's features off the joint ones
 SPREAD = 0.05  # added to each feature's own, so that a silent one counts little
 

@@ -61,12 +61,12 @@ class HybridConfig:
     width: int = 256
     depth: int = 2
     heads: int = 4
-    inner: int = 320
+    inner: int = 256
     dim: int = 256
-    text_width: int = 128
-    text_depth: int = 3
+    text_width: int = 192
+    text_depth: int = 2
     text_heads: int = 4
-    text_inner: int = 512
+    text_inner: int = 384
     vocabulary: int = 4096
     max_length: int = 77
     start_id: int = 0
