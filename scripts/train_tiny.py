@@ -33,7 +33,7 @@ from scripts.tiny.photos import load_photos
 from scripts.tiny.sizes import teach_judge
 from scripts.tiny.targets import class_targets, joint_axes
 from scripts.tiny.texts import Vocabulary, all_names, imagenet_tree, train_tokenizer, vocabulary
-from scripts.tiny.train import start_images, teach_images, teach_words
+from scripts.tiny.train import Stage, places, said, start_images, teach_images, teach_words
 from scripts.tiny.words import Tree
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
@@ -43,6 +43,10 @@ from deft.encoders.hybrid import HybridConfig, HybridEncoder, load_hybrid
 from deft.encoders.load import TINY
 
 NOUNS, VOCABULARY, DIM, PHOTOS, GLYPHS = 46_000, 3072, 256, 40_000, 21_000
+TRUNK_STEPS, WORDS_STEPS = 500, (1450, 3157)  # words twice: the rate falls to nothing and starts again
+# The image layers: first against the names' places, then against what the text tower makes of the names.
+PLACES = Stage(steps=1184, rate=1e-3, counts=(128, 112, 32), pinned=8.0, seed=5)
+SAID = Stage(steps=400, rate=5e-4, counts=(128, 112, 48), pinned=12.0, seed=6)
 FULL_SIZE = ("imagenette/train/*/*", "cars/cars_train/*")
 
 
@@ -74,7 +78,7 @@ def prepare_images(data: Path, photos: Path, work: Path) -> None:
         extract_photos(trunk, full_size_files(photos), work / "late-full.npy")
 
 
-def prepare_trunk(photos: Path, work: Path, seconds: float) -> None:
+def prepare_trunk(photos: Path, work: Path, steps: int) -> None:
     """The trunk's late blocks for small pictures, the judge of sizes, and the features that both lead to."""
     state, weights, biases = torch.load(work / "published.pt")
     trunk = Trunk()
@@ -82,7 +86,7 @@ def prepare_trunk(photos: Path, work: Path, seconds: float) -> None:
     if (work / "trunk.pt").exists():
         trunk.load_state_dict(torch.load(work / "trunk.pt")[0])
     else:
-        classifier = teach_trunk(trunk, (weights, biases), read_early(work), seconds=seconds, seed=7)
+        classifier = teach_trunk(trunk, (weights, biases), read_early(work), steps=steps, seed=7)
         small = [np.load(file, mmap_mode="r") for file in sorted(work.glob("early-*.npy"))]
         gains = teach_judge(trunk, full_size_files(photos), small, seed=2)
         print("the blocks for small pictures are nearer by", {side: round(gain, 3) for side, gain in gains.items()})
@@ -139,23 +143,28 @@ def package(encoder: HybridEncoder, tokenizer_folder: Path, folder: Path) -> Non
     os.replace(folder / "model.safetensors.part", folder / "model.safetensors")
 
 
-def train(data: Path, photos: Path, work: Path, out: Path, minutes: tuple[float, float, float]) -> None:
+def train(data: Path, photos: Path, work: Path, out: Path) -> None:
     """Every step from the data to the packaged model."""
     work.mkdir(parents=True, exist_ok=True)
     calm_malloc()
     prepare_images(data, photos, work)
-    prepare_trunk(photos, work, minutes[0] * 60)
+    prepare_trunk(photos, work, TRUNK_STEPS)
     tree, taught, tokenizer, axes = prepare_words(work, torch.load(work / "published.pt")[1])
     encoder = fresh_encoder(tokenizer, work)
     words = Words(encoder.text, seed=1)
     if (work / "words.pt").exists():
         encoder.text.load_state_dict(torch.load(work / "words.pt"))
     else:
-        teach_words(words, taught, minutes[1] * 60, seed=1)
+        for seed, count in zip((1, 11), WORDS_STEPS, strict=True):
+            teach_words(words, taught, count, seed)
         torch.save(encoder.text.state_dict(), work / "words.pt")
     known = load_photos(work, encoder.visual.trunk.head)
     start_images(encoder, axes, known, seed=4)
-    teach_images(encoder, words, taught, tree, known, axes, seconds=minutes[2] * 60, seed=5)
+    teach_images(encoder, places(taught), tree, known, axes, PLACES)
+    before = {name: weights.clone() for name, weights in encoder.visual.state_dict().items()}
+    teach_images(encoder, said(words), tree, known, axes, SAID)
+    after = encoder.visual.state_dict()
+    encoder.visual.load_state_dict({name: (before[name] + weights) / 2 for name, weights in after.items()})
     encoder.get_buffer("_logit_scale").fill_(calibrated_scale(encoder, photos, tree))
     package(encoder, work / "tokenizer", out)
 
@@ -166,14 +175,11 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, required=True, help="folder of the sets at full size")
     parser.add_argument("--work", type=Path, default=Path("/tmp/tiny"), help="folder for intermediate results")
     parser.add_argument("--out", type=Path, default=TINY, help="folder of the model")
-    parser.add_argument(
-        "--minutes", type=float, nargs=3, default=(9.0, 14.0, 12.0), metavar=("TRUNK", "WORDS", "IMAGES")
-    )
     parser.add_argument("--evaluate", action="store_true", help="measure the model instead of making it")
     asked = parser.parse_args()
     torch.set_num_threads(os.cpu_count() or 1)
     if not asked.evaluate:
-        train(asked.data, asked.photos, asked.work, asked.out, tuple(asked.minutes))
+        train(asked.data, asked.photos, asked.work, asked.out)
         return
     calm_malloc()
     for name, value in evaluate(load_hybrid(asked.out), asked.data, asked.photos):

@@ -7,7 +7,6 @@ EfficientNet-Lite0 was trained on sharp photos of 224 pixels. What its common bl
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -137,7 +136,7 @@ class Teacher:
     classifier: Classifier
 
 
-def teach_trunk(trunk: Trunk, classifier: Classifier, early: Early, *, seconds: float, seed: int) -> Classifier:
+def teach_trunk(trunk: Trunk, classifier: Classifier, early: Early, *, steps: int, seed: int) -> Classifier:
     """Train a trunk's late blocks for small pictures on all views of the photos.
 
     Whatever the view, the published trunk's features of the clear one are to come out, and its classifier's opinion of
@@ -147,7 +146,7 @@ def teach_trunk(trunk: Trunk, classifier: Classifier, early: Early, *, seconds: 
         trunk: Its late blocks for small pictures are changed; they are exact in float16 afterwards.
         classifier: What sat on it.
         early: The training data.
-        seconds: How long.
+        steps: How many batches.
         seed: Seed of everything drawn.
 
     Returns:
@@ -161,18 +160,17 @@ def teach_trunk(trunk: Trunk, classifier: Classifier, early: Early, *, seconds: 
     late.requires_grad_(True)
     late.head.requires_grad_(False)
     adam = _optimiser(late)
-    began, step, done, running = time.time(), 0, 0.0, 0.0
-    while done < 1:
-        set_rate(adam, share_of_rate(step, done))
+    running = 0.0
+    for step in range(steps):
+        set_rate(adam, share_of_rate(step, step / steps))
         loss = late_loss(late, early, teacher, rng)
         adam.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_([p for p in late.parameters() if p.requires_grad], 2.0)
         adam.step()
-        running += 0.02 * (loss.item() - running) if step else loss.item()
-        step, done = step + 1, (time.time() - began) / seconds
-        if step % 100 == 0:
-            print(f"  trunk: step {step}, loss {running:.3f}, {done:.0%}", flush=True)
+        running += max(0.02, 1 / (step + 1)) * (loss.item() - running)
+        if (step + 1) % 100 == 0:
+            print(f"  trunk: step {step + 1}, loss {running:.3f}", flush=True)
     for parameter in trunk.parameters():
         parameter.data = parameter.data.half().float()
     late.requires_grad_(False)

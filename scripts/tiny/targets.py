@@ -3,7 +3,8 @@
 The joint space holds the main axes of the published classifier's weights, so that the vector of a class, as the
 classifier has it, is the best text that the class can have. Names above the classes in WordNet get the mean of what
 lies below them. For the other nouns a kernel ridge regression looks at the sentence embedding of the name, at that of
-WordNet's gloss and at what the noun is a kind of.
+WordNet's gloss and at what the noun is a kind of; then a noun moves towards the known names that its sentence embedding
+is very near to (a kitten to the cats, which WordNet knows only as a young mammal). Glyphs have directions of their own.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from torch import Tensor
 NAME, GLOSS, KINDS = 1.0, 1.0, 2.0  # weights of the three kernels
 RIDGE = 0.3
 FADING = 0.85  # of what a noun is a kind of, a step up the tree
+KIN, KIN_FROM, KIN_WIDTH, KIN_HEAT = 0.5, 0.45, 0.05, 0.05  # share of the near names, and the cosines where it sets in
+SHARED, OWN = 0.6, 0.8  # parts of a glyph's place: what all glyphs share, and what it has alone
 
 
 @dataclass
@@ -51,9 +54,13 @@ class Nouns:
 
 
 def joint_axes(weights: Tensor, dim: int) -> Tensor:
-    """Main axes of a classifier's weights (K, C) around their mean, (dim, C), orthonormal."""
-    axes: Tensor = torch.linalg.svd(weights - weights.mean(0), full_matrices=False).Vh
-    return axes[:dim]
+    """Main axes of a classifier's weights (K, C) around their mean, (dim, C), orthonormal.
+
+    A singular vector's sign is the library's whim (it changes with the number of threads); here the largest entry of
+    each is positive, so that places that were computed at another time still fit.
+    """
+    axes: Tensor = torch.linalg.svd(weights - weights.mean(0), full_matrices=False).Vh[:dim]
+    return axes * axes.gather(1, axes.abs().argmax(dim=1, keepdim=True)).sign()
 
 
 def class_targets(weights: Tensor, axes: Tensor) -> Tensor:
@@ -84,7 +91,7 @@ def tree_targets(tree: Tree, leaves: Tensor) -> dict[str, Tensor]:
 
 
 def name_targets(nouns: Nouns, known: dict[str, Tensor]) -> Tensor:
-    """Unit targets of all names, (N, D): the known ones as they are, the others by kernel ridge regression."""
+    """Unit targets of all names, (N, D): the known ones as they are, the others by regression and by their kin."""
     row = {name: number for number, name in enumerate(nouns.names)}
     rows = torch.tensor([row[name] for name in known])
     wanted = torch.stack(list(known.values()))
@@ -93,9 +100,37 @@ def name_targets(nouns: Nouns, known: dict[str, Tensor]) -> Tensor:
     gram.diagonal().add_(RIDGE)
     weights = torch.linalg.solve(gram, wanted - centre)
     parts = torch.arange(len(nouns.names)).split(2000)
-    targets = F.normalize(centre + torch.cat([nouns.kernel(part, rows) @ weights for part in parts]), dim=-1)
+    targets = torch.cat([
+        near_kin(F.normalize(centre + nouns.kernel(part, rows) @ weights, dim=-1),
+                 nouns.embeddings[part] @ nouns.embeddings[rows].T, wanted)
+        for part in parts
+    ])  # fmt: skip
     targets[rows] = wanted
     return targets
+
+
+def near_kin(targets: Tensor, alike: Tensor, wanted: Tensor) -> Tensor:
+    """Unit targets (R, D), moved towards those of known names (K, D) that are very much alike (R, K)."""
+    kin = F.normalize((alike / KIN_HEAT).softmax(dim=1) @ wanted, dim=-1)
+    share = KIN * torch.sigmoid((alike.max(dim=1).values - KIN_FROM) / KIN_WIDTH)[:, None]
+    return F.normalize((1 - share) * targets + share * kin, dim=-1)
+
+
+def glyph_places(named: Tensor, glyphs: int, seed: int) -> Tensor:
+    """Unit targets of glyphs, (G, D): what their captions have in common, and to each a direction of its own.
+
+    Left to the regression, all digits would lie in one place.
+
+    Args:
+        named: What the regression gives for their captions, (C, D).
+        glyphs: How many glyphs, G.
+        seed: Draws the directions.
+    """
+    common = F.normalize(named.mean(0), dim=0)
+    drawn = torch.randn(len(common), glyphs, generator=torch.Generator().manual_seed(seed))
+    own = torch.linalg.qr(drawn).Q.T
+    own = F.normalize(own - (own @ common)[:, None] * common, dim=-1)
+    return F.normalize(SHARED * common + OWN * own, dim=-1)
 
 
 def kinds_vectors(nouns: dict[str, Synset], synsets: list[str]) -> Tensor:

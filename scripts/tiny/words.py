@@ -10,6 +10,7 @@ WORDNET = Path("/usr/share/wordnet")
 # Lexicographer files of nouns that can be seen: act 4, animal 5, artifact 6, body 8, event 11, food 13,
 # object 17, person 18, phenomenon 19, plant 20, shape 25, substance 27; the rest only if often used.
 VISIBLE = {4, 5, 6, 8, 11, 13, 17, 18, 19, 20, 25, 27}
+THINGS = {5, 6, 8, 13, 17, 20}  # what a photo is usually of
 
 
 @dataclass

@@ -43,6 +43,15 @@ def test_what_is_neither_folder_nor_id(name: str) -> None:
         load_encoder(name)
 
 
+def test_small_is_answered_with_where_its_figures_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ModelError, match=r"no model 'small'.*docs/tiny-model\.md.*'tiny'"):
+        load_encoder("small")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small").mkdir()
+    with pytest.raises(ModelError, match=r"without a config\.json"):  # a folder of that name is the user's own
+        load_encoder("small")
+
+
 def test_a_folder_without_a_model(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"without a config\.json"):
         load_encoder(tmp_path)

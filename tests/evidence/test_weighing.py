@@ -56,6 +56,27 @@ def test_guesses_alone_are_no_better_than_chance() -> None:
     assert found.gain < 2 * found.gain_error
 
 
+@pytest.mark.parametrize(
+    ("scale", "spread", "count", "classes", "seed", "wrong"), [(0.01, 0.0, 60, 10, 2, 0.0), (100.0, 1.0, 20, 2, 1, 0.2)]
+)
+def test_weights_that_would_grow_for_ever_stay_numbers(
+    scale: float, spread: float, count: int, classes: int, seed: int, wrong: float
+) -> None:
+    """A faint expert that is always right, and a loud one on few images: the line search used to overflow."""
+    generator = torch.Generator().manual_seed(seed)
+    truth = torch.randint(classes, (count,), generator=generator)
+    flipped = torch.rand(count, generator=generator) < wrong
+    labels = torch.where(flipped, torch.randint(classes, (count,), generator=generator), truth)
+    parts = [
+        scale * (torch.eye(classes)[truth] + spread * torch.randn(count, classes, generator=generator))
+        for _ in range(2)
+    ]
+    found = weigh(parts, labels, torch.arange(count) % 2 == 0)
+    assert bool(torch.isfinite(found.weights).all())
+    assert np.isfinite([found.gain, found.gain_error]).all()
+    assert bool(torch.isfinite(found.noise.rates).all())
+
+
 def test_the_better_expert_has_the_higher_likelihood() -> None:
     parts, truth = experts()
     labels = torch.from_numpy(truth)

@@ -48,6 +48,11 @@ def load_encoder(name: str | Path, *, device: str = "auto") -> DualEncoder:
     """
     place = choose_device(device)
     where = str(TINY) if str(name) == "tiny" else str(name)
+    if where == "small" and not Path(where).is_dir():
+        raise ModelError(
+            "There is no model 'small': it was measured and left out (docs/tiny-model.md). Give 'tiny', "
+            "a folder, or an id such as 'openai/clip-vit-base-patch16'."
+        )
     kind = model_type(str(name), Path(where))
     if kind not in ENCODERS:
         raise ModelError(f"{str(name)!r} is a model of type {kind!r}. Known types: {', '.join(ENCODERS)}.")

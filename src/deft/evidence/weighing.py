@@ -15,6 +15,7 @@ from deft.evidence.label_noise import LabelNoise, Pull, hardness, learn_noise, l
 
 START_WEIGHT = 0.4  # of all experts together
 PENALTY = 1e-4  # on squared logarithms of the weights
+FARTHEST = 20.0  # that a logarithm goes from 0: where more weight hardly helps, a line search would overflow
 LEAST_WEIGHT = 1e-4
 PULLS = (Pull(30, 10), Pull(places=10), Pull(places=100), Pull(rate=30))  # of class-wise noise, those tried
 MOST_CLASSES = 100  # for which noise of its own for every class is tried
@@ -182,13 +183,13 @@ def _minimised(loss: Callable[[Tensor], Tensor], start: Tensor, *, steps: int) -
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        value = loss(point) + PENALTY * point.square().mean()
+        value = loss(point.clamp(-FARTHEST, FARTHEST)) + PENALTY * point.square().mean()
         value.backward()
         return value
 
     with torch.enable_grad():
         optimizer.step(closure)
-    return point.detach()
+    return point.detach().clamp(-FARTHEST, FARTHEST)
 
 
 def _log_shares(labels: Tensor, classes: int) -> Tensor:
