@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,6 +55,13 @@ def test_a_module_that_is_an_action_now_is_refused_with_its_new_place(old: str, 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.strip().endswith(f"There is no module {old}: {old}(...) is an action; the module is {new}.")
     assert callable(getattr(deft, old.removeprefix("deft.")))
+
+
+def test_a_folder_that_an_upgrade_left_does_not_hide_an_action(tmp_path: Path) -> None:
+    (tmp_path / "adapt" / "__pycache__").mkdir(parents=True)
+    code = f"import deft; deft.__path__.insert(0, {str(tmp_path)!r}); import deft.adapt"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "There is no module deft.adapt" in done.stderr
 
 
 def test_a_module_that_never_was_is_an_ordinary_error() -> None:

@@ -37,7 +37,7 @@ C = TypeVar("C", bound=type)
 
 
 class _Finder(MetaPathFinder, Loader):
-    """Finds the modules of `MOVED`; it stands last, so it is asked only for modules that there aren't."""
+    """Finds the modules of `MOVED`; it stands first, since Python takes a folder that an upgrade left for a module."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -58,7 +58,7 @@ class _Finder(MetaPathFinder, Loader):
 def keep_old_modules() -> None:
     """Let the modules of `MOVED` be imported under their old names."""
     if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.append(_Finder())
+        sys.meta_path.insert(0, _Finder())
 
 
 def old_parameters(field: str, names: Mapping[str, str]) -> Callable[[C], C]:
