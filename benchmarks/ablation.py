@@ -45,10 +45,10 @@ def without(*names: str) -> Iterator[None]:
     """Leave experts unheard: what says the same of every class weighs nothing."""
     heard = Evidence.experts
 
-    def fewer(self: Evidence, *args: Any) -> list[Tensor]:
+    def fewer(self: Evidence, *args: Any, **more: Any) -> list[Tensor]:
         return [
             torch.zeros_like(part) if name in names else part
-            for name, part in zip(EXPERTS, heard(self, *args), strict=True)
+            for name, part in zip(EXPERTS, heard(self, *args, **more), strict=True)
         ]
 
     with patch.object(Evidence, "experts", fewer):
