@@ -55,7 +55,7 @@ def test_other_images_are_refused(noisy: Noisy) -> None:
 
 def test_an_unknown_way_is_named(noisy: Noisy) -> None:
     images, found = noisy
-    with pytest.raises(SettingsError, match=r"how must be one of drop, relabel, keep, weigh, not 'burn'"):
+    with pytest.raises(SettingsError, match=r"how must be one of drop, relabel, keep, weigh, mask, not 'burn'"):
         fix_labels(found, images, "burn")  # type: ignore[arg-type]
 
 

@@ -109,7 +109,7 @@ def test_whose_word_counts(run: Path, tmp_path: Path, use: str, fix: str, expect
 def test_every_format_by_name(run: Path, tmp_path: Path, format: str) -> None:
     result = _deft("export", run, "--to", tmp_path / "out", "--as", format, "--fix", "relabel", "-q")
     assert result.exit_code == 0, result.stderr
-    assert f"{1 if format == 'patch' else 6} {'changes' if format == 'patch' else 'images'} written" in result.stdout
+    assert f"{1 if format == 'patch' else 6} {'change' if format == 'patch' else 'images'} written" in result.stdout
     assert any((tmp_path / "out").iterdir())
 
 

@@ -41,20 +41,24 @@ SMALL = {"epochs": 2, "prompts": PromptSettings(length=4), "tuning": VPT(length=
 """What makes a detector quick, by the setting that it needs to have."""
 
 TRAINED: dict[str, Build] = {
-    "deft-paper": lambda e: changed(DeFT.paper(e), SMALL),
+    "deft-paper": lambda e: quick(DeFT.paper(e)),
     "deft-frozen": lambda e: changed(small("deft", e), {"tuning": Frozen()}),
     "deft-lora": lambda e: changed(small("deft", e), {"tuning": LoRA(rank=2)}),
     "deft-bias-specific": lambda e: changed(small("deft", e), {"tuning": Bias(), "prompts.class_specific": True}),
     "deft-weak": lambda e: replace(DeFT.for_weak_model(e, tuning=Frozen(), epochs=3), prompts=PromptSettings(length=4)),
-    "deft-real": lambda e: changed(DeFT.for_real_noise(e), {**SMALL, "epochs": 3}),
+    "deft-real": lambda e: changed(quick(DeFT.for_real_noise(e)), {"epochs": 3}),
 }
 
 
 def small(name: str, encoder: DualEncoder) -> Detector:
     """A detector with its own defaults, but quick."""
-    kind = detector_class(name)
-    has = {field.name for field in fields(kind)}
-    return changed(kind(encoder), {name: value for name, value in SMALL.items() if name in has})
+    return quick(detector_class(name)(encoder))
+
+
+def quick(detector: Detector) -> Detector:
+    """The same detector with what makes it quick, where it has such a setting."""
+    has = {field.name for field in fields(detector)}
+    return changed(detector, {name: value for name, value in SMALL.items() if name in has})
 
 
 EVERY: dict[str, Build] = {

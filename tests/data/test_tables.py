@@ -141,7 +141,7 @@ def test_ids_without_an_ending(animals: Path) -> None:
 def test_a_missing_file_is_said_with_its_line_and_one_full_path(animals: Path) -> None:
     images = load_images(write(animals, "path,label\ncat/0.png,a\n\ncat/77.png,b\n", "t.csv"))
     assert images.read_errors == {1: "file not found"}
-    said = f"1 of the 2 files that {animals}/t.csv names are not there; the first on line 4: {animals}/cat/77.png."
+    said = f"1 of the 2 files that {animals}/t.csv names is not there; the first on line 4: {animals}/cat/77.png."
     assert said in images.notes
     with pytest.raises(DataError, match=r"None of the 2 files .* is there; the first on line 2: /.*/nowhere/1\.png"):
         load_images(write(animals, "path,label\nnowhere/1.png,a\nnowhere/2.png,b\n", "t.csv"))

@@ -418,7 +418,7 @@ def test_no_readable_image_is_said_and_leaves_nothing(images: LabeledImages, tmp
 
 
 def test_unknown_words_are_refused(plan: Plan, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="must be one of imagefolder, csv"):
+    with pytest.raises(SettingsError, match=r"There is no format .*Known: imagefolder, csv"):
         write_export(plan, tmp_path / "out", "coco")
     with pytest.raises(SettingsError, match="must be one of copy, hard"):
         write_export(plan, tmp_path / "out", link="soft")  # type: ignore[arg-type]

@@ -53,8 +53,10 @@ def test_what_becomes_of_a_command_when_a_stream_ends(
 def test_signals_end_a_command_in_order(tmp_path: Path, name: str, code: int) -> None:
     program = tmp_path / "waits.py"
     program.write_text(
-        "import sys, time\n"
+        "import signal, sys, time\n"
         "from pathlib import Path\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # nohup and & ignore them
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
         "from deft.cli import app\n"
         "from deft.runs.lock import only_writer\n"
         "def wait(run: str) -> None:\n"
@@ -69,9 +71,29 @@ def test_signals_end_a_command_in_order(tmp_path: Path, name: str, code: int) ->
     process = subprocess.Popen([sys.executable, program, "wait", tmp_path / "run"], **streams)  # type: ignore[call-overload]
     assert process.stdout.readline() == "ready\n"
     process.send_signal(getattr(signal, name))
-    _, said = process.communicate(timeout=60)
+    try:
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert (process.returncode, said) == (code, "Stopped.\n")
     assert [one.name for one in (tmp_path / "run").iterdir()] == ["started"]  # the lock is gone
+
+
+@POSIX
+def test_forked_workers_end_when_their_pool_ends(tmp_path: Path) -> None:
+    program = tmp_path / "forks.py"
+    program.write_text(
+        "import os, signal, time\n"
+        "from deft.cli.terminal import heed_signals\n"
+        "heed_signals()\n"
+        "assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    os._exit(0 if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL else 1)\n"
+        "raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @POSIX

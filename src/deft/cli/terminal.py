@@ -72,13 +72,25 @@ def drop_streams() -> None:
 
 
 def heed_signals() -> None:
-    """Let signals that end a process end it in order, as Ctrl-C does; a second one ends it at once."""
+    """Let signals that end a process end it in order, as Ctrl-C does; a second one ends it at once.
 
-    def stop(number: int, frame: FrameType | None) -> NoReturn:
-        signal.signal(number, signal.SIG_DFL)
-        raise Stopped(number)
-
+    Processes that are forked from this one end at once: a pool ends its workers by SIGTERM and then waits for them.
+    """
     for name in SIGNALS:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores one of them
-            signal.signal(number, stop)
+            signal.signal(number, _stop)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_heed_no_more)
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    signal.signal(number, signal.SIG_DFL)
+    raise Stopped(number)
+
+
+def _heed_no_more() -> None:
+    for name in SIGNALS:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is _stop:
+            signal.signal(number, signal.SIG_DFL)
