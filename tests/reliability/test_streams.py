@@ -83,14 +83,19 @@ def test_signals_end_a_command_in_order(tmp_path: Path, name: str, code: int) ->
 def test_forked_workers_end_when_their_pool_ends(tmp_path: Path) -> None:
     program = tmp_path / "forks.py"
     program.write_text(
-        "import os, signal, time\n"
+        "import os, signal\n"
         "from deft.cli.terminal import heed_signals\n"
+        "reading, writing = os.pipe()\n"
+        "os.register_at_fork(after_in_child=lambda: os.read(reading, 1))\n"  # the worker starts only when it is ended
         "heed_signals()\n"
         "assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL\n"
-        "child = os.fork()\n"
-        "if child == 0:\n"
-        "    os._exit(0 if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL else 1)\n"
-        "raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+        "worker = os.fork()\n"
+        "if worker == 0:\n"
+        "    os._exit(0)\n"
+        "os.kill(worker, signal.SIGTERM)\n"
+        "os.write(writing, b'x')\n"
+        "code = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])\n"
+        "raise SystemExit(0 if code == -signal.SIGTERM else f'{code}')\n"
     )
     done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

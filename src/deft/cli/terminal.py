@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import signal
@@ -76,12 +77,14 @@ def heed_signals() -> None:
 
     Processes that are forked from this one end at once: a pool ends its workers by SIGTERM and then waits for them.
     """
-    for name in SIGNALS:
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores one of them
+    for number in _numbers():
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores one of them
             signal.signal(number, _stop)
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_heed_no_more)
+    _follow_forks()
+
+
+def _numbers() -> list[int]:
+    return [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
@@ -89,8 +92,22 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
     raise Stopped(number)
 
 
-def _heed_no_more() -> None:
-    for name in SIGNALS:
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is _stop:
-            signal.signal(number, signal.SIG_DFL)
+@functools.cache
+def _follow_forks() -> None:
+    """Forget the handlers in forked processes; a signal that comes meanwhile waits, since Python would lose it."""
+    if not hasattr(os, "register_at_fork"):
+        return
+
+    def hold() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _numbers())
+
+    def release() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _numbers())
+
+    def forget() -> None:
+        for number in _numbers():
+            if signal.getsignal(number) is _stop:
+                signal.signal(number, signal.SIG_DFL)
+        release()
+
+    os.register_at_fork(before=hold, after_in_parent=release, after_in_child=forget)
