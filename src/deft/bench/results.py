@@ -16,7 +16,7 @@ from typing import Any
 import deft
 from deft.bench.experiment import Experiment
 from deft.errors import DataError
-from deft.files import replace_file
+from deft.files import parse_json, replace_file
 
 WITHOUT_EFFECT = frozenset(["cli", "export", "report", "review"])
 """Rooms that no result depends on."""
@@ -88,7 +88,7 @@ def read_result(path: Path) -> dict[str, Any]:
         DataError: The file is no result.
     """
     try:
-        result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        result: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{path} is no result of deft bench: {error}.") from error
     lacking = [name for name in ("table", "row", "column", "seed", "settings", "code", "metrics") if name not in result]

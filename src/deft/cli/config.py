@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deft.errors import SettingsError
-from deft.files import replace_file
+from deft.files import parse_json, replace_file
 
 FILE = "run.toml"
 OPTION = "--config"
@@ -75,7 +75,7 @@ def read(path: Path) -> dict[str, Any]:
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         try:
-            content = json.loads(value)  # what TOML and JSON write alike: texts in ", numbers, true, false, lists
+            content = parse_json(value)  # what TOML and JSON write alike: texts in ", numbers, true, false, lists
         except ValueError:
             content = None
         if not equals or content is None or isinstance(content, dict):

@@ -18,8 +18,6 @@ from deft.training.inputs import Reading
 from deft.training.precision import Precision
 from deft.training.workspace import Workspace
 
-AT_ONCE = 1024  # images compared with all others at a time
-
 
 @dataclass(frozen=True, kw_only=True)
 class LEMoN(FeatureDetector):
@@ -100,15 +98,9 @@ class LEMoN(FeatureDetector):
         texts = seen.texts
         matched = (seen.unit * texts[seen.labels]).sum(dim=1)  # cosine of each image with its own label
         fitting = (-self.fit * (1 - matched)).exp()
-        count = min(self.neighbours, len(seen.labels) - 1)
         found = []
-        for start in range(0, len(seen.unit), AT_ONCE):
-            some = slice(start, start + AT_ONCE)
-            similar = seen.unit[some] @ seen.unit.T
-            rows = torch.arange(len(similar))
-            similar[rows, rows + start] = -2  # an image is no neighbour of itself
-            near, places = similar.topk(count, dim=1)
-            weights = (self.nearness * near).exp() * fitting[places] / count
+        for some, near, places in seen.nearest(self.neighbours):
+            weights = (self.nearness * near).exp() * fitting[places] / near.shape[1]
             votes = weights.new_zeros(len(weights), seen.classes).scatter_add_(1, seen.labels[places], weights)
             by_image = votes @ (1 - texts @ texts.T)
             found.append(1 - seen.unit[some] @ texts.T + self.image_weight * by_image)

@@ -15,8 +15,6 @@ from deft.training.inputs import Reading
 from deft.training.precision import Precision
 from deft.training.workspace import Workspace
 
-AT_ONCE = 1024  # images compared with all others at a time
-
 
 @dataclass(frozen=True, kw_only=True)
 class NeighbourVote(FeatureDetector):
@@ -63,7 +61,7 @@ class NeighbourVote(FeatureDetector):
         return Reading(self.batch_size, self.seed, self.precision)
 
     def judge(self, seen: Seen, space: Workspace) -> Judged:
-        votes = _votes(seen, min(self.neighbours, len(seen.labels) - 1))
+        votes = _votes(seen, self.neighbours)
         own = score_of(votes, seen.labels)
         rival = votes.scatter(1, seen.labels[:, None], -1.0).amax(dim=1)
         return Judged((own + 1.5).log() - (rival + 1).log(), (votes + 1).log(), {})
@@ -71,10 +69,7 @@ class NeighbourVote(FeatureDetector):
 
 def _votes(seen: Seen, count: int) -> Tensor:
     votes = torch.zeros(len(seen.unit), seen.classes)
-    for start in range(0, len(votes), AT_ONCE):
-        similar = seen.unit[start : start + AT_ONCE] @ seen.unit.T
-        rows = torch.arange(len(similar))
-        similar[rows, rows + start] = -2  # an image is no neighbour of itself
-        near = seen.labels[similar.topk(count, dim=1).indices]
-        votes[start : start + AT_ONCE].scatter_add_(1, near, torch.ones(near.shape))
+    for some, _, places in seen.nearest(count):
+        near = seen.labels[places]
+        votes[some].scatter_add_(1, near, torch.ones(near.shape))
     return votes

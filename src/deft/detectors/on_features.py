@@ -6,6 +6,7 @@ Shapes: n images that can be read, P width of the pooled features, D of the join
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,8 @@ from deft.training.inputs import Inputs, Reading, open_inputs
 from deft.training.workspace import Workspace
 from deft.tuning import Frozen
 from deft.tuning.parts import frozen_part
+
+AT_ONCE = 1024  # images compared with all others at a time
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,21 @@ class Seen:
     def zero_shot(self) -> Tensor:
         """Return zero-shot probabilities, (n, K)."""
         return (self.scale * self.unit @ self.texts.T).softmax(dim=1)
+
+    def nearest(self, count: int) -> Iterator[tuple[slice, Tensor, Tensor]]:
+        """Yield some images at a time with their nearest other images: which, their cosines and places, (b, count).
+
+        Args:
+            count: How many; where there are fewer other images, all of them.
+        """
+        count = min(count, len(self.unit) - 1)
+        for start in range(0, len(self.unit), AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            similar = self.unit[some] @ self.unit.T
+            rows = torch.arange(len(similar))
+            similar[rows, rows + start] = -2  # an image is no neighbour of itself
+            cosines, places = similar.topk(count, dim=1)
+            yield some, cosines, places
 
 
 @dataclass(frozen=True)

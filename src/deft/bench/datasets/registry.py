@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from deft.errors import SettingsError
+from deft.homes import at_home
 
 if TYPE_CHECKING:
     from deft.bench.datasets.base import BenchmarkSet
@@ -42,8 +42,7 @@ def benchmark_set(name: str) -> BenchmarkSet:
     """
     if name not in DATASETS:
         raise SettingsError(f"Unknown data set {name!r}. Known: {', '.join(sorted(DATASETS))}.")
-    module, attribute = DATASETS[name].split(":")
-    kind: type[BenchmarkSet] = getattr(import_module(module), attribute)
+    kind: type[BenchmarkSet] = at_home(DATASETS[name])
     return kind()
 
 
