@@ -272,6 +272,7 @@ def test_cleanlab_knows_the_columns(plan: Plan, tmp_path: Path) -> None:
     assert table["label"].isna().tolist() == [False] * 4 + [True, False]
 
 
+@pytest.mark.filterwarnings("ignore:The inplace keyword:DeprecationWarning")  # cleanlab's own use of pandas
 def test_to_cleanlab_has_the_columns_and_types_of_datalab(found: Detection) -> None:
     from cleanlab import Datalab
 
