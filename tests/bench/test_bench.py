@@ -227,7 +227,7 @@ def test_noise_goes_into_the_training_labels_alone() -> None:
 
 def test_data_that_is_not_there_is_named(tmp_path: Path) -> None:
     notes = Notes()
-    with pytest.raises(DataError, match=r"cifar100 needs --data FOLDER, a folder that holds it: https"):
+    with pytest.raises(DataError, match=r"cifar100 needs data=, a folder that holds it: https"):
         Bench(tmp_path, progress=notes).run(LIBRARY.table("figure1"), "paper", seeds=1)
     with pytest.raises(DataError, match="isn't CIFAR-100"):
         Bench(tmp_path, data=tmp_path).run(LIBRARY.table("figure1"), "paper", seeds=1)

@@ -49,6 +49,27 @@ def run(photos: Path, tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
+@pytest.mark.parametrize("option", ["-o", "--out", "--to"])
+def test_every_name_of_the_folder_is_taken(run: Path, tmp_path: Path, option: str) -> None:
+    result = runner.invoke(app, ["export", str(run), option, str(tmp_path / "clean")])
+    assert result.exit_code == 0
+    assert len(list((tmp_path / "clean").rglob("*.png"))) == 5
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["-o", "a", "--to", "b"], "-o and --to both name the folder for the result; give one of them."),
+        ([], "The folder for the result is missing: deft export RUN -o DIR."),
+    ],
+)
+def test_two_folders_or_none_are_refused(run: Path, typed: list[str], said: str) -> None:
+    result = runner.invoke(app, ["export", str(run), *typed])
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert not Path("a").exists()
+
+
 def _review(run: Path, sample: str, label: str) -> None:
     with Decisions(run) as log:
         log.record(Decision(sample, "corrected", "cat", label, "Ada", now()), 0)

@@ -202,7 +202,7 @@ def test_the_only_table_of_a_folder_is_read(tmp_path: Path, paint: Paint, heard:
     assert images.given_names() == ["cat", "dog"]
     assert images.read_errors == {}
     (tmp_path / "more.csv").write_text("image_id,label\n0001,cat\n0002,dog\n")
-    with pytest.raises(DataError, match=r"no class folders, and 2 tables: name one with --labels"):
+    with pytest.raises(DataError, match=r"no class folders, and 2 tables: name one with labels="):
         load_images(tmp_path)
 
 

@@ -83,7 +83,7 @@ def test_empty_folder(tmp_path: Path) -> None:
 
 def test_images_without_class_folders(tmp_path: Path, paint: Paint) -> None:
     paint(tmp_path / "a.png")
-    assert "has images but no class folders: give their labels as a table with --labels" in refusal(tmp_path)
+    assert "has images but no class folders: give their labels as a table with labels=;" in refusal(tmp_path)
 
 
 def test_one_class_only(tmp_path: Path, paint: Paint) -> None:
@@ -274,17 +274,17 @@ def test_non_utf8_path_in_a_table(animals: Path) -> None:
 
 def test_missing_column_lists_the_columns_there_are(animals: Path) -> None:
     path = table(animals, "file_name,species\ncat/0.png,cat\ndog/0.png,dog\n")
-    assert "its columns are: file_name, species. Name one with --label-col;" in refusal(path)
+    assert "its columns are: file_name, species. Name one with label_column=;" in refusal(path)
     said = refusal(path, label_column="breed")
-    assert said.endswith("has no column 'breed' for --label-col; its columns are: file_name, species.")
+    assert said.endswith("has no column 'breed' for label_column=; its columns are: file_name, species.")
     assert load_images(path, label_column="species").classes == ("cat", "dog")
-    assert "--clean-col" in refusal(path, label_column="species", clean_column="truth")
+    assert "clean_column=" in refusal(path, label_column="species", clean_column="truth")
 
 
 def test_ambiguous_columns_are_asked_for(animals: Path) -> None:
     path = table(animals, "file_name,image,label,target\ncat/0.png,?,cat,dog\ndog/0.png,?,dog,cat\n")
     assert "several columns that may hold the image: file_name, image" in refusal(path)
-    assert "Choose one with --label-col" in refusal(path, image_column="file_name")
+    assert "Choose one with label_column=" in refusal(path, image_column="file_name")
     assert load_images(path, image_column="file_name", label_column="target").labels.tolist() == [1, 0]
 
 
@@ -293,7 +293,7 @@ def test_guesses_are_said_and_choices_are_not(animals: Path, heard: Any) -> None
     load_images(path, image_column="Filename", label_column="LABEL", progress=heard)
     assert "taking" not in heard
     load_images(path, progress=heard)
-    assert "images from column 'Filename' (--image-col) and labels from column 'LABEL' (--label-col)" in heard
+    assert "images from column 'Filename' (image_column=) and labels from column 'LABEL' (label_column=)" in heard
 
 
 def test_rows_whose_file_is_missing_stay(animals: Path, heard: Any) -> None:
@@ -589,5 +589,5 @@ def test_arrays_that_are_wrong() -> None:
 def test_labels_in_the_wrong_place(animals: Path) -> None:
     assert "labels= is the path of a table" in refusal(animals, labels=["a", "b"])
     path = table(animals, "path,label\n")
-    assert "not --labels" in refusal(path, labels=path)
+    assert "not labels=" in refusal(path, labels=path)
     assert "no columns to name" in refusal(animals, label_column="label")

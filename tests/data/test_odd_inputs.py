@@ -80,7 +80,7 @@ def test_stray_bytes_among_utf_8_stay_and_are_said(animals: Path) -> None:
 
 def test_numbers_behind_a_path_are_columns_and_never_one_label(animals: Path) -> None:
     lines = "".join(f"{name} {number} 1\n" for number, name in enumerate(FILES))
-    with pytest.raises(DataError, match=r"columns are: column 1, column 2, column 3\. Name one with --label-col"):
+    with pytest.raises(DataError, match=r"columns are: column 1, column 2, column 3\. Name one with label_column="):
         load_images(table(animals, lines, "l.txt"))
     assert given(animals / "l.txt", label_column="column 2") == ["0", "1", "2", "3"]
 

@@ -61,7 +61,7 @@ def test_a_table_without_a_header_and_many_columns(animals: Path) -> None:
     check(write(animals, "".join(lines), "t.tsv"))
     lines = [f"{name}\t{label}\tx\n" for name, label in ROWS]
     path = write(animals, "".join(lines), "t.tsv")
-    with pytest.raises(DataError, match=r"its columns are: column 1, column 2, column 3\. Name one with --label-col"):
+    with pytest.raises(DataError, match=r"its columns are: column 1, column 2, column 3\. Name one with label_column="):
         load_images(path)
     check(path, label_column="column 2")
 
@@ -193,5 +193,5 @@ def test_data_frames(animals: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert images.classes == ("0", "1")
     assert images.read_errors == {2: "no label"}
     assert images.reader.read(1) == content[1]
-    with pytest.raises(DataError, match="not --labels"):
+    with pytest.raises(DataError, match="not labels="):
         load_images(frame, labels=["a"])

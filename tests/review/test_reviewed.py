@@ -91,7 +91,7 @@ def test_a_detector_comes_back_from_its_settings(clip_folder: Path) -> None:
         again = detector_from_settings(json.loads(json.dumps(made.settings())), encoder)  # as a run keeps them
         assert type(again) is type(made)
         assert again.settings() == made.settings()
-    with pytest.raises(SettingsError, match="--detector again"):
+    with pytest.raises(SettingsError, match="detector= again"):
         detector_from_settings({"detector": "deft", "trained": True}, encoder)
     old = DeFT(encoder).settings()
     with pytest.raises(SettingsError, match="another version of deft"):

@@ -135,7 +135,7 @@ def load_backbone(name: str | Path, head: Head, *, device: str = "auto") -> Visi
         ModelError: It can't be loaded.
     """
     folder = TINY if str(name) == "tiny" else Path(name)
-    hybrid = model_type(str(name), folder, option="--backbone") == HYBRID
+    hybrid = model_type(str(name), folder) == HYBRID
     loads = load_encoder if hybrid or head != "random" else load_vision_model
     return loads(name, device=device)
 

@@ -209,7 +209,7 @@ def load_predictor(folder: Path, *, device: str = "auto") -> tuple[Predictor, tu
         return _own(folder, config, device)
     backbone = load_vision_model(folder, device=device)
     if backbone.head is None:
-        raise ModelError(f"The model in {str(folder)!r} has no head yet; `deft adapt --backbone` gives it one.")
+        raise ModelError(f"The model in {str(folder)!r} has no head yet; give it one with backbone= of `deft adapt`.")
     return HubPredictor(backbone, backbone.head), backbone.classes
 
 

@@ -110,7 +110,7 @@ class Bench:
     def _possible(self, experiments: Iterator[Experiment]) -> Iterator[Experiment]:
         """Yield experiments whose data is there; say which isn't."""
         if self.data is not None and not self.data.expanduser().is_dir():
-            raise DataError(f"There is no folder {self.data}, which --data names.")
+            raise DataError(f"There is no folder {self.data}, which data= names.")
         sources, missing, possible = Sources(self._data(), self.progress), dict[str, str](), 0
         for experiment in experiments:
             data = experiment.column.data

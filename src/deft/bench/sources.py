@@ -46,7 +46,7 @@ class Sources:
         if data not in DATASETS:
             return f"There is no data set {data!r}. Known: {', '.join(sorted(DATASETS))}."
         if self.folder is None:
-            return f"{data} needs --data FOLDER, a folder that holds it: {benchmark_set(data).source}."
+            return f"{data} needs data=, a folder that holds it: {benchmark_set(data).source}."
         return benchmark_set(data).how_to_get(self.folder)
 
     def read(self, column: Column, settings: Mapping[str, Any], seed: int) -> Splits:

@@ -27,6 +27,7 @@ from deft.cli.doctor import doctor
 from deft.cli.evaluate import evaluate
 from deft.cli.export import export
 from deft.cli.output import printable
+from deft.cli.own_words import in_options
 from deft.cli.predict import predict
 from deft.cli.report import report
 from deft.cli.review import review
@@ -59,7 +60,7 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except DeftError as error:
-            _say(f"deft: {error}")
+            _say(f"deft: {in_options(str(error))}")
             raise typer.Exit(USAGE) from error
         except KeyboardInterrupt as stop:
             _say(_how_to_resume(ctx.meta["deft.typed"]))

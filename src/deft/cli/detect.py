@@ -61,6 +61,7 @@ from deft.cli.options import (
     source_of,
     workspace_of,
 )
+from deft.cli.own_words import in_options
 from deft.cli.progress import choose_progress
 from deft.cli.report import REPORT, write_report
 from deft.cli.run_folder import check_detector, check_model_name, check_opens, check_outside, check_run
@@ -226,7 +227,7 @@ def detect(
     else:
         source = source_of(data, labels, classes, split, image_col, label_col, clean_col, words)
         job = _Job(source, model, kept=detector, limit=limit, seed=seed)
-    images = with_limits(job.images(progress), max_pixels, max_seconds)
+    images = _in_own_words(with_limits(job.images(progress), max_pixels, max_seconds))
     if job.detector is None and detector is None:
         job = replace(job, detector=choose_detector(method, given, sets))
         _advise(model, method, given, progress)
@@ -320,6 +321,11 @@ def _sample(images: LabeledImages, limit: int | None, seed: int) -> LabeledImage
     ]
     drawn = sorted(range(len(images)), key=lambda row: lots[row])[:limit]
     return images.keep(np.sort(np.array(drawn, np.int64)))
+
+
+def _in_own_words(images: LabeledImages) -> LabeledImages:
+    """Return the images with notes that speak of options, as summary and report will repeat them."""
+    return replace(images, notes=tuple(map(in_options, images.notes)))
 
 
 def _report(found: Detection, out: Path, output_format: str) -> None:

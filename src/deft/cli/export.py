@@ -21,7 +21,8 @@ LinkName = Literal["copy", "hard", "symlink"]
 
 def export(
     run: Run,
-    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="New folder for the result.", show_default=False)],
+    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="New folder for the result.")] = None,
+    to: Annotated[Path | None, typer.Option("--to", metavar="DIR", help="The same as -o.")] = None,
     as_: Annotated[FormatName, typer.Option("--as", help="What to write.")] = "imagefolder",
     use: Annotated[Use, typer.Option(help="Whose word counts; under both, a review wins over a verdict.")] = "both",
     fix: Annotated[
@@ -41,6 +42,7 @@ def export(
     quiet: Quiet = False,
 ) -> None:
     """Write the images of RUN with corrected labels into DIR; the data itself is never touched."""
+    folder = _one_folder(out, to)
     _check(as_, link, root, push, private)
 
     from deft.cli.progress import choose_progress
@@ -50,12 +52,22 @@ def export(
     if push is not None:
         check_repository(push)
     progress = choose_progress(quiet=quiet)
-    plan = _plan(run, to, data, use, fix)
-    written = write_export(plan, to, as_, link=link, root=root, safe_csv=safe_csv, progress=progress)
-    _report(plan, written, to, as_)
+    plan = _plan(run, folder, data, use, fix)
+    written = write_export(plan, folder, as_, link=link, root=root, safe_csv=safe_csv, progress=progress)
+    _report(plan, written, folder, as_)
     if push is not None:
         progress.note(f"Pushing to {push}")
         typer.echo(f"Pushed to {push_folder(to, push, private=private)}")
+
+
+def _one_folder(out: Path | None, to: Path | None) -> Path:
+    """Return the folder for the result, which either option names."""
+    if out is not None and to is not None:
+        raise SettingsError("-o and --to both name the folder for the result; give one of them.")
+    folder = to if out is None else out
+    if folder is None:
+        raise SettingsError("The folder for the result is missing: deft export RUN -o DIR.")
+    return folder
 
 
 def _check(as_: str, link: str, root: Path | None, push: str | None, private: bool) -> None:

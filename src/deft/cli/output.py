@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from deft.cli.own_words import in_options
 from deft.runs.vocabulary import KIND_IN_WORDS, NOTHING_BETTER
 from deft.wording import counted, noun
 
@@ -84,7 +85,7 @@ def print_summary(console: Console, found: Detection, scores: DetectionScores | 
     for note in found.info.get("reading", {}).get("notes", ()):
         console.print(plain(f"Data: {note}"))
     for reason in list(found.read_errors.values())[:3]:  # each names its file
-        console.print(plain(f"Not judged: {reason}"))
+        console.print(plain(f"Not judged: {in_options(reason)}"))
     for line in duplicates(summary["duplicates"]):
         console.print(plain(line))
     if scores is not None:

@@ -11,6 +11,7 @@ import typer
 from deft.cli.bounds import MOST
 from deft.cli.limits import MaxPixels, MaxSeconds, with_limits
 from deft.cli.options import Device, Model, Quiet, SafeCsv, Workers
+from deft.cli.own_words import in_options
 from deft.cli.run_folder import check_outside, check_trained
 from deft.errors import SettingsError
 from deft.wording import counted
@@ -118,7 +119,7 @@ def _show(table: pd.DataFrame, out: Path | None) -> None:
     console.print()
     console.print(plain("Most often: " + ", ".join(f"{name} {count}" for name, count in counts.head(10).items())))
     for reason in table["read_error"].dropna().head(3):
-        console.print(plain(f"Not read: {reason}"))
+        console.print(plain(f"Not read: {in_options(reason)}"))
     if out is not None:
         console.print(plain(f"All {len(table)}: {printable(out)}"))
     elif len(rows) < len(table):

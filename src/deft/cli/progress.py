@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Drawn
 
 from deft.cli.output import plain, printable
+from deft.cli.own_words import in_options
 from deft.progress import Progress, Silent
 
 T = TypeVar("T")
@@ -42,7 +43,7 @@ class Bars(Progress):
             self._stop(drawn)
 
     def note(self, text: str) -> None:
-        self._console.print(plain(text))
+        self._console.print(plain(in_options(text)))
 
     def _start(self) -> Drawn:
         """Start the display, which nested tasks share: rich can only have one at a time."""
@@ -75,7 +76,7 @@ class Lines(Progress):
         yield from steps
 
     def note(self, text: str) -> None:
-        print(printable(text), file=sys.stderr, flush=True)
+        print(printable(in_options(text)), file=sys.stderr, flush=True)
 
 
 def _total(steps: Iterable[object], total: int | None) -> int | None:

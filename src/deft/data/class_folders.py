@@ -163,7 +163,7 @@ def _which_level(nested: Sequence[Node]) -> str:
     deeper = ", ".join(show_path(name) for name in list(nested[0].held)[:3])
     return (
         f"The classes are the folders of the first level ({first}), though all images lie deeper ({deeper}). If those "
-        "are the classes, give one of the upper folders, or a table with --labels."
+        "are the classes, give one of the upper folders, or a table with labels=."
     )
 
 

@@ -59,15 +59,15 @@ class Columns:
         Raises:
             DataError: One that was named isn't there, or one can't be guessed.
         """
-        image = _settle(self.image or likely[0], there, IMAGE_COLUMNS, ("image", "--image-col", source))
-        label = _settle(self.label or likely[1], there, LABEL_COLUMNS, ("label", "--label-col", source))
+        image = _settle(self.image or likely[0], there, IMAGE_COLUMNS, ("image", "image_column=", source))
+        label = _settle(self.label or likely[1], there, LABEL_COLUMNS, ("label", "label_column=", source))
         if self.clean is not None:
-            _settle(self.clean, there, (), ("true label", "--clean-col", source))
+            _settle(self.clean, there, (), ("true label", "clean_column=", source))
         guesses = []
         if self.image is None:
-            guesses.append(f"images from column '{image}' (--image-col)")
+            guesses.append(f"images from column '{image}' (image_column=)")
         if self.label is None:
-            guesses.append(f"labels from column '{label}' (--label-col)")
+            guesses.append(f"labels from column '{label}' (label_column=)")
         if guesses:
             progress.note(f"{source}: taking {' and '.join(guesses)}.")
         return Columns(image, label, self.clean)
@@ -80,23 +80,23 @@ def known_columns(names: Sequence[str]) -> bool:
 
 
 def _settle(named: str | None, there: Sequence[str], known: Sequence[str], words: tuple[str, str, str]) -> str:
-    kind, option, source = words
+    kind, argument, source = words
     columns = _listed(there)
     if named is not None:
         if named in there:
             return named
-        raise DataError(f"{source} has no column '{named}' for {option}; its columns are: {columns}.")
+        raise DataError(f"{source} has no column '{named}' for {argument}; its columns are: {columns}.")
     found = [column for column in there if column.strip().casefold() in known]
     if len(found) == 1:
         return found[0]
     if found:
         raise DataError(
             f"{source} has several columns that may hold the {kind}: {', '.join(found)}; its columns are: "
-            f"{columns}. Choose one with {option}."
+            f"{columns}. Choose one with {argument}."
         )
     raise (NoLabels if known is LABEL_COLUMNS else DataError)(
         f"{source} has no column that is known to hold the {kind} ({', '.join(known)}); "
-        f"its columns are: {columns}. Name one with {option}; if its first line is a row, put a header above it."
+        f"its columns are: {columns}. Name one with {argument}; if its first line is a row, put a header above it."
     )
 
 

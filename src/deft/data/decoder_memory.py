@@ -12,7 +12,7 @@ from deft.data.pixel_rule import MAX_PIXELS, PixelRule
 from deft.data.readers import ImageError, Pixels
 
 MOST_BYTES = 500_000_000
-"""Bytes that a decoder may take on top of a picture's RGB bytes, where `--max-pixels` isn't raised."""
+"""Bytes that a decoder may take on top of a picture's RGB bytes, where `max_pixels` isn't raised."""
 
 BYTES_A_PIXEL = {"WEBP": 13.1, "JPEG2000": 16.5, "AVIF": 6.5, "progressive JPEG": 3.2}
 """What decoders take on top of 3 bytes a pixel: `python benchmarks/pixel_memory.py --side 4000`."""
@@ -61,7 +61,7 @@ def check_memory(image: Image.Image, rule: PixelRule) -> None:
     if pixels > most:
         raise ImageError(
             f"too large: {image.width} x {image.height} pixels, but a {kind} file is decoded in memory that allows for "
-            f"{most} in all (more with a higher --max-pixels)"
+            f"{most} in all (more with a higher max_pixels=)"
         )
 
 

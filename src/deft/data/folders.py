@@ -83,7 +83,9 @@ def _with_labels(tree: Tree, name: str, columns: Columns, progress: Progress) ->
     except NoLabels:
         if columns != Columns() or not any(recognise(tree.images, tree.folders).labels):
             raise
-    tree.notes.append(f"{show_path(name)} has no column of labels (--label-col), so the labels are the class folders.")
+    tree.notes.append(
+        f"{show_path(name)} has no column of labels (label_column=), so the labels are the class folders."
+    )
     return None
 
 
@@ -144,7 +146,7 @@ def _class_folders(tree: Tree, columns: Columns, progress: Progress) -> SourceRo
     if not any(label is not None for label in found.labels):
         return None
     if columns.image or columns.label or columns.clean:
-        raise DataError(f"{tree.where} has no table, so there are no columns to name; give one with --labels.")
+        raise DataError(f"{tree.where} has no table, so there are no columns to name; give one with labels=.")
     rows = _rows(tree, found)
     for split in sorted({split for split, label in zip(found.splits, found.labels, strict=False) if label is None}):
         _labels_beside(tree, split, rows, progress)
@@ -158,7 +160,7 @@ def _rows(tree: Tree, found: ClassFolders) -> SourceRows:
     tables = [show_path(name) for name in tree.others if "/" not in name and name.lower().endswith(BESIDE)]
     tables = [name for name in tables if name not in METADATA]
     if tables:
-        notes.append(f"{', '.join(tables[:3])} beside the class folders: not read; as labels with --labels FILE.")
+        notes.append(f"{', '.join(tables[:3])} beside the class folders: not read; as labels with labels=.")
     if skipped + tree.skipped:
         kinds = ", ".join(f"{kind} {count}" for kind, count in (skipped + tree.skipped).most_common(8))
         notes.append(f"{tree.where}: passed over what is no image of a class ({kinds}).")
@@ -238,15 +240,15 @@ def _nothing(tree: Tree) -> str:
     tables = [show_path(name) for name in _tables(tree)]
     where, seen = tree.where, _seen(tree)
     if tree.images and len(tables) > 1:
-        return f"{where} has images but no class folders, and {len(tables)} tables: name one with --labels, {seen}."
+        return f"{where} has images but no class folders, and {len(tables)} tables: name one with labels=, {seen}."
     splits = [show_path(folder) for folder in tree.folders if "/" not in folder and is_split(folder)]
     if tree.images and splits:
         return (
             f"{where} has splits ({', '.join(splits[:5])}) but no class folders in them: give labels as a table with "
-            f"--labels, also where a folder called so is a class; {seen}."
+            f"labels=, also where a folder called so is a class; {seen}."
         )
     if tree.images:
-        return f"{where} has images but no class folders: give their labels as a table with --labels (labels=); {seen}."
+        return f"{where} has images but no class folders: give their labels as a table with labels=; {seen}."
     archives = [name for name in tree.others if name.lower().endswith(ARCHIVE_ENDINGS)]
     if archives:
         return f"No images in {where}, {seen}: archives are read one by one, as {where}/{show_path(archives[0])}."

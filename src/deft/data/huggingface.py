@@ -100,7 +100,7 @@ def _joined(parts: Any, name: str) -> Any:
         return datasets.concatenate_datasets(list(parts.values()))
     except ValueError as error:
         there = ", ".join(parts)
-        raise DataError(f"The splits of {name} ({there}) have different columns: choose one with --split.") from error
+        raise DataError(f"The splits of {name} ({there}) have different columns: choose one with split=.") from error
 
 
 def _image_by_type(dataset: Any, columns: Columns) -> Columns:

@@ -78,7 +78,7 @@ def read_labels(cells: Sequence[Any], known: Collection[str] = ()) -> LabelColum
     notes = []
     if missing:
         said = ", ".join(f"'{text}' {count}" for text, count in missing.most_common())
-        notes.append(f"Cells that say {said} are read as no label; a class of that name has to be given (--classes).")
+        notes.append(f"Cells that say {said} are read as no label; a class of that name has to be given (classes=).")
     notes += _doubts(values, known)
     return LabelColumn(values, problems, tuple(notes))
 

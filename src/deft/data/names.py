@@ -222,7 +222,7 @@ def _start(numbers: set[int], classes: ClassNames) -> tuple[int, list[str]]:
     if low >= 1 and high < count:
         raise DataError(
             f"The integer labels are {low} to {high}, but there are {count} class names, so they may count from 0 or "
-            "from 1. Say which number is which class, by lines of number<TAB>name in the file for --classes: the "
+            "from 1. Say which number is which class, by lines of number<TAB>name in the file for classes=: the "
             f"first is 0<TAB>{classes.names[0][:40]} or 1<TAB>{classes.names[0][:40]}."
         )
     start = 1 if low >= 1 and high == count else 0

@@ -75,7 +75,7 @@ def open_image(data: bytes | Pixels, rule: PixelRule) -> Image.Image:
     width, height = image.size
     if width * height > rule.max_pixels:
         raise ImageError(
-            f"too large: {width} x {height} pixels, where at most {rule.max_pixels} in all are decoded (--max-pixels)"
+            f"too large: {width} x {height} pixels, where at most {rule.max_pixels} in all are decoded (max_pixels=)"
         )
     if width < 1 or height < 1:
         raise ImageError(f"damaged: a size of {width} x {height}")

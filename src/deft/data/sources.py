@@ -97,7 +97,7 @@ def refuse_labels(labels: Any, what: str) -> None:
         DataError: There is one.
     """
     if labels is not None:
-        raise DataError(f"{what} brings its own labels; choose the column with --label-col, not --labels.")
+        raise DataError(f"{what} brings its own labels; choose the column with label_column=, not labels=.")
 
 
 def _from_folder(path: Path, labels: Any, columns: Columns, progress: Progress) -> SourceRows:

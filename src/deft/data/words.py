@@ -107,7 +107,7 @@ def read_alike(names: Sequence[str], words: Sequence[str]) -> str | None:
     more = f" and {len(same) - 5} more" if len(same) > 5 else ""
     return (
         f"Classes that a model reads alike, though they stay apart: {listed}{more}. "
-        "Give it words that tell them apart with --words FILE (words=), lines of name<TAB>words."
+        "Give it words that tell them apart with words=, a file with lines of name<TAB>words."
     )
 
 
@@ -121,7 +121,7 @@ def wordless(words: Sequence[str]) -> str | None:
         return None
     return (
         f"The classes are {kind} ({', '.join(words[:3])}, ...): a vision-language model needs words. "
-        "Give them with --words FILE, lines of name<TAB>words; names of integer labels with --classes FILE."
+        "Give them with words=, a file with lines of name<TAB>words; names of integer labels with classes=."
     )
 
 

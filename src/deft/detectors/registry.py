@@ -62,7 +62,7 @@ def detector_from_settings(settings: Mapping[str, Any], encoder: DualEncoder) ->
     from deft.tuning import Tuning, tuning_from_settings
 
     if settings.get("trained"):
-        raise SettingsError("This run was judged by a kept detector; name its folder with --detector again.")
+        raise SettingsError("This run was judged by a kept detector; give its folder as detector= again.")
     own = {name: value for name, value in settings.items() if name not in ("detector", "model")}
     kind = detector_class(str(settings.get("detector")))
     return from_settings(kind, own, {Tuning: tuning_from_settings}, encoder=encoder)

@@ -11,13 +11,12 @@ from deft.errors import ModelError
 from deft.files import parse_json
 
 
-def model_type(name: str, folder: Path, *, option: str = "--model") -> str:
+def model_type(name: str, folder: Path) -> str:
     """Return the type that a model's `config.json` states.
 
     Args:
         name: What the user called it.
         folder: Where it would lie if it is local.
-        option: The option of the command line that takes its name, for the error.
 
     Raises:
         ModelError: There is no such model within reach, or its configuration can't be read.
@@ -27,14 +26,14 @@ def model_type(name: str, folder: Path, *, option: str = "--model") -> str:
     elif folder.is_dir():
         raise ModelError(f"{name!r} is a folder without a config.json, so it holds no model.")
     else:
-        path = from_hub(name, "config.json", option=option)
+        path = from_hub(name, "config.json")
     try:
         return str(parse_json(path.read_text(encoding="utf-8")).get("model_type", "unknown"))
     except (ValueError, AttributeError) as error:
         raise ModelError(f"{path} is not a model's configuration: {error}") from error
 
 
-def from_hub(name: str, file: str, *, option: str = "--model") -> Path:
+def from_hub(name: str, file: str) -> Path:
     """Return a file of a model in the cache, fetched from the hub if need be.
 
     Raises:
@@ -53,14 +52,14 @@ def from_hub(name: str, file: str, *, option: str = "--model") -> Path:
     except RepositoryNotFoundError as error:
         raise ModelError(f"The hub has no model {name!r} (or it is private and you aren't logged in).") from error
     except Exception as error:  # the hub client raises a different class for each way a network can fail
-        raise unreachable(name, option=option) from error
+        raise unreachable(name) from error
 
 
-def unreachable(name: str, *, option: str = "--model") -> ModelError:
+def unreachable(name: str) -> ModelError:
     """Return the error for a model that is neither on this machine nor within reach."""
     return ModelError(
         f"The weights of {name!r} are not on this machine and the Hugging Face hub can't be reached. "
-        f"Use {option} tiny (ships with deft, works offline), give a local folder, or run once with a network."
+        "Use 'tiny' (ships with deft, works offline), give a local folder, or run once with a network."
     )
 
 

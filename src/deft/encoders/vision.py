@@ -21,7 +21,6 @@ from deft.encoders.preprocessor import read_spec, spec_settings
 from deft.errors import ModelError
 
 FAMILIES = "ViT, ViT-MAE, DINOv2, ResNet, ConvNeXt, Swin, EfficientNet, CLIP, SigLIP, ..."
-OPTION = "--backbone"
 MASKED_AUTOENCODER = "vit_mae"
 LAYER_PARTS = ("q_proj", "query")
 """Names of the linear layer that makes a transformer layer's queries."""
@@ -148,7 +147,7 @@ def load_vision_model(name: str | Path, *, device: str = "auto") -> VisionModel:
     name = str(name)
     if name == "tiny":
         raise ModelError("'tiny' is no image classification model of the hub; load_encoder('tiny') gives it.")
-    kind = model_type(name, Path(name), option=OPTION)
+    kind = model_type(name, Path(name))
     if kind.startswith("deft-"):
         raise ModelError(f"{name!r} is a model of type {kind!r}, which is deft's own; expected one of {FAMILIES}")
     model, missing = _load(name, kind)
@@ -185,7 +184,7 @@ def _load(name: str, kind: str) -> tuple[Any, list[str]]:
             )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         if not Path(name).is_dir():
-            raise unreachable(name, option=OPTION) from error
+            raise unreachable(name) from error
         text = str(error)
         if "Unrecognized configuration class" in text:
             raise ModelError(

@@ -97,7 +97,5 @@ def _address(path: str, root: Path) -> str:
     """Return where Label Studio's own server gives a local file: the path below its document root, quoted."""
     place = Path(path)
     if root not in place.parents:
-        raise SettingsError(
-            f"{path} lies outside of {root}, so Label Studio could not serve it: choose another --root."
-        )
+        raise SettingsError(f"{path} lies outside of {root}, so Label Studio could not serve it: choose another root=.")
     return f"/data/local-files/?d={quote(place.relative_to(root).as_posix(), safe='/')}"

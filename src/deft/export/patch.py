@@ -96,7 +96,7 @@ class Patch:
         except (OSError, ValueError) as error:
             raise DataError(f"{path} can't be read as a label patch: {error}.") from error
         if not isinstance(stored, dict) or stored.get("kind") != KIND:
-            raise DataError(f"{path} is no label patch; deft export RUN --as patch makes one.")
+            raise DataError(f"{path} is no label patch, which an export as 'patch' makes.")
         if stored.get("format") != FORMAT:
             raise DataError(f"{path} has format {stored.get('format')!r}; this deft reads format {FORMAT}.")
         changes = stored.get("changes")

@@ -61,7 +61,7 @@ class TrainingContext:
             SettingsError: None was stated.
         """
         if self.noise_rate is None:
-            raise SettingsError(f"{method} needs the share of wrong labels; state it as noise_rate (--noise-rate).")
+            raise SettingsError(f"{method} needs the share of wrong labels; state it with noise_rate=.")
         return self.noise_rate
 
 

@@ -46,7 +46,9 @@ def check_names(found: Detection) -> tuple[NameNote, ...]:
     notes = []
     if codes:
         says = plural(len(codes), "name says", "names say")
-        notes.append(_note(codes[:MOST], f"{says} nothing to a model that reads words; give words with --words."))
+        notes.append(
+            _note(codes[:MOST], f"{says} nothing to a model that reads words; give them words (deft detect --words).")
+        )
     notes += [_note(group[:FEW], "read alike: the model gets the same words.") for group in _twins(read)[:MOST]]
     called = {words: name for name, words in reversed(read) if not _is_code(words)}
     words = list(reversed(called))

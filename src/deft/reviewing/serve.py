@@ -95,7 +95,5 @@ def listen(port: int) -> socket.socket:
         made.listen(128)
     except OSError as error:
         made.close()
-        raise SettingsError(
-            f"Port {port} can't be used ({error.strerror}); leave out --port for a free one."
-        ) from error
+        raise SettingsError(f"Port {port} can't be used ({error.strerror}); leave out port= for a free one.") from error
     return made

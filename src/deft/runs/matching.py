@@ -14,7 +14,7 @@ from deft.data.rows import unique
 from deft.errors import DataError
 from deft.runs.detection import Detection
 
-ADVICE = "Put them back, say with --data where the run's own images are, or run deft detect again."
+ADVICE = "Put them back, say with data= where the run's own images are, or run deft detect again."
 
 
 def judged_images(

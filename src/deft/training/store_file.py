@@ -214,7 +214,7 @@ def _check_space(folder: Path, size: int) -> None:
     if size + (64 << 20) > free:
         raise DataError(
             f"The decoded images need {size / 1e9:.2f} GB in {folder}, where {free / 1e9:.2f} GB are free; "
-            "choose another folder, or fewer images with --limit."
+            "choose another folder, or fewer images."
         )
 
 
