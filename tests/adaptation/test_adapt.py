@@ -297,7 +297,7 @@ def test_settings_that_do_not_go_together(backbone_folder: Folders, photos: Phot
         learn(vit, images, epochs=0)
     with pytest.raises(SettingsError, match="noise_rate"):
         learn(vit, images, method=CoTeaching())
-    with pytest.raises(ModelError, match="Use 'tiny'"):
+    with pytest.raises(ModelError, match="Use the model 'tiny'"):
         learn("facebook/convnext-tiny-224", images)
 
 

@@ -107,7 +107,7 @@ def test_resuming_with_other_options_is_refused(photos: Path, clip_folder: Path,
 def test_a_model_out_of_reach_is_one_sentence(photos: Path, tmp_path: Path) -> None:
     result = deft("detect", photos, "-o", tmp_path / "run")
     assert result.exit_code == 2
-    assert "--model tiny" in result.stderr
+    assert "Use the model 'tiny'" in result.stderr
     assert "Traceback" not in result.stderr
     assert len(result.stderr.strip().splitlines()) <= 4
 

@@ -147,7 +147,7 @@ def test_out_of_reach_is_one_sentence_that_names_the_ways_out() -> None:
         load_vision_model("microsoft/resnet-50")
     message = str(caught.value)
     assert "microsoft/resnet-50" in message
-    assert "Use 'tiny'" in message
+    assert "Use the model 'tiny'" in message
     assert "local folder" in message
     assert "\n" not in message
 

@@ -59,7 +59,7 @@ def unreachable(name: str) -> ModelError:
     """Return the error for a model that is neither on this machine nor within reach."""
     return ModelError(
         f"The weights of {name!r} are not on this machine and the Hugging Face hub can't be reached. "
-        "Use 'tiny' (ships with deft, works offline), give a local folder, or run once with a network."
+        "Use the model 'tiny' (ships with deft, works offline), give a local folder, or run once with a network."
     )
 
 
