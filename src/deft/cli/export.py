@@ -57,7 +57,7 @@ def export(
     _report(plan, written, folder, as_)
     if push is not None:
         progress.note(f"Pushing to {push}")
-        typer.echo(f"Pushed to {push_folder(to, push, private=private)}")
+        typer.echo(f"Pushed to {push_folder(folder, push, private=private)}")
 
 
 def _one_folder(out: Path | None, to: Path | None) -> Path:
