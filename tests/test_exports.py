@@ -56,6 +56,7 @@ PUBLIC = [
     "PixelRule",
     "ProMix",
     "Progress",
+    "ProgressBar",
     "PromptSettings",
     "Recipe",
     "RoLT",

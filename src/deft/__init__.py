@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from deft.methods.weighted import WeightedCE as WeightedCE
     from deft.metrics import score_detection as score_detection
     from deft.progress import Progress as Progress
+    from deft.progress_bar import ProgressBar as ProgressBar
     from deft.prompts.learned import PromptSettings as PromptSettings
     from deft.report.build import build_report as build_report
     from deft.reviewing.notebook import review as review
@@ -131,6 +132,7 @@ _HOMES = {
     "PixelRule": "deft.data.pixel_rule",
     "ProMix": "deft.methods.promix",
     "Progress": "deft.progress",
+    "ProgressBar": "deft.progress_bar",
     "PromptSettings": "deft.prompts.learned",
     "Recipe": "deft.detectors.deft_training",
     "RoLT": "deft.methods.rolt",
@@ -210,6 +212,7 @@ __all__ = [
     "PixelRule",
     "ProMix",
     "Progress",
+    "ProgressBar",
     "PromptSettings",
     "Recipe",
     "RoLT",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import TracebackType
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -31,6 +32,21 @@ class Progress(ABC):
             task: What a person reads beside the bar, such as "Reading images".
             total: Number of steps, where it is known.
         """
+
+    def expect(self, shares: Mapping[str, float]) -> None:
+        """Be told how long tasks to come will take.
+
+        Args:
+            shares: Time by the name of the task, where encoding all images once is 100.
+        """
+        return None
+
+    def __enter__(self) -> Progress:
+        """Begin a run of several tasks, which are shown as one until it ends."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        return None
 
     @abstractmethod
     def note(self, text: str) -> None:

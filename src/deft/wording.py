@@ -1,4 +1,4 @@
-"""Words that go with numbers, for sentences that people read."""
+"""Words that go with numbers, and texts of strangers, for sentences that people read."""
 
 from __future__ import annotations
 
@@ -31,3 +31,16 @@ def counted(number: int, one: str, many: str = "") -> str:
         ('1 image', '1200 images')
     """
     return f"{number} {noun(number, one, many)}"
+
+
+def printable(text: object) -> str:
+    r"""Return text with control characters, surrogates and the like shown as escapes, on one line.
+
+    Args:
+        text: Any; names of files may hold anything.
+
+    Example:
+        >>> printable("a\tb")
+        'a\\tb'
+    """
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in str(text))

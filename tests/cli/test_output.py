@@ -8,10 +8,11 @@ import json
 import pytest
 from rich.console import Console
 
-from deft.cli.output import plain, printable, table
+from deft.cli.output import plain, table
 from deft.cli.progress import Lines, choose_progress
 from deft.files import strict_json
 from deft.progress import Silent
+from deft.wording import printable
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from deft.methods.base import Method, TrainingContext
 from deft.methods.cross_entropy import CE
 from deft.methods.weighted import WeightedCE
 from deft.runs.provenance import Stopwatch
+from deft.stages import of_training
 from deft.training.batches import Batches
 from deft.training.finite import NotFinite, check_numbers
 from deft.training.inputs import Reading
@@ -103,6 +104,8 @@ def adapt(
     opened = open_backbone(loaded, learns, kept.images.words, head)
     for remark in opened.remarks:
         space.progress.note(remark)
+    changes_images = learns.changes_images or not isinstance(loaded, DualEncoder)
+    space.progress.expect({"Training": of_training(epochs, changes_images=changes_images)["Training"]})
     reading = Reading(batch_size, seed, plan.optimization.precision)
     with open_samples(opened, kept.images, plan.method, plan.validation, space, reading) as samples:
         trained, training_record = _train(opened, kept, plan, samples, space)

@@ -52,6 +52,7 @@ from deft.methods.registry import METHODS
 from deft.runs.lock import only_writer
 from deft.runs.vocabulary import TrainingFix
 from deft.settings import parse_typed
+from deft.stages import ADAPTATION
 from deft.wording import counted
 
 if TYPE_CHECKING:
@@ -150,29 +151,29 @@ def adapt(
     """Train an image classifier on RUN's believed labels, or on any labelled images; write it into MODEL."""
     _check_places(out, data, backbone, resume=resume)
     sets, watched = _sets(method, fix, settings), _validation(validation, keep)
-    progress = choose_progress(quiet=quiet)
-    kept = _images(_source(command, data, fix, moved), Path(data), fix, moved, progress)
-    images = kept_with_limits(kept, max_pixels, max_seconds)
-    own, rates = _parsed(method, sets, lr)
-    from deft.adaptation.adapt import adapt as train
+    with choose_progress(quiet=quiet, stages=ADAPTATION) as progress:
+        kept = _images(_source(command, data, fix, moved), Path(data), fix, moved, progress)
+        images = kept_with_limits(kept, max_pixels, max_seconds)
+        own, rates = _parsed(method, sets, lr)
+        from deft.adaptation.adapt import adapt as train
 
-    model, optimization = _load(backbone, head, chosen := tuning_named(tuning), device, precision, rates)
-    with only_writer(out):
-        trained = train(
-            model,
-            images,
-            method=_method(method, own, images),
-            tuning=chosen,
-            head=head,
-            epochs=EPOCHS if epochs is None else epochs,
-            optimization=optimization,
-            validation=_opened(watched, keep, progress),
-            noise_rate=noise_rate,
-            batch_size=batch_size,
-            seed=seed,
-            workspace=workspace_of(out / WORK, resume, workers, progress),
-        )
-        _save(trained, data, out)
+        model, optimization = _load(backbone, head, chosen := tuning_named(tuning), device, precision, rates)
+        with only_writer(out):
+            trained = train(
+                model,
+                images,
+                method=_method(method, own, images),
+                tuning=chosen,
+                head=head,
+                epochs=EPOCHS if epochs is None else epochs,
+                optimization=optimization,
+                validation=_opened(watched, keep, progress),
+                noise_rate=noise_rate,
+                batch_size=batch_size,
+                seed=seed,
+                workspace=workspace_of(out / WORK, resume, workers, progress),
+            )
+            _save(trained, data, out)
     _report(trained, out, output_format)
 
 
@@ -312,16 +313,15 @@ def _name_data(model: AdaptedModel, data: str) -> None:
 
 def _report(model: AdaptedModel, out: Path, output_format: str) -> None:
     """Print what was trained, on standard output."""
-    from rich.console import Console
-
-    from deft.cli.output import plain, printable
+    from deft.cli.output import plain, standard_output
     from deft.files import strict_json
+    from deft.wording import printable
 
     training_record = model.training_record
     if output_format == "json":
         typer.echo(strict_json({**training_record, "classes": list(model.classes), "model": str(out)}))
         return
-    console = Console(soft_wrap=True)
+    console = standard_output()
     counts = training_record["data"]["counts"]
     images = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
     classes = counted(len(model.classes), "class", "classes")

@@ -26,13 +26,13 @@ from deft.cli.detect import detect
 from deft.cli.doctor import doctor
 from deft.cli.evaluate import evaluate
 from deft.cli.export import export
-from deft.cli.output import printable
 from deft.cli.own_words import in_options
 from deft.cli.predict import predict
 from deft.cli.report import report
 from deft.cli.review import review
 from deft.cli.terminal import Stopped, drop_streams, end_streams, heed_signals, prepare_streams
 from deft.errors import DeftError
+from deft.wording import printable
 
 USAGE, STOPPED, SIGNALLED = 2, 130, 128
 MENDABLE = {

@@ -50,11 +50,9 @@ def apply(
 
 
 def _report(applied: Applied, total: int, out: Path, *, reverse: bool) -> None:
-    from rich.console import Console
+    from deft.cli.output import plain, standard_output
 
-    from deft.cli.output import plain
-
-    console = Console(soft_wrap=True)
+    console = standard_output()
     done = "taken back" if reverse else "made"
     already = f", {len(applied.already)} were there already" if applied.already else ""
     failed = f", {len(applied.problems)} could not be" if applied.problems else ""

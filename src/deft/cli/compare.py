@@ -54,11 +54,10 @@ def compare(
 
 def _print(page: Comparison, target: Path) -> None:
     """Print the numbers on standard output."""
-    from rich.console import Console
+    from deft.cli.output import plain, standard_output, table
+    from deft.wording import printable
 
-    from deft.cli.output import plain, printable, table
-
-    console = Console(soft_wrap=True)
+    console = standard_output()
     for part in (page.numbers, page.classes):
         if part.rows:
             console.print(table("", part.columns, part.rows, right=part.words))

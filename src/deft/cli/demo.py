@@ -70,9 +70,7 @@ def _detectors(encoder: DualEncoder) -> dict[str, Detector]:
 
 
 def _print(rows: list[tuple[str, DetectionScores]], images: int, out: Path) -> None:
-    from rich.console import Console
-
-    from deft.cli.output import percent, plain, table
+    from deft.cli.output import percent, plain, standard_output, table
 
     cells = []
     for name, scores in rows:
@@ -87,7 +85,7 @@ def _print(rows: list[tuple[str, DetectionScores]], images: int, out: Path) -> N
                 percent(scores.f1),
             )
         )
-    console = Console(soft_wrap=True)
+    console = standard_output()
     title = f"{images} handwritten digits, 30 % of the labels made wrong"
     columns = ["method", "flagged", "wrong ones found", "precision", "recall", "F1"]
     console.print(table(title, columns, cells))

@@ -68,6 +68,7 @@ from deft.cli.run_folder import check_detector, check_model_name, check_opens, c
 from deft.data.safe_csv import neutralise
 from deft.errors import SettingsError
 from deft.runs.lock import only_writer
+from deft.stages import DETECTION
 
 if TYPE_CHECKING:
     from deft.data.images import LabeledImages
@@ -221,17 +222,17 @@ def detect(
     given, sets = options_given(command), pairs(settings)
     check_options(method, given, sets)
     _check_places(out, data, moved, detector or model, resume=resume, with_reviews=with_reviews)
-    progress = choose_progress(quiet=quiet)
-    if with_reviews:
-        job = _again(command, Path(data), moved, kept=detector)
-    else:
-        source = source_of(data, labels, classes, split, image_col, label_col, clean_col, words)
-        job = _Job(source, model, kept=detector, limit=limit, seed=seed)
-    images = _in_own_words(with_limits(job.images(progress), max_pixels, max_seconds))
-    if job.detector is None and detector is None:
-        job = replace(job, detector=choose_detector(method, given, sets))
-        _advise(model, method, given, progress)
-    found = _judge(job, images, device, workspace_of(out, resume, workers, progress), out, safe_csv=safe_csv)
+    with choose_progress(quiet=quiet, stages=DETECTION) as progress:
+        if with_reviews:
+            job = _again(command, Path(data), moved, kept=detector)
+        else:
+            source = source_of(data, labels, classes, split, image_col, label_col, clean_col, words)
+            job = _Job(source, model, kept=detector, limit=limit, seed=seed)
+        images = _in_own_words(with_limits(job.images(progress), max_pixels, max_seconds))
+        if job.detector is None and detector is None:
+            job = replace(job, detector=choose_detector(method, given, sets))
+            _advise(model, method, given, progress)
+        found = _judge(job, images, device, workspace_of(out, resume, workers, progress), out, safe_csv=safe_csv)
     _report(found, out, output_format)
     _fail_on(found, fail_on_issues)
 
@@ -330,11 +331,10 @@ def _in_own_words(images: LabeledImages) -> LabeledImages:
 
 def _report(found: Detection, out: Path, output_format: str) -> None:
     """Print the summary on standard output."""
-    from rich.console import Console
-
-    from deft.cli.output import plain, print_summary, printable, scores_of
+    from deft.cli.output import plain, print_summary, scores_of, standard_output
     from deft.files import strict_json
     from deft.runs.vocabulary import reviews_in_words
+    from deft.wording import printable
 
     scores = scores_of(found)
     files = {name: str(out / name) for name in ("labels.csv", "labels.parquet", "summary.json", REPORT)}
@@ -342,7 +342,7 @@ def _report(found: Detection, out: Path, output_format: str) -> None:
         extra = {} if scores is None else {"scores": asdict(scores)}
         typer.echo(strict_json({**found.summary(), **extra, "files": files}))
         return
-    console = Console(soft_wrap=True)
+    console = standard_output()
     print_summary(console, found, scores)
     console.print()
     console.print(plain("To look at, in a browser: " + printable(files[REPORT])))

@@ -24,15 +24,13 @@ def doctor(
     device: Device = "auto",
 ) -> None:
     """Print versions, devices, caches and a check of the device's arithmetic against the CPU's."""
-    from rich.console import Console
-
-    from deft.cli.output import table
+    from deft.cli.output import standard_output, table
 
     rows = [*_versions(), *_machine(), *_devices(), *_hub()]
     name, difference = check_numerics(device)
     verdict = "fine" if difference <= TOLERANCE else "not fine: expect other verdicts than on a CPU"
     rows.append((f"Features on {name} against cpu", f"largest difference {difference:.1e}, {verdict}"))
-    Console(soft_wrap=True).print(table("deft doctor", ["", ""], rows, right=2))
+    standard_output().print(table("deft doctor", ["", ""], rows, right=2))
     if difference > TOLERANCE:
         raise ModelError(f"The device {name} computes other features than the CPU. Use --device cpu.")
 

@@ -71,11 +71,9 @@ def evaluate(
 
 
 def _show(outcome: Evaluation) -> None:
-    from rich.console import Console
+    from deft.cli.output import percent, plain, standard_output, table
 
-    from deft.cli.output import percent, plain, table
-
-    console = Console(soft_wrap=True)
+    console = standard_output()
     skipped = f", {outcome.unreadable} without label or unreadable" if outcome.unreadable else ""
     console.print(plain(f"Accuracy {outcome.accuracy:.1%} on {outcome.images} images{skipped}"))
     rows = [

@@ -93,12 +93,10 @@ def _plan(run: Path, to: Path, data: str | None, use: Use, fix: Fix) -> Plan:
 
 
 def _report(plan: Plan, written: Written, to: Path, as_: str) -> None:
-    from rich.console import Console
-
-    from deft.cli.output import plain
+    from deft.cli.output import plain, standard_output
     from deft.runs.outcomes import count_outcomes
 
-    console = Console(soft_wrap=True)
+    console = standard_output()
     counts = ", ".join(f"{name} {count}" for name, count in count_outcomes(plan.outcomes).items())
     console.print(plain(f"{counted(len(plan.outcomes), 'image')} in the run: {counts}"))
     what = "change" if as_ == "patch" else "image"

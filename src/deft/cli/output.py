@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ from rich.text import Text
 
 from deft.cli.own_words import in_options
 from deft.runs.vocabulary import KIND_IN_WORDS, NOTHING_BETTER
-from deft.wording import counted, noun
+from deft.wording import counted, noun, printable
 
 if TYPE_CHECKING:
     from deft.metrics import DetectionScores
@@ -22,9 +24,22 @@ WORST = 10
 NAMED = 10  # classes that a line names at the most
 
 
-def printable(text: object) -> str:
-    """Return text with control characters, surrogates and the like shown as escapes, on one line."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in str(text))
+class _Wrapped(Console):
+    """Wraps at words; a path that is longer than a line is left to the terminal, so that it can be copied."""
+
+    def print(self, *objects: Any, **settings: Any) -> None:
+        super().print(*map(self._filled, objects), **settings)
+
+    def _filled(self, said: Any) -> Any:
+        if not isinstance(said, Text):
+            return said
+        lines = textwrap.wrap(said.plain, self.width, break_long_words=False, break_on_hyphens=False)
+        return Text("\n".join(lines), style=said.style)
+
+
+def standard_output() -> Console:
+    """Return where a command prints what it found: wrapped at words in a terminal, a line a sentence elsewhere."""
+    return _Wrapped(soft_wrap=True) if sys.stdout.isatty() else Console(soft_wrap=True)
 
 
 def plain(text: object, style: str = "") -> Text:

@@ -100,12 +100,11 @@ def _flat(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _show(table: pd.DataFrame, out: Path | None) -> None:
-    from rich.console import Console
-
-    from deft.cli.output import plain, printable
+    from deft.cli.output import plain, standard_output
     from deft.cli.output import table as drawn
+    from deft.wording import printable
 
-    console = Console(soft_wrap=True)
+    console = standard_output()
     readable = table[table["read_error"].isna()]
     rows = []
     for row in readable.head(SHOWN).to_dict("records"):

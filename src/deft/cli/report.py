@@ -33,7 +33,6 @@ def report(
     quiet: Quiet = False,
 ) -> None:
     """Write a run as one HTML page that needs no network: suspects, classes, confusions, and how far to look."""
-    from deft.cli.output import printable
     from deft.cli.progress import choose_progress
     from deft.cli.run_folder import check_opens, check_outside
     from deft.errors import DataError
@@ -42,6 +41,7 @@ def report(
     from deft.runs.folder import open_run
     from deft.runs.review_summary import summarize_reviews
     from deft.runs.source import Source
+    from deft.wording import printable
 
     check_opens(run, data)
     source = Source.load(run).data if data is None else data

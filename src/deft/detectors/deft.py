@@ -17,6 +17,7 @@ from deft.prompts.learned import PromptSettings
 from deft.runs.detection import Detection, Verdicts
 from deft.runs.provenance import Stopwatch
 from deft.runs.reorder import in_order
+from deft.stages import of_training
 from deft.training.batches import Batches
 from deft.training.inputs import Inputs, Reading, open_inputs
 from deft.training.loop import fit
@@ -194,6 +195,7 @@ class DeFT(Detector):
         return self.train(images, workspace=workspace)[0]
 
     def _learn(self, images: LabeledImages, space: Workspace, watch: Stopwatch) -> tuple[TrainedDeFT, Detection]:
+        space.progress.expect(of_training(self.epochs, changes_images=self.tuning.changes_images))
         part = frozen_part(self.encoder, self.tuning, self.recipe.features)
         with (
             open_inputs(part, images, space, self.reading) as inputs,

@@ -19,6 +19,7 @@ from deft.prompts.templates import class_features
 from deft.runs.detection import Detection, Verdicts
 from deft.runs.provenance import Stopwatch
 from deft.selection import border, estimate_noise_rate, forget_rate, small_loss_mask
+from deft.stages import of_training
 from deft.training.batches import Batches, once
 from deft.training.inputs import Inputs, Reading, open_inputs
 from deft.training.loop import Training, fit
@@ -129,6 +130,7 @@ class SmallLoss(Detector):
         return Reading(self.batch_size, self.seed, self.optimization.precision)
 
     def _detect(self, images: LabeledImages, space: Workspace, watch: Stopwatch) -> Detection:
+        space.progress.expect(of_training(self.epochs, changes_images=self.tuning.changes_images))
         head = self._head(images)
         checkpoint = space.checkpoint(self.settings(), images, self.encoder)
         with (
