@@ -167,7 +167,7 @@ def test_tiny_with_the_text_as_its_head(photos: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--backbone", "microsoft/resnet-50"], "--backbone tiny"),
+        (["--backbone", "microsoft/resnet-50"], "Use the model 'tiny'"),
         (["--backbone", "tiny", "--fix", "relabel"], "--fix is for a folder that deft detect left"),
         (["--backbone", "tiny", "--keep", "best"], "--keep best needs --validation"),
         (["--backbone", "tiny", "--method", "magic"], "magic"),

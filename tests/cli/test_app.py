@@ -48,7 +48,8 @@ OPTIONS = {
     },
     "doctor": {"--device"},
     "export": {
-        "--as", "--data", "--fix", "--link", "--private", "--push", "--quiet", "--root", "--safe-csv", "--to", "--use",
+        "--as", "--data", "--fix", "--link", "--out", "--private", "--push", "--quiet", "--root", "--safe-csv", "--to",
+        "--use",
     },
     "apply": {
         "--classes", "--image-col", "--label-col", "--labels", "--out", "--quiet", "--reverse", "--split",

@@ -25,6 +25,7 @@ from deft.errors import SettingsError
 from deft.methods.base import Method, TrainingContext
 from deft.methods.cross_entropy import CE
 from deft.methods.weighted import WeightedCE
+from deft.progress import Progress
 from deft.runs.provenance import Stopwatch
 from deft.stages import of_training
 from deft.training.batches import Batches
@@ -102,10 +103,7 @@ def adapt(
         seed=seed,
     )
     opened = open_backbone(loaded, learns, kept.images.words, head)
-    for remark in opened.remarks:
-        space.progress.note(remark)
-    changes_images = learns.changes_images or not isinstance(loaded, DualEncoder)
-    space.progress.expect({"Training": of_training(epochs, changes_images=changes_images)["Training"]})
+    _foretell(plan, opened, space.progress)
     reading = Reading(batch_size, seed, plan.optimization.precision)
     with open_samples(opened, kept.images, plan.method, plan.validation, space, reading) as samples:
         trained, training_record = _train(opened, kept, plan, samples, space)
@@ -146,6 +144,14 @@ class _Plan:
             "batch_size": self.batch_size,
             "seed": self.seed,
         }
+
+
+def _foretell(plan: _Plan, backbone: Backbone, progress: Progress) -> None:
+    """Say what a person should know of the backbone, and how long training will take beside the rest."""
+    for remark in backbone.remarks:
+        progress.note(remark)
+    shares = of_training(plan.epochs, changes_images=plan.tuning.changes_images or plan.head == "random")
+    progress.expect({"Training": shares["Training"]})
 
 
 def _weighted(method: Method | None, kept: TrainingSet) -> Method:
