@@ -23,6 +23,7 @@ from deft.data.load import load_images
 from deft.data.readers import ArrayReader
 from deft.errors import DataError, SettingsError
 from deft.export.plan import Plan
+from deft.export.stamp import STAMP
 from deft.export.write import write_export
 from deft.runs.decisions import Decision
 from deft.runs.detection import Detection
@@ -235,7 +236,7 @@ def test_hugging_face_reads_the_saved_data_set(
     assert _content(read[1]["image"]) == _colours(photos)["cat/1.png"]
     assert read["label_before"][:] == ["cat", "cat", "cat", "dog", "dog"]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "data-00000-of-00001.arrow", "dataset_info.json", "state.json", "left_out.csv",
+        "data-00000-of-00001.arrow", "dataset_info.json", "state.json", "left_out.csv", STAMP,
     }  # fmt: skip
     again = load_images(tmp_path / "out")
     assert again.labels.tolist() == [0, 1, 0, 1, 1]

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from deft.manifest import MANIFEST
-from deft.runs.decisions import Decisions, read_log
+from deft.runs.decisions import Decision, Decisions, now, read_log
+from deft.runs.detection import Detection
+from deft.runs.vocabulary import Status
 
 from .tools import FAST
 
@@ -77,6 +79,8 @@ def test_a_killed_training_resumes_to_the_same_model(
 
 def test_a_killed_export_is_whole_or_not_there(work: Path, photos: Path, made_run: Path) -> None:
     shutil.copytree(made_run, work / "run")
+    with Decisions(work / "run") as log:  # so that a label changes, without which there is no patch
+        log.record(Decision(*_corrected(work / "run"), "Ada", now()), expected=0)
     for number, format in enumerate(("imagefolder", "csv", "parquet", "patch", "labelstudio")):
         place = Path(shutil.copytree(work, work.parent / str(number) / "work"))
         words = ("export", "{work}/run", "--to", "{out}", "--as", format, "-q")
@@ -84,6 +88,12 @@ def test_a_killed_export_is_whole_or_not_there(work: Path, photos: Path, made_ru
         for one in found["tries"]:
             whole = {name for name in found["whole"] if name.startswith("out/")}
             assert {name for name in one["left"] if name.startswith("out/")} in (set(), whole)
+
+
+def _corrected(run: Path) -> tuple[str, Status, str, str]:
+    """Return a decision that gives the first image the other class."""
+    found = Detection.load(run)
+    return found.sample_id[0], "corrected", found.classes[found.given[0]], found.classes[1 - found.given[0]]
 
 
 RECORDS = """

@@ -162,19 +162,22 @@ class AdaptedModel:
             unreadable=int((~known).sum()),
         )
 
-    def save(self, folder: str | Path) -> None:
+    def save(self, folder: str | Path, *, beside: Mapping[str, str] | None = None) -> None:
         """Write weights, configuration and a model card into a folder, which holds all of them or no model.
 
         Models on backbones of the hub can be loaded by `transformers.pipeline("image-classification", folder)`.
 
         Args:
             folder: Created if need be.
+            beside: Texts that the folder isn't whole without, by the names of their files; people may edit them.
         """
-        card = model_card(self.training_record, self.classes, in_pipelines=self.predictor.runs_in_pipelines)
-        with fill_folder(Path(folder), CONFIG, lambda part: seal(part, without=[CARD])) as part:
+        texts = {CARD: model_card(self.training_record, self.classes, in_pipelines=self.predictor.runs_in_pipelines)}
+        texts |= beside or {}
+        with fill_folder(Path(folder), CONFIG, lambda part: seal(part, without=list(texts))) as part:
             self.predictor.save(part, self.classes)
             (part / TRAINING_RECORD).write_text(readable_json(self.training_record), encoding="utf-8")
-            (part / CARD).write_text(card, encoding="utf-8")
+            for name, text in texts.items():
+                (part / name).write_text(text, encoding="utf-8")
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str = "auto") -> AdaptedModel:

@@ -53,6 +53,21 @@ class TrainingSet:
         weights = None if self.weights is None else self.weights[order]
         return replace(self, images=self.images.keep(order), weights=weights)
 
+    def is_what(self, training_record: Mapping[str, Any]) -> bool:
+        """Return whether a model has learned from these images with these labels, by the record of its training.
+
+        Args:
+            training_record: Of an `AdaptedModel`.
+        """
+        info, data = training_record.get("info") or {}, training_record.get("data") or {}
+        counts, images = data.get("counts") or {}, self.by_content().images
+        return (
+            (info.get("data_fingerprint"), info.get("label_fingerprint"))
+            == (images.fingerprint, images.label_fingerprint)
+            and {name: counts.get(name) for name in self.counts} == self.counts
+            and (data.get("fix"), data.get("detection")) == (self.fix, dict(self.detection))
+        )
+
 
 def fix_labels(found: Detection, images: LabeledImages, how: TrainingFix = "drop") -> TrainingSet:
     """Decide what becomes of the labels that a detection found wrong.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from deft.cli import config as config_file
 from deft.cli.detector_options import tuning_named
 from deft.cli.limits import MaxPixels, MaxSeconds, kept_with_limits
 from deft.cli.options import (
@@ -47,7 +48,7 @@ from deft.cli.options import (
 from deft.cli.progress import choose_progress
 from deft.cli.run_folder import CONFIG, WORK, check_model, check_model_name, check_opens, check_outside
 from deft.declared import declared_types
-from deft.errors import SettingsError
+from deft.errors import DataError, SettingsError
 from deft.methods.registry import METHODS
 from deft.runs.lock import only_writer
 from deft.runs.vocabulary import TrainingFix
@@ -149,11 +150,11 @@ def adapt(
     config: Config = None,
 ) -> None:
     """Train an image classifier on RUN's believed labels, or on any labelled images; write it into MODEL."""
-    _check_places(out, data, backbone, resume=resume)
+    _check_places(command, out, data, backbone, resume=resume)
     sets, watched = _sets(method, fix, settings), _validation(validation, keep)
     with choose_progress(quiet=quiet, stages=ADAPTATION) as progress:
         kept = _images(_source(command, data, fix, moved), Path(data), fix, moved, progress)
-        images = kept_with_limits(kept, max_pixels, max_seconds)
+        images = _unlearned(kept_with_limits(kept, max_pixels, max_seconds), out, output_format)
         own, rates = _parsed(method, sets, lr)
         from deft.adaptation.adapt import adapt as train
 
@@ -173,24 +174,47 @@ def adapt(
                 seed=seed,
                 workspace=workspace_of(out / WORK, resume, workers, progress),
             )
-            _save(trained, data, out)
+            _save(trained, data, out, config_file.recipe(command))
     _report(trained, out, output_format)
 
 
-def _save(trained: AdaptedModel, data: str, out: Path) -> None:
-    """Write the model, and take away what training left beside it."""
+def _save(trained: AdaptedModel, data: str, out: Path, recipe: str) -> None:
+    """Write the model with the file that repeats it, and take away what training left beside it."""
     _name_data(trained, data)
-    trained.save(out)
+    trained.save(out, beside={config_file.FILE: recipe})
     shutil.rmtree(out / WORK, ignore_errors=True)
 
 
-def _check_places(out: Path, data: str, backbone: str, *, resume: bool) -> None:
+def _unlearned(images: TrainingSet, out: Path, output_format: str) -> TrainingSet:
+    """Return the images; where this very command has left its model already, report that and end.
+
+    Raises:
+        DataError: It has learned from other images or labels.
+        Exit: There is nothing left to do.
+    """
+    if not (out / CONFIG).is_file():
+        return images
+    from deft.adaptation.model import AdaptedModel
+    from deft.cli.output import printable
+
+    model = AdaptedModel.load(out, device="cpu")
+    if not images.is_what(model.training_record):
+        raise DataError(
+            f"{out} holds a model already, which has learned from other images or labels. Choose another folder with "
+            "-o, or delete this one."
+        )
+    typer.echo(f"{printable(out)} holds this model already, whole; nothing was trained.", err=True)
+    with only_writer(out):
+        shutil.rmtree(out / WORK, ignore_errors=True)
+    _report(model, out, output_format)
+    raise typer.Exit
+
+
+def _check_places(command: typer.Context, out: Path, data: str, backbone: str, *, resume: bool) -> None:
     """Refuse what is wrong with the folders, also that of the backbone, at once."""
     check_model_name(backbone)
     check_outside(out, data)
-    if resume and (out / CONFIG).is_file():
-        shutil.rmtree(out / WORK, ignore_errors=True)  # left by a run that was killed once its model was there
-    check_model(out, resume=resume)
+    check_model(out, resume=resume, recipe=config_file.recipe(command))
 
 
 def _sets(method: str, fix: TrainingFix, settings: list[str] | None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What every command does besides its work: it refuses empty arguments, and a run leaves the file that repeats it."""
+"""What every command does besides its work: it refuses empty arguments, and takes those of a file."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from typer.core import TyperCommand
 
 from deft.cli import config
 from deft.errors import SettingsError
-
-_MADE = {"detect": "labels.parquet", "adapt": "config.json"}
-"""What is there once a command has made what it makes."""
 
 
 class Command(TyperCommand):
@@ -33,22 +30,6 @@ class Command(TyperCommand):
         if self.name in config.CONFIGURED:
             args = config.expanded(args, self.params, str(self.name))
         return super().parse_args(ctx, args)
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command; one that makes a run leaves there the file that repeats it."""
-        if self.name not in config.CONFIGURED:
-            return super().invoke(ctx)
-        try:
-            return super().invoke(ctx)
-        finally:
-            if (ctx.params["out"] / _MADE[self.name]).is_file():
-                config.write(ctx.params["out"], self.name, self.params, _typed(ctx))
-
-
-def _typed(ctx: Any) -> dict[str, Any]:
-    """Return the values that were typed, by name of the parameter."""
-    sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
-    return {name: ctx.params[name] for name, one in sources.items() if one is not None and one.name == "COMMANDLINE"}
 
 
 def hide_types(params: Sequence[Any]) -> None:

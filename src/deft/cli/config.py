@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from deft.errors import SettingsError
+import typer
+
+from deft.errors import DataError, SettingsError
 from deft.files import parse_json, replace_file
 
 FILE = "run.toml"
@@ -18,6 +20,9 @@ CONFIGURED = frozenset(["detect", "adapt"])
 
 _PLACES = frozenset(["out", "resume", "quiet", "output_format", "config"])
 """Parameters that a run isn't repeated with: where it goes, and what is shown of it."""
+
+_OF_THE_MACHINE = frozenset(["workers", "device", "fail-on-issues", "moved"])
+"""Keys of the file that say where and how a run is computed, not what it is."""
 
 
 def expanded(args: Sequence[str], params: Sequence[Any], command: str) -> list[str]:
@@ -69,6 +74,11 @@ def read(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} can't be read as settings: {error}.") from error
+    return _parsed(text, path)
+
+
+def _parsed(text: str, path: Path | str) -> dict[str, Any]:
+    """Return the settings of a file's text."""
     found: dict[str, Any] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         key, equals, value = line.partition("=")
@@ -84,27 +94,54 @@ def read(path: Path) -> dict[str, Any]:
     return found
 
 
-def write(folder: Path, command: str, params: Sequence[Any], typed: Mapping[str, Any]) -> None:
-    """Write what was typed for a run into its folder.
+def recipe(context: typer.Context) -> str:
+    """Return the content of `run.toml`: what was typed for a run, a line for each option.
 
     Args:
-        folder: Of the run or model.
-        command: Name of the command.
-        params: Its parameters.
-        typed: The values that were typed, by name of the parameter.
+        context: Context of the command.
     """
     from deft import __version__
 
-    lines = [
-        f"# deft {__version__}; again, into another folder: deft {command} {OPTION} {FILE} -o FOLDER",
-    ]
+    params = context.command.params
+    lines = [f"# deft {__version__}; again, into another folder: deft {context.info_name} {OPTION} {FILE} -o FOLDER"]
     for param in params:
-        value = typed.get(str(param.name))
+        source = context.get_parameter_source(str(param.name))
+        value = context.params[str(param.name)] if source is not None and source.name == "COMMANDLINE" else None
         nothing = value is None or value is False or value in ([], ())
         if param.name not in _PLACES and not nothing:
             lines.append(f"{_key(param, params)} = {json.dumps(_plain(value), ensure_ascii=False)}")
+    return "\n".join(lines) + "\n"
+
+
+def write(folder: Path, text: str) -> None:
+    """Write what was typed for a run into its folder.
+
+    Args:
+        folder: Of the run.
+        text: From `recipe`.
+    """
     with replace_file(folder / FILE) as temporary:
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
+
+
+def check_repeats(folder: Path, text: str) -> None:
+    """Refuse to go on with what another command has finished.
+
+    Args:
+        folder: A finished run or model, with its `run.toml`.
+        text: What was typed now, from `recipe`.
+
+    Raises:
+        DataError: It was made with other options; those of the machine, such as `--workers`, may differ.
+        SettingsError: Its file can't be read.
+    """
+    then, now = read(folder / FILE), _parsed(text, FILE)
+    keys = [key for key in {**then, **now} if key not in _OF_THE_MACHINE and then.get(key) != now.get(key)]
+    if keys:
+        raise DataError(
+            f"{folder} is finished, and was made with other options ({', '.join(keys)}; see its {FILE}). Choose "
+            "another folder with -o."
+        )
 
 
 def _taken(args: Sequence[str]) -> tuple[list[str], str | None]:

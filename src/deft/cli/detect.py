@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deft.cli import config as config_file
 from deft.cli.bounds import number
 from deft.cli.detector_options import (
     DEFAULT,
@@ -66,7 +67,7 @@ from deft.cli.progress import choose_progress
 from deft.cli.report import REPORT, write_report
 from deft.cli.run_folder import check_detector, check_model_name, check_opens, check_outside, check_run
 from deft.data.safe_csv import neutralise
-from deft.errors import SettingsError
+from deft.errors import DataError, SettingsError
 from deft.runs.lock import only_writer
 from deft.stages import DETECTION
 
@@ -221,7 +222,7 @@ def detect(
     """Judge the label of every image; write labels.parquet, labels.csv, summary.json and report.html into RUN."""
     given, sets = options_given(command), pairs(settings)
     check_options(method, given, sets)
-    _check_places(out, data, moved, detector or model, resume=resume, with_reviews=with_reviews)
+    _check_places(command, out, data, detector or model, resume=resume, with_reviews=with_reviews)
     with choose_progress(quiet=quiet, stages=DETECTION) as progress:
         if with_reviews:
             job = _again(command, Path(data), moved, kept=detector)
@@ -232,19 +233,20 @@ def detect(
         if job.detector is None and detector is None:
             job = replace(job, detector=choose_detector(method, given, sets))
             _advise(model, method, given, progress)
-        found = _judge(job, images, device, workspace_of(out, resume, workers, progress), out, safe_csv=safe_csv)
+        space = workspace_of(out, resume, workers, progress)
+        found = _judge(command, job, images, device, space, safe_csv=safe_csv)
     _report(found, out, output_format)
     _fail_on(found, fail_on_issues)
 
 
 def _check_places(
-    out: Path, data: str, moved: str | None, judge: Path | str, *, resume: bool, with_reviews: bool
+    command: typer.Context, out: Path, data: str, judge: Path | str, *, resume: bool, with_reviews: bool
 ) -> None:
     """Refuse what is wrong with the folders, also that of the detector or model, at once."""
     check_outside(out, data)
-    check_run(out, resume=resume)
+    check_run(out, resume=resume, recipe=config_file.recipe(command))
     check_detector(judge) if isinstance(judge, Path) else check_model_name(judge)
-    if moved is not None and not with_reviews:
+    if command.params["moved"] is not None and not with_reviews:
         raise SettingsError("--data belongs to --with-reviews; images to judge for the first time are DATA itself.")
 
 
@@ -270,16 +272,35 @@ def _advise(model: str, method: str, given: Mapping[str, Any], progress: Progres
         progress.note(hint)
 
 
-def _judge(job: _Job, images: LabeledImages, device: str, space: Workspace, out: Path, *, safe_csv: bool) -> Detection:
-    """Judge and write the run; the folder is a run from the first moment, so that one that is stopped can resume."""
-    detector = job.load(device)
+def _judge(
+    command: typer.Context, job: _Job, images: LabeledImages, device: str, space: Workspace, *, safe_csv: bool
+) -> Detection:
+    """Judge and write the run, last the file that repeats it; the folder is a run, and can resume, from the start."""
+    detector, out = job.load(device), command.params["out"]
     with only_writer(out):
+        _refuse_other(job.source, out)
         job.source.save(out)
         found = _find(detector, images, job.beside(space, out), out)
         found = _write(job, found, images, out, space.progress)
         if safe_csv:
             neutralise(out / "labels.csv")
+        config_file.write(out, config_file.recipe(command))
     return found
+
+
+def _refuse_other(source: Source, out: Path) -> None:
+    """Refuse a finished run of other data that no command says how to repeat, such as a demo.
+
+    Raises:
+        DataError: There is one.
+    """
+    from deft.runs.source import RUN
+    from deft.runs.source import Source as Kept
+    from deft.runs.storage import TABLE
+
+    finished = (out / TABLE).is_file() and (out / RUN).is_file() and not (out / config_file.FILE).is_file()
+    if finished and Kept.load(out) != source.whole():
+        raise DataError(f"{out} holds a finished run of other data. Choose another folder with -o.")
 
 
 def _find(detector: Detector, images: LabeledImages, space: Workspace, out: Path) -> Detection:

@@ -99,6 +99,9 @@ def _report(plan: Plan, written: Written, to: Path, as_: str) -> None:
     console = standard_output()
     counts = ", ".join(f"{name} {count}" for name, count in count_outcomes(plan.outcomes).items())
     console.print(plain(f"{counted(len(plan.outcomes), 'image')} in the run: {counts}"))
+    if written.already:
+        console.print(plain(f"{to} holds this export already, whole; nothing was written."))
+        return
     what = "change" if as_ == "patch" else "image"
     files = ", ".join(str(to / name) for name in written.files or ("",))
     console.print(plain(f"{counted(written.images, what)} written as {as_}: {files}"))

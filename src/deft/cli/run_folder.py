@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from deft.cli import config
 from deft.errors import DataError, ModelError, SettingsError
 
 WORK = "training"
-DETECTOR = "detector.json"
-"""What a folder of a kept detector holds, whatever else."""
 """Folder inside MODEL for decoded images and the checkpoint; gone when the model is there."""
 
+DETECTOR = "detector.json"
+"""What a folder of a kept detector holds, whatever else."""
 
 CONFIG = "config.json"
 """File without which a folder holds no model."""
@@ -101,14 +102,21 @@ def check_model_name(name: str) -> None:
         raise ModelError(f"There is no model folder {name}. Give a folder, a hub id such as owner/name, or tiny.")
 
 
-def check_run(run: Path, *, resume: bool) -> None:
+def check_run(run: Path, *, resume: bool, recipe: str | None = None) -> None:
     """Refuse a folder for a run that holds something else, or another run.
 
+    Args:
+        run: The folder.
+        resume: Whether to go on with what is there.
+        recipe: What was typed (`config.recipe`), if a finished run has to be one of the same options.
+
     Raises:
-        DataError: It is a file, it holds something that is no run, or it holds a run and `resume` isn't asked for.
+        DataError: It is a file, it holds something that is no run, it holds a run and `resume` isn't asked for, or it
+            holds a finished run of other options.
     """
     from deft.runs.folder import is_run
     from deft.runs.lock import is_empty, refuse_second
+    from deft.runs.storage import TABLE
 
     if run.exists() and not run.is_dir():
         raise DataError(f"{run} is a file; -o needs a folder for the run.")
@@ -120,20 +128,28 @@ def check_run(run: Path, *, resume: bool) -> None:
             f"{run} is not empty, and holds no run of deft's, so nothing is written there. Choose another folder "
             "with -o."
         )
+    finished = (run / TABLE).exists()
     if resume:
+        if recipe is not None and finished and (run / config.FILE).is_file():
+            config.check_repeats(run, recipe)
         return
-    if (run / "labels.parquet").exists():
+    if finished:
         raise DataError(
             f"{run} holds a finished run (see its labels.csv). Choose another folder with -o, or delete this one."
         )
     raise DataError(f"{run} holds a run that was stopped. Add --resume, or choose another folder with -o.")
 
 
-def check_model(out: Path, *, resume: bool) -> None:
+def check_model(out: Path, *, resume: bool, recipe: str) -> None:
     """Refuse a folder for a model that holds something else, or another model.
 
+    Args:
+        out: The folder.
+        resume: Whether to go on with what is there.
+        recipe: What was typed (`config.recipe`).
+
     Raises:
-        DataError: It is a file, or it isn't empty and `resume` isn't asked for.
+        DataError: It is a file; it isn't empty and `resume` isn't asked for; or it holds a model of other options.
     """
     from deft.runs.lock import is_empty, refuse_second
 
@@ -143,6 +159,8 @@ def check_model(out: Path, *, resume: bool) -> None:
     if not out.exists() or is_empty(out):
         return
     if (out / CONFIG).exists():
+        if resume and (out / config.FILE).is_file():
+            return config.check_repeats(out, recipe)
         raise DataError(f"{out} holds a model already. Choose another folder with -o, or delete this one.")
     if not (out / WORK).is_dir():
         raise DataError(f"{out} is not empty. Choose another folder with -o.")

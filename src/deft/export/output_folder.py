@@ -14,19 +14,17 @@ from deft.files import keep_on_disk, temporary_folder
 
 
 def check_target(target: Path, images: LabeledImages) -> None:
-    """Refuse a folder that holds something, or lies among the images.
+    """Refuse a target that is no folder, or lies among the images.
 
     Args:
         target: Where the export is to go.
         images: What is exported.
 
     Raises:
-        DataError: It is a file, isn't empty, or lies inside a folder of the images.
+        DataError: It is a file, or lies inside a folder of the images.
     """
     if target.exists() and not target.is_dir():
         raise DataError(f"{target} is a file; an export needs a folder.")
-    if target.exists() and any(target.iterdir()):
-        raise DataError(f"{target} is not empty. Choose a new folder, or delete this one first.")
     place = target.expanduser().resolve()
     inside = _image_folders(images) & {place, *place.parents}
     if inside:

@@ -194,11 +194,13 @@ class Written:
         files: Names of what to look at, within the folder.
         images: Number of images in it.
         notes: What a person should know, a sentence each.
+        already: Whether it was there before, whole, so that nothing was written.
     """
 
     files: tuple[str, ...]
     images: int
     notes: tuple[str, ...] = field(default=())
+    already: bool = False
 
 
 def write_left_out(plan: Plan, folder: Path, rows: Iterable[int], failures: Mapping[int, str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from deft.export.formats import Destination, format_writer
 from deft.export.image_files import Link, check_link
 from deft.export.output_folder import check_target, new_folder
 from deft.export.plan import Plan, Written
+from deft.export.stamp import Stamp
 from deft.progress import Progress, Silent
 
 
@@ -24,6 +25,9 @@ def write_export(
 ) -> Written:
     """Write images and their final labels into a new folder, completely or not at all.
 
+    Where the folder holds this very export already (same images, labels and options, and no file added, gone or of
+    another size), nothing is written: a command that was killed can be given again.
+
     `imagefolder`, `csv`, `parquet` and `hf` hold the images to use, with their final labels, and list what they leave
     out in `left_out.csv`; `cleanlab`, `fiftyone` and `labelstudio` hold all that could be read, with verdict and
     outcome; `patch` holds what changes.
@@ -38,10 +42,10 @@ def write_export(
         progress: Told of every image.
 
     Returns:
-        The files to look at, the number of images, and what a person should know.
+        The files to look at, the number of images, what a person should know, and whether all was there already.
 
     Raises:
-        DataError: The folder is in use or inside the data, or nothing is left to write.
+        DataError: The folder holds something else or lies inside the data, or nothing is left to write.
         SettingsError: An unknown format, or options that don't fit the images.
 
     Example:
@@ -52,9 +56,14 @@ def write_export(
     write = format_writer(format)
     check_link(link, plan.images)
     check_target(target, plan.images)
+    stamp = Stamp.of(plan, format, link, root, safe_csv=safe_csv)
+    there = stamp.find(target)
+    if there is not None:
+        return there
     with new_folder(target) as folder:
         written = write(plan, Destination(folder, target, link, root, told))
         if safe_csv:
             for table in sorted(folder.rglob("*.csv")):
                 neutralise(table)
+        stamp.write(folder, written)
     return written

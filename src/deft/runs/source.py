@@ -47,12 +47,13 @@ class Source:
 
     def save(self, folder: str | Path) -> None:
         """Write `run.json`; paths are stored whole, so that the run can be opened from anywhere."""
-        stored = {
-            name: _whole(value) if name in ("data", "labels", "classes", "words") else value
-            for name, value in asdict(self).items()
-        }
         with replace_sealed(Path(folder) / RUN) as temporary:
-            temporary.write_text(strict_json({"format": FORMAT, "source": stored}), encoding="utf-8")
+            temporary.write_text(strict_json({"format": FORMAT, "source": asdict(self.whole())}), encoding="utf-8")
+
+    def whole(self) -> Source:
+        """Return the same with absolute paths."""
+        paths = {name: _whole(getattr(self, name)) for name in ("data", "labels", "classes", "words")}
+        return replace(self, **paths)
 
     @classmethod
     def load(cls, folder: str | Path) -> Source:
