@@ -54,7 +54,7 @@ from deft.runs.lock import only_writer
 from deft.runs.vocabulary import TrainingFix
 from deft.settings import parse_typed
 from deft.stages import ADAPTATION
-from deft.wording import counted
+from deft.wording import counted, printable
 
 if TYPE_CHECKING:
     from deft.adaptation.model import AdaptedModel
@@ -195,7 +195,6 @@ def _unlearned(images: TrainingSet, out: Path, output_format: str) -> TrainingSe
     if not (out / CONFIG).is_file():
         return images
     from deft.adaptation.model import AdaptedModel
-    from deft.cli.output import printable
 
     model = AdaptedModel.load(out, device="cpu")
     if not images.is_what(model.training_record):

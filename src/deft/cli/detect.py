@@ -233,8 +233,7 @@ def detect(
         if job.detector is None and detector is None:
             job = replace(job, detector=choose_detector(method, given, sets))
             _advise(model, method, given, progress)
-        space = workspace_of(out, resume, workers, progress)
-        found = _judge(command, job, images, device, space, safe_csv=safe_csv)
+        found = _judge(command, job, images, device, workspace_of(out, resume, workers, progress))
     _report(found, out, output_format)
     _fail_on(found, fail_on_issues)
 
@@ -272,9 +271,7 @@ def _advise(model: str, method: str, given: Mapping[str, Any], progress: Progres
         progress.note(hint)
 
 
-def _judge(
-    command: typer.Context, job: _Job, images: LabeledImages, device: str, space: Workspace, *, safe_csv: bool
-) -> Detection:
+def _judge(command: typer.Context, job: _Job, images: LabeledImages, device: str, space: Workspace) -> Detection:
     """Judge and write the run, last the file that repeats it; the folder is a run, and can resume, from the start."""
     detector, out = job.load(device), command.params["out"]
     with only_writer(out):
@@ -282,7 +279,7 @@ def _judge(
         job.source.save(out)
         found = _find(detector, images, job.beside(space, out), out)
         found = _write(job, found, images, out, space.progress)
-        if safe_csv:
+        if command.params["safe_csv"]:
             neutralise(out / "labels.csv")
         config_file.write(out, config_file.recipe(command))
     return found
