@@ -64,6 +64,7 @@ PUBLIC = [
     "SettingsError",
     "SmallLoss",
     "TURN",
+    "TensorBoard",
     "TrainedDeFT",
     "Training",
     "TrainingContext",

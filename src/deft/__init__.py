@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from deft.training.loop import fit as fit
     from deft.training.optimization import Optimization as Optimization
     from deft.training.workspace import Workspace as Workspace
+    from deft.training_log import TensorBoard as TensorBoard
     from deft.transition import NoiseTransition as NoiseTransition
     from deft.transition import estimate_transition as estimate_transition
     from deft.tuning import VPT as VPT
@@ -140,6 +141,7 @@ _HOMES = {
     "SettingsError": "deft.errors",
     "SmallLoss": "deft.detectors.small_loss",
     "TURN": "deft.methods.turn",
+    "TensorBoard": "deft.training_log",
     "TrainedDeFT": "deft.detectors.deft_trained",
     "Training": "deft.training.loop",
     "TrainingContext": "deft.methods.base",
@@ -218,6 +220,7 @@ __all__ = [
     "RoLT",
     "SettingsError",
     "SmallLoss",
+    "TensorBoard",
     "TrainedDeFT",
     "Training",
     "TrainingContext",

@@ -41,6 +41,17 @@ class Progress(ABC):
         """
         return None
 
+    def measure(self, name: str, value: float, step: int) -> None:
+        """Be told a number that training measured.
+
+        Args:
+            name: What it is: `training/loss`, `training/learning_rate`, `training/epoch_loss` or
+                `validation/accuracy`.
+            value: The number.
+            step: After how many steps; of the last two, after how many epochs.
+        """
+        return None
+
     def __enter__(self) -> Progress:
         """Begin a run of several tasks, which are shown as one until it ends."""
         return self

@@ -23,7 +23,8 @@ OPTIONS = {
         "--device", "--epochs", "--fail-on-issues", "--for-real-noise", "--for-weak-model", "--format", "--image-col",
         "--label-col", "--labels", "--length", "--limit", "--lr", "--max-pixels", "--max-seconds",
         "--method", "--model", "--noise-rate", "--out", "--paper", "--precision", "--quiet", "--resume", "--safe-csv",
-        "--seed", "--set", "--split", "--tuning", "--verdict", "--warmup", "--workers", "--with-reviews", "--words",
+        "--seed", "--set", "--split", "--tensorboard", "--tuning", "--verdict", "--warmup", "--workers",
+        "--with-reviews", "--words",
     },
     "compare": {"--data", "--out", "--quiet"},
     "report": {"--data", "--limit", "--out", "--quiet"},
@@ -31,7 +32,7 @@ OPTIONS = {
         "--backbone", "--batch-size", "--classes", "--config", "--data", "--device", "--epochs", "--fix", "--format",
         "--head", "--image-col", "--keep", "--label-col", "--labels", "--lr", "--max-pixels", "--max-seconds",
         "--method", "--noise-rate", "--out", "--precision", "--quiet", "--resume", "--seed", "--set", "--split",
-        "--tuning", "--validation", "--words", "--workers",
+        "--tensorboard", "--tuning", "--validation", "--words", "--workers",
     },
     "predict": {
         "--device", "--format", "--max-pixels", "--max-seconds", "--out", "--quiet", "--safe-csv", "--top",

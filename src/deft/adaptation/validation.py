@@ -176,4 +176,5 @@ class Watched(Training):
             for number, value in enumerate(network.state_dict().values()):
                 self.get_buffer(f"best_{number}").copy_(value)
         self.scores[epoch] = score
+        self._progress.measure("validation/accuracy", float(score), epoch + 1)
         self._progress.note(f"Epoch {epoch + 1}: {float(score):.1%} of the validation images right.")

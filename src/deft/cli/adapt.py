@@ -36,6 +36,7 @@ from deft.cli.options import (
     Seed,
     Set,
     Split,
+    TensorBoardFolder,
     TuningName,
     Words,
     Workers,
@@ -45,7 +46,7 @@ from deft.cli.options import (
     source_of,
     workspace_of,
 )
-from deft.cli.progress import choose_progress
+from deft.cli.progress import choose_progress, logged
 from deft.cli.run_folder import CONFIG, WORK, check_model, check_model_name, check_opens, check_outside
 from deft.declared import declared_types
 from deft.errors import DataError, SettingsError
@@ -144,6 +145,7 @@ def adapt(
     precision: Precision = "auto",
     settings: Set = None,
     keep: KeepOption = "last",
+    tensorboard: TensorBoardFolder = None,
     resume: Resume = False,
     output_format: Format = "table",
     quiet: Quiet = False,
@@ -152,7 +154,7 @@ def adapt(
     """Train an image classifier on RUN's believed labels, or on any labelled images; write it into MODEL."""
     _check_places(command, out, data, backbone, resume=resume)
     sets, watched = _sets(method, fix, settings), _validation(validation, keep)
-    with choose_progress(quiet=quiet, stages=ADAPTATION) as progress:
+    with logged(choose_progress(quiet=quiet, stages=ADAPTATION), tensorboard) as progress:
         kept = _images(_source(command, data, fix, moved), Path(data), fix, moved, progress)
         images = _unlearned(kept_with_limits(kept, max_pixels, max_seconds), out, output_format)
         own, rates = _parsed(method, sets, lr)

@@ -54,6 +54,7 @@ from deft.cli.options import (
     Seed,
     Set,
     Split,
+    TensorBoardFolder,
     Words,
     Workers,
     option,
@@ -63,7 +64,7 @@ from deft.cli.options import (
     workspace_of,
 )
 from deft.cli.own_words import in_options
-from deft.cli.progress import choose_progress
+from deft.cli.progress import choose_progress, logged
 from deft.cli.report import REPORT, write_report
 from deft.cli.run_folder import check_detector, check_model_name, check_opens, check_outside, check_run
 from deft.data.safe_csv import neutralise
@@ -82,7 +83,17 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "openai/clip-vit-base-patch16"
 TOO_MANY_ISSUES = 3
-OF_A_JUDGEMENT = ("detector", "workers", "device", "resume", "output_format", "fail_on_issues", "safe_csv", "quiet")
+OF_A_JUDGEMENT = (
+    "detector",
+    "workers",
+    "device",
+    "resume",
+    "output_format",
+    "fail_on_issues",
+    "safe_csv",
+    "quiet",
+    "tensorboard",
+)
 WITH_REVIEWS = frozenset(["data", "moved", "out", "with_reviews", *OF_A_JUDGEMENT])
 """Parameters that go with `--with-reviews`; the run brings all others."""
 
@@ -212,6 +223,7 @@ def detect(
     verdict: Verdict = None,
     noise_rate: NoiseRate = None,
     settings: Set = None,
+    tensorboard: TensorBoardFolder = None,
     resume: Resume = False,
     output_format: Format = "table",
     fail_on_issues: FailOnIssues = None,
@@ -223,7 +235,7 @@ def detect(
     given, sets = options_given(command), pairs(settings)
     check_options(method, given, sets)
     _check_places(command, out, data, detector or model, resume=resume, with_reviews=with_reviews)
-    with choose_progress(quiet=quiet, stages=DETECTION) as progress:
+    with logged(choose_progress(quiet=quiet, stages=DETECTION), tensorboard) as progress:
         if with_reviews:
             job = _again(command, Path(data), moved, kept=detector)
         else:

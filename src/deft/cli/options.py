@@ -103,6 +103,10 @@ Config = Annotated[
 ]
 
 # How it learns
+TensorBoardFolder = Annotated[
+    Path | None,
+    option(OUTPUT, "--tensorboard", metavar="FOLDER", help="Write losses and scores there for TensorBoard."),
+]
 Epochs = Annotated[
     int | None,
     option(TRAINING, "--epochs", metavar="N", min=1, max=MOST, help="Times that each image is seen; 10 if not given."),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sized
+from pathlib import Path
 from typing import TypeVar
 
 from deft.cli.own_words import in_options
 from deft.progress import Progress, Silent
 from deft.progress_bar import ProgressBar
+from deft.training_log import TensorBoard
 from deft.wording import printable
 
 T = TypeVar("T")
@@ -25,6 +27,19 @@ def choose_progress(*, quiet: bool, stages: Mapping[str, float] | None = None) -
     if quiet:
         return Silent()
     return ProgressBar(stages or {}, words=_shown) if sys.stderr.isatty() else Lines()
+
+
+def logged(progress: Progress, folder: Path | None) -> Progress:
+    """Return progress that also writes what training measures for TensorBoard, where a folder was named.
+
+    Args:
+        progress: Draws.
+        folder: For event files.
+
+    Raises:
+        SettingsError: TensorBoard isn't installed, or the folder is a file.
+    """
+    return progress if folder is None else TensorBoard(folder, progress)
 
 
 class Lines(Progress):

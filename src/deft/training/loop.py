@@ -169,13 +169,25 @@ def epochs_of(
         rates = _rates(settings, *method.stage(epoch, epochs), scale, len(train))
         with _drawing(seed, epoch, train.device):
             steps = stepper.run(method.losses(train, epoch), rates, where)
-            for _ in tell.track(steps, f"Training, epoch {epoch + 1}/{epochs}", total=len(train)):
-                pass
+            tracked = tell.track(steps, f"Training, epoch {epoch + 1}/{epochs}", total=len(train))
+            _measure(tell, tracked, epoch, len(train))
         method.eval()
         if checkpoint and train.processes.writes:
             keep(method, optimizer, stepper.scaler, checkpoint, epoch + 1)
         train.processes.wait()
         yield epoch + 1
+
+
+def _measure(tell: Progress, steps: Iterator[tuple[float, float]], epoch: int, batches: int) -> None:
+    """Take the steps of an epoch, and tell their losses; an epoch that takes more than a step a batch fills its own."""
+    losses = []
+    for number, (loss, rate) in enumerate(steps):
+        step = epoch * batches + number
+        losses.append(loss)
+        tell.measure("training/loss", loss, step)
+        tell.measure("training/learning_rate", rate, step)
+    if losses:
+        tell.measure("training/epoch_loss", sum(losses) / len(losses), epoch + 1)
 
 
 def _rates(settings: Optimization, epoch: int, epochs: int, scale: float, steps: int) -> Iterator[float]:
@@ -213,29 +225,30 @@ class _Stepper:
         self._dtype = resolve_precision(settings.precision, train.device)
         self.scaler = torch.amp.GradScaler(self._device.type, enabled=self._dtype == torch.float16)
 
-    def run(self, losses: Iterator[Tensor], rates: Iterator[float], where: str) -> Iterator[None]:
-        """Yield once for each loss; the optimizer steps after every `accumulate` of them, and at the end."""
+    def run(self, losses: Iterator[Tensor], rates: Iterator[float], where: str) -> Iterator[tuple[float, float]]:
+        """Yield each loss with its rate; the optimizer steps after every `accumulate` of them, and at the end."""
         waiting = 0
         for step, rate in enumerate(rates, start=1):
             with autocast(self._dtype, self._device):
                 loss = next(losses, None)
             if loss is None:
                 break
-            self._check(loss, f"{where}, step {step}")
+            value = self._check(loss, f"{where}, step {step}")
             self._backward(loss)
             waiting += 1
             if waiting == self._settings.accumulate:
                 self._step(rate)
                 waiting = 0
-            yield
+            yield value, rate
         if waiting:
             self._step(rate)
 
-    def _check(self, loss: Tensor, where: str) -> None:
+    def _check(self, loss: Tensor, where: str) -> float:
         # One number per step crosses from the device; a loss that is no number must not go unnoticed.
         value = float(loss.detach())
         if not math.isfinite(value):
             raise NotFinite(f"The loss became {value} in {where}", self._train.latest, MENDS)
+        return value
 
     def _backward(self, loss: Tensor) -> None:
         if loss.requires_grad:
