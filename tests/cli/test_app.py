@@ -56,7 +56,7 @@ OPTIONS = {
         "--classes", "--image-col", "--label-col", "--labels", "--out", "--quiet", "--reverse", "--split",
     },
     "bench": {"--data", "--device", "--only", "--out", "--quiet", "--scale", "--seeds"},
-    "review": {"--data", "--no-browser", "--port", "--reviewer"},
+    "review": {"--data", "--host", "--no-browser", "--port", "--reviewer"},
 }  # fmt: skip
 """Every option of every command. A change here is a change of what users rely on: say so in the changelog."""
 

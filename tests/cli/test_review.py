@@ -160,3 +160,21 @@ def test_review_wants_a_name(run: Path) -> None:
     result = deft("review", run, "--no-browser", "--reviewer", "  ")
     assert result.exit_code == 2
     assert "--reviewer is empty" in result.stderr
+
+
+def test_the_risk_of_other_devices_is_said_once_and_first(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: dict[str, object] = {}
+    monkeypatch.setattr("deft.reviewing.serve.serve", lambda *given, **named: heard.update(named))
+    result = deft("review", run, "--host", "0.0.0.0")
+    assert result.exit_code == 0
+    assert result.stderr.count("without encryption") == 1
+    assert heard["host"] == "0.0.0.0"
+    result = deft("review", run, "--no-browser")
+    assert result.stderr == ""
+    assert heard["host"] == "127.0.0.1"
+
+
+def test_a_host_that_is_not_this_machine_is_one_sentence(run: Path) -> None:
+    result = deft("review", run, "--host", "192.0.2.77")
+    assert result.exit_code == 2
+    assert "give one of its own as --host, or 0.0.0.0" in result.stderr

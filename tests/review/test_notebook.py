@@ -58,3 +58,13 @@ def test_other_images_are_refused(found: Detection, images: LabeledImages, tmp_p
         deft.review(other, folder=tmp_path / "run")
     with pytest.raises(DataError, match="holds a run about other images"):
         deft.review(other, replace(images, own_id=other.sample_id), folder=tmp_path / "run")
+
+
+def test_a_page_for_other_devices_warns_of_what_that_means(
+    found: Detection, images: LabeledImages, tmp_path: Path
+) -> None:
+    with pytest.warns(UserWarning, match="without encryption"):
+        page = deft.review(found, images, folder=tmp_path / "run", host="0.0.0.0")
+    with page:
+        assert "0.0.0.0" not in page.address
+        assert b"deft review" in browser().open(page.address, timeout=30).read()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,13 +16,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 
 from deft.data.images import LabeledImages
+from deft.errors import SettingsError
 from deft.reviewing.access import HEADERS, Access
 from deft.reviewing.desk import Desk
 from deft.reviewing.pictures import Pictures
-from deft.reviewing.serve import serve
+from deft.reviewing.serve import listen, serve
 from deft.reviewing.server import FILES, create_app
 from deft.runs.decisions import Decisions, read_decisions
 from deft.runs.detection import Detection
@@ -101,6 +105,73 @@ def test_other_hosts_and_origins_are_refused(inside: TestClient, log: Decisions,
     body = {"action": "keep", "samples": [["digit-0000", 0]]}
     assert post(inside, "/api/decide", body, **{**ORIGIN, **headers})[0] == 403
     assert log.history() == []
+
+
+@pytest.mark.parametrize(
+    ("listens", "host", "admitted"),
+    [
+        ("127.0.0.1", "127.0.0.1:8123", True),
+        ("127.0.0.1", "localhost:8123", True),
+        ("127.0.0.1", "192.168.1.20:8123", False),
+        ("127.0.0.1", "[::1]:8123", False),
+        ("192.168.1.20", "192.168.1.20:8123", True),
+        ("192.168.1.20", "192.168.1.21:8123", False),
+        ("192.168.1.20", "127.0.0.1:8123", False),
+        ("192.168.1.20", "192.168.1.20:80", False),
+        ("0.0.0.0", "192.168.1.20:8123", True),
+        ("0.0.0.0", "localhost:8123", True),
+        ("0.0.0.0", f"{socket.gethostname()}:8123", True),
+        ("0.0.0.0", "evil.example:8123", False),
+        ("0.0.0.0", "192.168.1.20.evil.example:8123", False),
+        ("0.0.0.0", "192.168.1.20", False),
+        ("0.0.0.0", "", False),
+        ("::", "[2001:db8::5]:8123", True),
+        ("2001:db8::5", "[2001:db8::5]:8123", True),
+        ("2001:db8::5", "[2001:db8::6]:8123", False),
+    ],
+)
+def test_a_server_answers_to_its_own_addresses_and_no_others(listens: str, host: str, admitted: bool) -> None:
+    access = Access(PORT, lambda address: None, listens)
+    assert (access.refusal("GET", Headers({"host": host})) is None) == admitted
+
+
+def test_where_other_devices_are_let_in_no_page_of_another_of_them_decides() -> None:
+    access = Access(PORT, lambda address: None, "0.0.0.0")
+    ours = {"host": f"192.168.1.20:{PORT}", "origin": f"http://192.168.1.20:{PORT}"}
+    assert access.refusal("POST", Headers(ours)) is None
+    other = {**ours, "origin": f"http://192.168.1.21:{PORT}"}
+    assert access.refusal("POST", Headers(other)) == "This request comes from another site."
+
+
+def test_other_devices_need_the_address_as_well(desk: Desk, images: LabeledImages) -> None:
+    announced: list[str] = []
+    base = f"http://192.168.1.20:{PORT}"
+    app = create_app(desk, Pictures(images), Access(PORT, announced.append, "192.168.1.20"))
+    assert announced[0].startswith(f"{base}/?token=")
+    with TestClient(app, base_url=base) as client:
+        assert client.get("/api/about").status_code == 403
+        assert client.get(announced[0]).status_code == 200
+        assert client.get("/api/about").status_code == 200
+
+
+def test_all_addresses_are_announced_as_the_one_of_this_machines_network() -> None:
+    announced: list[str] = []
+    Access(PORT, announced.append, "0.0.0.0")
+    assert "0.0.0.0" not in announced[0]
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [("192.0.2.77", "192.0.2.77 is no address of this machine"), ("no.such.host.invalid", "There is no host 'no.such")],
+)
+def test_a_host_that_is_not_this_machine_is_one_sentence(host: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        listen(0, host)
+
+
+def test_a_socket_for_all_addresses_is_reached_through_this_one() -> None:
+    with contextlib.closing(listen(0, "0.0.0.0")) as listening:
+        socket.create_connection(("127.0.0.1", listening.getsockname()[1]), timeout=5).close()
 
 
 def test_a_decision_needs_its_origin(inside: TestClient, log: Decisions) -> None:
@@ -224,10 +295,6 @@ def test_only_json_is_a_decision(inside: TestClient) -> None:
 
 
 def test_a_taken_port_is_one_sentence(run: Path, found: Detection, images: LabeledImages) -> None:
-    import socket
-
-    from deft.errors import SettingsError
-
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -17,6 +17,7 @@ OPTIONS: Mapping[str, str] = MappingProxyType(
         "clean_column": "--clean-col",
         "data": "--data",
         "detector": "--detector",
+        "host": "--host",
         "image_column": "--image-col",
         "label_column": "--label-col",
         "labels": "--labels",

@@ -17,6 +17,12 @@ def review(
     port: Annotated[
         int, typer.Option(metavar="N", min=0, max=65535, help="Port on this machine; 0 for any that is free.")
     ] = 0,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="For other devices: an address of this machine; 0.0.0.0 for all. Unencrypted."
+        ),
+    ] = None,
     reviewer: Annotated[
         str | None, typer.Option(metavar="NAME", help="Who decides; your user name if not given.")
     ] = None,
@@ -33,6 +39,7 @@ def review(
     import webbrowser
 
     from deft.cli.run_folder import check_opens
+    from deft.reviewing.hosts import LOOPBACK, RISK
     from deft.reviewing.serve import serve
     from deft.runs.folder import open_run
 
@@ -43,17 +50,20 @@ def review(
     found, images = open_run(run, data=data)
     opened: list[str] = []
 
+    if host is not None:
+        typer.echo(RISK, err=True)
+
     def announce(address: str) -> None:
         if not opened:
             flagged = int(found.is_label_issue.sum())
             typer.echo(f"{counted(len(found), 'image')}, {flagged} flagged. Stop with Ctrl-C; nothing is lost.")
         typer.echo(f"{'For another browser' if opened else 'Review page'}: {address}")
-        if not opened and not no_browser:
+        if not opened and not no_browser and host is None:  # the address is for another device's browser
             # In a thread of its own: some browsers only return when they are closed.
             threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
         opened.append(address)
 
-    serve(run, found, images, reviewer=name, port=port, announce=announce)
+    serve(run, found, images, reviewer=name, port=port, announce=announce, host=host or LOOPBACK)
     typer.echo(f"Stopped. The decisions are in {run}; use them with: deft detect {run} --with-reviews -o NEW")
 
 

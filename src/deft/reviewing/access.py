@@ -13,6 +13,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from deft.reviewing.hosts import LOOPBACK, is_ours, shown_host
+
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -37,13 +39,14 @@ class Access:
     Args:
         port: Where the server listens.
         announce: Told the address to open, at the start and again whenever one was used.
+        host: The address on which it listens, in digits.
     """
 
-    def __init__(self, port: int, announce: Callable[[str], None]) -> None:
-        self.hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
+    def __init__(self, port: int, announce: Callable[[str], None], host: str = LOOPBACK) -> None:
+        self._host, self._port = host, port
         # Browsers keep one jar for all ports of a host, so two servers need two names.
         self.cookie = f"deft_review_{port}"
-        self._base = f"http://127.0.0.1:{port}/"
+        self._base = f"http://{shown_host(host)}:{port}/"
         self._announce = announce
         self._sessions: set[str] = set()
         self._lock = threading.Lock()
@@ -70,10 +73,11 @@ class Access:
 
     def refusal(self, method: str, headers: Headers) -> str | None:
         """Return why a request doesn't come from our own page, whatever its session; None if it does."""
-        if headers.get("host") not in self.hosts:  # a foreign name that resolves to this machine (DNS rebinding)
-            return "This server answers to 127.0.0.1 only."
+        host = headers.get("host", "")
+        if not is_ours(host, self._host, self._port):  # a foreign name that resolves to this machine (DNS rebinding)
+            return f"This server answers to {shown_host(self._host)} only."
         origin = headers.get("origin")
-        ours = origin is not None and origin.removeprefix("http://") in self.hosts and origin.startswith("http://")
+        ours = origin == f"http://{host}"
         foreign = headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none")
         if (origin is not None and not ours) or (method not in ("GET", "HEAD") and (origin is None or foreign)):
             return "This request comes from another site."

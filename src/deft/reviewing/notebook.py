@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import threading
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from html import escape
@@ -15,6 +16,7 @@ import uvicorn
 
 from deft.data.images import LabeledImages
 from deft.errors import DataError
+from deft.reviewing.hosts import LOOPBACK, RISK
 from deft.reviewing.serve import GRACE_SECONDS, config, listen
 from deft.runs.decisions import Decision, Decisions, read_decisions
 from deft.runs.detection import Detection
@@ -41,14 +43,16 @@ class Review:
         >>> clean = page.images().keep(found.is_clean)  # doctest: +SKIP
     """
 
-    def __init__(self, folder: Path, found: Detection, images: LabeledImages, reviewer: str, port: int) -> None:
+    def __init__(
+        self, folder: Path, found: Detection, images: LabeledImages, reviewer: str, port: int, host: str
+    ) -> None:
         self.folder = folder
         self.address = ""
         self._images = images
         self._open = contextlib.ExitStack()
         with contextlib.ExitStack() as opened:
             log = opened.enter_context(Decisions(folder))
-            listening = opened.enter_context(contextlib.closing(listen(port)))
+            listening = opened.enter_context(contextlib.closing(listen(port, host)))
             self._server = uvicorn.Server(config(folder, found, images, log, reviewer, listening, self._announce))
             self._open = opened.pop_all()
         self._thread = threading.Thread(target=self._server.run, args=[[listening]], daemon=True)
@@ -96,6 +100,7 @@ def review(
     folder: str | Path = FOLDER,
     reviewer: str | None = None,
     port: int = 0,
+    host: str = LOOPBACK,
 ) -> Review:
     """Open the review page of a detection or a run in the background, from a notebook or a script.
 
@@ -105,23 +110,27 @@ def review(
         folder: Where verdicts and decisions are kept; going on with the same verdicts is possible, others are refused.
         reviewer: Who decides; your user name if not given.
         port: Port on this machine; 0 for any that is free.
+        host: Address of this machine on which the page is; with any other than the default, other devices reach it,
+            without encryption, which a warning says. `0.0.0.0` stands for all addresses.
 
     Returns:
         The open page; `page.address` is to be opened in a browser of this machine.
 
     Raises:
         DataError: The images aren't those that were judged, or the folder holds another run.
-        SettingsError: The port is taken.
+        SettingsError: The port is taken, or the host is no address of this machine.
 
     Example:
         >>> with deft.review(found, images) as page:  # doctest: +SKIP
         ...     input(f"Review at {page.address}, then press Enter")
         >>> reviewed = page.images()  # doctest: +SKIP
     """
+    if host != LOOPBACK:
+        warnings.warn(RISK, stacklevel=2)
     if isinstance(found, str | Path):
         folder = Path(found)
         found, images = open_run(folder)
-        return Review(folder, found, images, reviewer or _user(), port)
+        return Review(folder, found, images, reviewer or _user(), port, host)
     folder, images = Path(folder), found.images if images is None else images
     if images is None:
         raise DataError("The verdicts don't have their images at hand; give them: deft.review(found, images).")
@@ -135,7 +144,7 @@ def review(
             raise DataError(f"{folder} holds a run about other images; name another one with folder=.")
     else:
         replace(found, images=images).save(folder)
-    return Review(folder, found, images, reviewer or _user(), port)
+    return Review(folder, found, images, reviewer or _user(), port, host)
 
 
 def _user() -> str:
