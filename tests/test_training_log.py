@@ -27,10 +27,10 @@ def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
     """Return what TensorBoard reads in a folder: steps and values by name."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    read = EventAccumulator(str(folder))  # type: ignore[no-untyped-call]
-    read.Reload()  # type: ignore[no-untyped-call]
-    names = read.Tags()["scalars"]  # type: ignore[no-untyped-call]
-    return {name: [(one.step, one.value) for one in read.Scalars(name)] for name in names}  # type: ignore[no-untyped-call]
+    read = EventAccumulator(str(folder))
+    read.Reload()
+    names = read.Tags()["scalars"]
+    return {name: [(one.step, one.value) for one in read.Scalars(name)] for name in names}
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ class TensorBoard(Progress):
         if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._writer = SummaryWriter(str(self._folder))  # type: ignore[no-untyped-call]
+            self._writer = SummaryWriter(str(self._folder))
         self._writer.add_scalar(name, value, step)
         self._beside.measure(name, value, step)
 
