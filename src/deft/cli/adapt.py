@@ -158,11 +158,9 @@ def adapt(
         kept = _images(_source(command, data, fix, moved), Path(data), fix, moved, progress)
         images = _unlearned(kept_with_limits(kept, max_pixels, max_seconds), out, output_format)
         own, rates = _parsed(method, sets, lr)
-        from deft.adaptation.adapt import adapt as train
-
         model, optimization = _load(backbone, head, chosen := tuning_named(tuning), device, precision, rates)
         with only_writer(out):
-            trained = train(
+            trained = _train(
                 model,
                 images,
                 method=_method(method, own, images),
@@ -178,6 +176,13 @@ def adapt(
             )
             _save(trained, data, out, config_file.recipe(command))
     _report(trained, out, output_format)
+
+
+def _train(model: VisionModel | DualEncoder, images: TrainingSet, **settings: Any) -> AdaptedModel:
+    """Train, with the settings of `deft.adapt`, which is loaded only here."""
+    from deft.adaptation.adapt import adapt as train
+
+    return train(model, images, **settings)
 
 
 def _save(trained: AdaptedModel, data: str, out: Path, recipe: str) -> None:

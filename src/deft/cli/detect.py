@@ -243,8 +243,7 @@ def detect(
             job = _Job(source, model, kept=detector, limit=limit, seed=seed)
         images = _in_own_words(with_limits(job.images(progress), max_pixels, max_seconds))
         if job.detector is None and detector is None:
-            job = replace(job, detector=choose_detector(method, given, sets))
-            _advise(model, method, given, progress)
+            job = replace(job, detector=_chosen(method, given, sets, model, progress))
         found = _judge(command, job, images, device, workspace_of(out, resume, workers, progress))
     _report(found, out, output_format)
     _fail_on(found, fail_on_issues)
@@ -276,11 +275,13 @@ def _again(command: typer.Context, run: Path, moved: str | None, *, kept: Path |
     return _Job(opened.source, str(settings.get("model", "")), detector, kept, opened)
 
 
-def _advise(model: str, method: str, given: Mapping[str, Any], progress: Progress) -> None:
-    """Say what a person should know of the choice."""
+def _chosen(method: str, given: Mapping[str, Any], sets: Mapping[str, str], model: str, progress: Progress) -> Detector:
+    """Return the detector that was asked for, and say what a person should know of the choice."""
+    detector = choose_detector(method, given, sets)
     hint = advice(method, given, model)
     if hint is not None:
         progress.note(hint)
+    return detector
 
 
 def _judge(command: typer.Context, job: _Job, images: LabeledImages, device: str, space: Workspace) -> Detection:
