@@ -119,3 +119,36 @@ def test_what_says_little_leaves_the_rate_unsure() -> None:
     assert clear < 0.1
     assert vague > 2 * clear
     assert few > 2 * clear
+
+
+def pairs(count: int, seed: int) -> tuple[Tensor, np.ndarray]:
+    """What a model says of ten classes that look alike in pairs, right as often as it says so, and the truth."""
+    rng = np.random.default_rng(seed)
+    logits = np.full((count, 10), -2.0) + rng.normal(size=(count, 10))
+    first = rng.integers(10, size=count)
+    logits[np.arange(count), first] = 3.0
+    logits[np.arange(count), first ^ 1] = 3.0 - rng.exponential(3.0, size=count)
+    probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    truth = (probs.cumsum(axis=1) > rng.random((count, 1))).argmax(axis=1)
+    return torch.from_numpy(logits).float(), truth
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_few_hundred_images_show_that_look_alikes_are_mixed_up(seed: int) -> None:
+    """Ninety places of wrong labels are too many for 500 images; that they are those of the model's doubt is one."""
+    count = 500
+    scores, truth = pairs(count, seed)
+    wrong = np.random.default_rng([seed, 1]).random(count) < 0.2
+    found = weigh([scores], torch.from_numpy(np.where(wrong, truth ^ 1, truth)), torch.arange(count) % 2 == 0)
+    assert found.noise.places is not None
+    assert float(found.noise.places[torch.arange(10), torch.arange(10) ^ 1].mean()) > 0.7
+    assert found.hardness > 2
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_symmetric_errors_are_not_taken_for_those_of_look_alikes(seed: int) -> None:
+    scores, truth = pairs(1500, seed)
+    labels = torch.from_numpy(symmetric(truth, 0.2, num_classes=10, seed=seed))
+    found = weigh([scores], labels, torch.arange(1500) % 2 == 0)
+    assert found.hardness == 1
+    assert float(found.noise.rates.mean()) == pytest.approx(0.2, abs=0.04)

@@ -15,7 +15,7 @@ START_RATE = 0.1
 ROUNDS, STILL = 20, 1e-4
 PSEUDO_WRONG = 0.4  # of two images added: a rate of zero could never be left again, and no new label be blamed
 MOST_RATE = 0.95
-UNLIKE, ALIKE = 0.3, 0.7  # share of wrong labels among look-alikes: symmetric noise shows up to the first by chance
+UNLIKE, ALIKE = 0.55, 0.8  # share of wrong labels among look-alikes: symmetric noise shows up to the first by chance
 HARD_ERRORS = 1.6  # by how much the odds of an error grow where errors fall on look-alikes, both ways
 
 
@@ -25,11 +25,14 @@ class Pull:
 
     Args:
         rate: Images added to each class with the common noise rate.
-        places: Wrong labels added to each class that fall evenly on the others; infinity makes noise even.
+        places: Wrong labels added to each class that fall as is common to all; infinity leaves them there.
+        alike: Whether what is common to all is a mixture of even places and of those where the model's own doubt lies,
+            in the proportion that makes the labels most likely; evenly if not.
     """
 
     rate: float = math.inf
     places: float = math.inf
+    alike: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,11 +89,39 @@ def learn_noise(log_probs: Tensor, labels: Tensor, pull: Pull, start: LabelNoise
     """
     probs, classes = log_probs.exp(), log_probs.shape[1]
     noise = start or LabelNoise.even(classes, START_RATE)
+    common = _evenly(classes)
+    if pull.alike:
+        share = _share_alike(probs, labels, float(noise.rates.mean()))
+        common = (1 - share) * common + share * look_alikes(probs)
     for _ in range(ROUNDS):
-        before, noise = noise, _maximised(expected_labels(probs, labels, noise), pull)
+        before, noise = noise, _maximised(expected_labels(probs, labels, noise), pull, common)
         if float((noise.rates - before.rates).abs().max()) < STILL:
             break
     return noise
+
+
+def look_alikes(probs: Tensor) -> Tensor:
+    """Return where the model's doubt of each class lies: rows sum to one, the diagonal is zero, (K, K).
+
+    Args:
+        probs: P(class | image), (N, K).
+    """
+    alike = (probs.T @ probs).fill_diagonal_(0) + 1e-9
+    alike.fill_diagonal_(0)
+    return alike / alike.sum(dim=1, keepdim=True)
+
+
+def share_alike(log_probs: Tensor, labels: Tensor, noise: LabelNoise) -> float:
+    """Return the share of wrong labels that fall where the model's own doubt lies, 0..1.
+
+    It is the most likely one in the mixture of even places and of `look_alikes`.
+
+    Args:
+        log_probs: log P(class | image), (N, K).
+        labels: Given labels, (N,).
+        noise: What is held of the labels.
+    """
+    return _share_alike(log_probs.exp(), labels, float(noise.rates.mean()))
 
 
 def expected_labels(probs: Tensor, labels: Tensor, noise: LabelNoise) -> Tensor:
@@ -126,30 +157,27 @@ def hardness(log_probs: Tensor, labels: Tensor, noise: LabelNoise) -> float:
     mix up just the classes whose images the model finds alike, and both ways, their errors are those of hard images.
     Where errors fall anywhere (symmetric noise) or one way only (pair flips), they are not.
 
-    The measure is the share h of wrong labels that fall on look-alikes, the most likely one in the mixture of even
-    places and of the places where the model's own doubt lies; the factor is 1 + 1.6 where h is 0.7 or more and the
-    mistakes are mutual. It was found on CIFAR-10N (docs/deft.md).
+    The measure is the share h of wrong labels that fall on look-alikes (`share_alike`); the factor goes from 1 where h
+    is 0.55 or less to 1 + 1.6 where h is 0.8 or more and the mistakes are mutual. It was found on CIFAR-10N
+    (docs/deft.md).
 
     Args:
         log_probs: log P(class | image), (N, K).
         labels: Given labels, (N,).
-        noise: Noise with places of its own.
+        noise: How labels go wrong.
     """
-    classes = log_probs.shape[1]
-    if classes < 3 or noise.places is None:
+    if log_probs.shape[1] < 3:
         return 1.0
     probs = log_probs.exp()
     flows = expected_labels(probs, labels, noise).fill_diagonal_(0)
     mutual = float(torch.minimum(flows, flows.T).sum() / flows.sum().clamp(min=1e-9))
-    share = (_share_alike(probs, labels, float(noise.rates.mean())) - UNLIKE) / (ALIKE - UNLIKE)
+    share = (share_alike(log_probs, labels, noise) - UNLIKE) / (ALIKE - UNLIKE)
     return 1 + HARD_ERRORS * min(max(share, 0.0), 1.0) * min(2 * mutual, 1.0)
 
 
 def _share_alike(probs: Tensor, labels: Tensor, rate: float) -> float:
-    """Return the share of wrong labels that fall where the model's doubt lies, by expectation maximisation."""
-    classes = probs.shape[1]
-    alike = (probs.T @ probs).fill_diagonal_(0) + 1e-9
-    alike = alike / alike.sum(dim=1, keepdim=True)
+    """Return the share of `share_alike`, by expectation maximisation."""
+    classes, alike = probs.shape[1], look_alikes(probs)
     own = probs.gather(1, labels[:, None]).squeeze(1)
     anywhere, doubt = (1 - own) / (classes - 1), (probs * alike.T[labels]).sum(dim=1)
     share, rate = 0.5, max(rate, 1e-3)
@@ -160,18 +188,20 @@ def _share_alike(probs: Tensor, labels: Tensor, rate: float) -> float:
     return float(share)
 
 
-def _maximised(counts: Tensor, pull: Pull) -> LabelNoise:
-    """Return the most likely noise, given expected counts of (class, label)."""
-    classes = len(counts)
+def _evenly(classes: int) -> Tensor:
+    return (1 - torch.eye(classes)) / max(classes - 1, 1)
+
+
+def _maximised(counts: Tensor, pull: Pull, common: Tensor) -> LabelNoise:
+    """Return the most likely noise, given expected counts of (class, label) and where wrong labels commonly fall."""
     total = counts.sum(dim=1)
     flows = counts.clone().fill_diagonal_(0)
     wrong = flows.sum(dim=1)
-    common = (float(wrong.sum()) + PSEUDO_WRONG) / (float(total.sum()) + 2)
-    rates = torch.full_like(wrong, common)
+    rate = (float(wrong.sum()) + PSEUDO_WRONG) / (float(total.sum()) + 2)
+    rates = torch.full_like(wrong, rate)
     if math.isfinite(pull.rate):
-        rates = (wrong + pull.rate * common) / (total + pull.rate)
-    places = None
+        rates = (wrong + pull.rate * rate) / (total + pull.rate)
+    places = common if pull.alike else None
     if math.isfinite(pull.places):
-        evenly = (1 - torch.eye(classes)) / max(classes - 1, 1)
-        places = (flows + pull.places * evenly) / (wrong + pull.places)[:, None]
+        places = (flows + pull.places * common) / (wrong + pull.places)[:, None]
     return LabelNoise(rates.clamp(1e-6, MOST_RATE), places)

@@ -5,24 +5,27 @@ Shapes: E experts, N images, K classes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from deft.evidence.label_noise import LabelNoise, Pull, hardness, learn_noise, log_likelihoods
+from deft.evidence.label_noise import LabelNoise, Pull, hardness, learn_noise, log_likelihoods, share_alike
 
 START_WEIGHT = 0.4  # of all experts together
 PENALTY = 1e-4  # on squared logarithms of the weights
 FARTHEST = 20.0  # that a logarithm goes from 0: where more weight hardly helps, a line search would overflow
 LEAST_WEIGHT = 1e-4
-PULLS = (Pull(30, 10), Pull(places=10), Pull(places=100), Pull(rate=30))  # of class-wise noise, those tried
+EVENLY = (Pull(30, 10), Pull(places=10), Pull(rate=30))  # of class-wise noise, those tried
+ON_LOOK_ALIKES = (Pull(30, 10, alike=True), Pull(100, 100, alike=True), Pull(alike=True))  # and these, where errors are
+LEAST_ALIKE = 0.65  # share of wrong labels on look-alikes from which they are tried
 MOST_CLASSES = 100  # for which noise of its own for every class is tried
 LEAST_IMAGES = 50
 MOST_CURVED = 1_000_000  # class scores of an expert that the error of the rate is found from
 ALTERNATIONS, STILL = 5, 0.01
-SURE, WORTH = 2.0, 5e-4  # standard errors, and nats per label, by which class-wise noise has to foretell labels better
+SURE, WORTH = 1.5, 5e-4  # standard errors, and nats per label, by which class-wise noise has to foretell labels better
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,9 @@ def weigh(experts: Sequence[Tensor], labels: Tensor, half: Tensor) -> Weighed:
     Experts must not have learned the label that they are weighed by, or the one that learned it best would win.
 
     First all noise is even, and its rate and the weights are found by maximum likelihood. Then each class gets noise of
-    its own, in several strengths; that is kept only where it foretells the other half of the labels better by two
-    standard errors, for with many classes K² numbers follow chance.
+    its own, in several strengths; that is kept only where it surely foretells the other half of the labels better (by
+    one and a half standard errors), for with many classes K² numbers follow chance. Where errors seem to fall on
+    look-alikes, what each class's noise is drawn to lies there too, so that a few hundred images show it.
 
     Args:
         experts: Log-probabilities up to a constant of each image, its own label left out, (N, K) each.
@@ -78,18 +82,38 @@ def weigh(experts: Sequence[Tensor], labels: Tensor, half: Tensor) -> Weighed:
     weights, noise = _evenly(experts, labels)
     held = _held_out(experts, labels, half, _evenly)
     if 2 <= classes <= MOST_CLASSES and len(labels) >= LEAST_IMAGES:
-        tried = [pull for pull in PULLS if classes > 2 or pull.places == float("inf")]
-        found = [(_held_out(experts, labels, half, _classwise(weights, pull)), pull) for pull in tried]
-        best, pull = max(found, key=lambda pair: float(pair[0].mean()))
-        ahead = best - held
-        if float(ahead.mean()) > max(SURE * _standard_error(ahead), WORTH):
-            weights, noise = _classwise(weights, pull)(experts, labels)
-            held = best
+        better = _foretells_better(experts, labels, half, held, _pulls(experts, labels, weights, noise), weights)
+        if better is not None:
+            held, fit = better
+            weights, noise = fit(experts, labels)
     log_probs = mixed(experts, weights)
     factor = hardness(log_probs, labels, noise)
     over = held - _log_shares(labels, classes)[labels]
     error = _rate_error(experts, labels, weights, noise)
     return Weighed(weights, noise.harder(factor), factor, float(over.mean()), _standard_error(over), error)
+
+
+def _pulls(experts: Sequence[Tensor], labels: Tensor, weights: Tensor, noise: LabelNoise) -> Sequence[Pull]:
+    """Return the kinds of class-wise noise that are tried; two classes have one place for wrong labels."""
+    if experts[0].shape[1] == 2:
+        return [pull for pull in EVENLY if math.isinf(pull.places)]
+    alike = share_alike(mixed(experts, weights), labels, noise) >= LEAST_ALIKE
+    return (*EVENLY, *ON_LOOK_ALIKES) if alike else EVENLY
+
+
+def _foretells_better(
+    experts: Sequence[Tensor], labels: Tensor, half: Tensor, held: Tensor, pulls: Sequence[Pull], start: Tensor
+) -> tuple[Tensor, Fit] | None:
+    """Return the held-out log-likelihoods and the fit of the noise that surely does best, None if even noise does."""
+    best, surely = None, 0.0
+    for pull in pulls:
+        fit = _classwise(start, pull)
+        found = _held_out(experts, labels, half, fit)
+        ahead = found - held
+        lead = float(ahead.mean()) - SURE * _standard_error(ahead)
+        if lead > surely and float(ahead.mean()) > WORTH:
+            best, surely = (found, fit), lead
+    return best
 
 
 def even_likelihood(expert: Tensor, labels: Tensor) -> float:
