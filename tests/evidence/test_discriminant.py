@@ -65,3 +65,10 @@ def test_an_image_unlike_all_others_is_unusual() -> None:
     features, labels = data()
     fitted = Discriminant.fit(features, labels, classes=CLASSES, shrinkage=0.1)
     assert float(fitted.unusualness(features + 50).min()) > float(fitted.unusualness(features).max())
+
+
+def test_one_image_of_each_class_says_nothing_of_itself() -> None:
+    """Nothing varies within classes and nothing is left of a class but the common mean: it used to be not a number."""
+    features = torch.randn(3, 5, generator=torch.Generator().manual_seed(0))
+    fitted = Discriminant.fit(features, torch.arange(3), classes=4, shrinkage=0.1)
+    assert bool(torch.isfinite(fitted.scores(features, torch.arange(3), torch.ones(3))).all())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,14 +13,18 @@ import torch
 from torch import Tensor
 
 from deft.errors import ModelError
+from deft.evidence.cleaned import Cleaned
 from deft.evidence.discriminant import Discriminant
 from deft.evidence.foreign import Foreign
 from deft.evidence.label_noise import LabelNoise
-from deft.evidence.neighbours import Neighbours
+from deft.evidence.neighbours import Near, Neighbours
 from deft.evidence.weighing import Weighed, mixed
 from deft.runs.detection import Verdicts
 
-EXPERTS = ("zero-shot text", "positive prompts", "negative prompts", "discriminant", "neighbours")
+EXPERTS = (
+    *("zero-shot text", "positive prompts", "negative prompts", "discriminant", "neighbours"),
+    *("cleaned discriminant", "cleaned neighbours"),
+)
 CHANCE = 2.0  # standard errors by which the experts must foretell labels better than the labels' shares do
 SAVED = "evidence."
 MODEL_ERROR = 0.1  # standard error of the log-odds of the noise rate for what no likelihood knows; docs/deft.md
@@ -40,6 +44,7 @@ class Evidence:
         threshold: Probability of being right below which a label is flagged.
         shares: How much each expert counts, summing to one, (E,).
         band: Factors by which the true noise rate may be lower and higher than estimated, beyond what labels can tell.
+        cleaned: The references with their labels doubted; None while that isn't known yet.
     """
 
     references: Tensor
@@ -51,6 +56,7 @@ class Evidence:
     threshold: float
     shares: Tensor
     band: tuple[float, float]
+    cleaned: Cleaned | None = None
 
     @cached_property
     def discriminant(self) -> Discriminant:
@@ -69,27 +75,23 @@ class Evidence:
         return self.weighed.gain > CHANCE * self.weighed.gain_error
 
     def experts(
-        self,
-        frozen: tuple[Tensor, Tensor],
-        prompts: tuple[Tensor, Tensor],
-        labels: Tensor,
-        scale: float,
-        kin: Mapping[int, Tensor] | None = None,
+        self, frozen: tuple[Tensor, Tensor], prompts: tuple[Tensor, Tensor], near: Near, labels: Tensor, scale: float
     ) -> list[Tensor]:
         """Return what each expert says of every class, its own label left out, (N, K) each, in the order of `EXPERTS`.
 
         Args:
             frozen: Unit and pooled features of the untouched encoder.
             prompts: Similarities s⁺ and s⁻.
+            near: The nearest references.
             labels: Given labels, (N,).
             scale: Inverse temperature of the encoder.
-            kin: References that show the same picture as an image, by its place: they are left out as its own label is.
         """
         unit, pooled = (part.cpu().float() for part in frozen)
         positive, negative = (part.cpu().float() for part in prompts)
-        shares, copies = self.neighbours.compare(pooled, labels, kin)
-        discriminant = self.discriminant.scores(pooled, labels, copies)
-        return [scale * unit @ self.texts.T, positive, positive - negative, discriminant, shares]
+        discriminant = self.discriminant.scores(pooled, labels, near.copies)
+        votes = self.neighbours.shares(near)
+        cleaned = [] if self.cleaned is None else self.cleaned.experts(pooled, near, self.neighbours)
+        return [scale * unit @ self.texts.T, positive, positive - negative, discriminant, votes, *cleaned]
 
     def log_probs(self, experts: Sequence[Tensor]) -> Tensor:
         """Return log P(class | image) with the given label left aside, (N, K).
@@ -125,7 +127,7 @@ class Evidence:
         rate = float(wrong.mean())
         chance = 1.96 * float(np.sqrt((wrong * (1 - wrong)).sum())) / len(wrong) + 0.5 / len(wrong)
         low, high = self._rates(rate)
-        counted = {name: round(float(share), 3) for name, share in zip(EXPERTS, self.shares, strict=True)}
+        counted = {name: round(float(share), 3) for name, share in zip(EXPERTS, self.shares, strict=False)}
         return {
             "judges": self.judges,
             "sentence": self._sentence(),
@@ -147,7 +149,7 @@ class Evidence:
                 "This model can't judge these classes: what it sees foretells held-out labels no better than chance, "
                 "so no label was flagged. Take a stronger model, check the class names, or bring more images per class."
             )
-        ranked = sorted(zip(self.shares.tolist(), EXPERTS, strict=True), reverse=True)
+        ranked = sorted(zip(self.shares.tolist(), EXPERTS, strict=False), reverse=True)
         named = ", ".join(f"{name} {share:.0%}" for share, name in ranked if share >= 0.05)
         noise = self.weighed.noise
         kind = "evenly over the classes" if noise.places is None else "more on some classes than on others"
@@ -172,6 +174,8 @@ class Evidence:
         }
         if weighed.noise.places is not None:
             kept["places"] = weighed.noise.places
+        if self.cleaned is not None:
+            kept.update(self.cleaned.tensors())
         return {SAVED + name: value.contiguous() for name, value in kept.items()}
 
     @classmethod
@@ -204,6 +208,7 @@ class Evidence:
                 threshold,
                 kept["shares"],
                 (low, high),
+                Cleaned.from_tensors(kept, kept["references"], shrinkage, classes),
             )
         except (KeyError, ValueError, IndexError) as error:
             raise ModelError(f"The file holds no evidence on {classes} classes, by which its verdicts go.") from error

@@ -98,9 +98,10 @@ def prompt_scores(
         task: What it is told.
     """
     device = batches.device
+    precision = resolve_precision(reading.precision, device)
     with torch.no_grad():
         texts = method.text_features()  # once for all images, so in float32
-    with torch.no_grad(), autocast(resolve_precision(reading.precision, device), device):
-        for batch in progress.track(batches.ordered(), task, total=len(batches)):
+    for batch in progress.track(batches.ordered(), task, total=len(batches)):
+        with torch.no_grad(), autocast(precision, device):  # left before the yield, or the caller would compute in it
             positive, negative, features = method.scores(batch.inputs, texts)
-            yield replace(batch, inputs=features), positive, negative
+        yield replace(batch, inputs=features), positive, negative

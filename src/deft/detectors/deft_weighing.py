@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,11 +16,12 @@ from deft.detectors.collector import Collector, score_of
 from deft.detectors.deft_evidence import EXPERTS, Evidence
 from deft.detectors.deft_training import DualPromptTraining, Recipe
 from deft.encoders.base import DualEncoder
+from deft.evidence.cleaned import FOLDS, Doubted, clean
 from deft.evidence.discriminant import SHRINKAGES
 from deft.evidence.folds import content_keys
 from deft.evidence.foreign import Foreign
 from deft.evidence.label_noise import LabelNoise
-from deft.evidence.neighbours import AT_ONCE
+from deft.evidence.neighbours import AT_ONCE, Near
 from deft.evidence.weighing import Weighed, even_likelihood, mixed, weigh
 from deft.prompts.templates import class_features
 from deft.runs.detection import Verdicts
@@ -127,11 +128,52 @@ def learn_evidence(
         torch.ones(len(EXPERTS)) / len(EXPERTS),
         (1.0, 1.0),
     )
-    fair = rows[~inputs.trusted[rows]]
-    fair = fair[np.sort(once(inputs.groups[fair], np.arange(len(fair))))]
-    fair = (fair if len(fair) else rows)[: max(MOST_SCORES // len(names), LEAST_WEIGHED)]
-    start = _shrunk(start, frozen(fair)[1].cpu(), torch.from_numpy(inputs.batches.labels[fair]))
-    return _weighed(start, frozen, score(fair), float(method.encoder.logit_scale), keys)
+    near = start.neighbours.near(pooled.float(), labels)
+    sample = _sample(rows, _fair(rows, inputs, len(names)), frozen, score, keys)
+    start = _shrunk(start, sample, near)
+    drawn = torch.from_numpy((keys[rows] // 2 % FOLDS).astype(np.int64))
+    return _weighed(start, sample, near, float(method.encoder.logit_scale), drawn)
+
+
+def _fair(rows: np.ndarray, inputs: Inputs, classes: int) -> np.ndarray:
+    """Return the places of the references that are weighed by."""
+    places = np.flatnonzero(~inputs.trusted[rows])
+    places = places[np.sort(once(inputs.groups[rows[places]], np.arange(len(places))))]
+    places = places if len(places) else np.arange(len(rows))
+    return places[: max(MOST_SCORES // classes, LEAST_WEIGHED)]
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """The images that are weighed by.
+
+    Args:
+        places: Their places among the references, (N,).
+        labels: Given labels, (N,).
+        half: Which are in one half of the labels, bool (N,).
+        frozen: Their unit and pooled features by the untouched encoder.
+        prompts: Their similarities s⁺ and s⁻.
+    """
+
+    places: Tensor
+    labels: Tensor
+    half: Tensor
+    frozen: tuple[Tensor, Tensor]
+    prompts: tuple[Tensor, Tensor]
+
+
+def _sample(
+    rows: np.ndarray, places: np.ndarray, frozen: Features, score: Callable[[np.ndarray], Scored], keys: np.ndarray
+) -> _Sample:
+    """Return the images at some places of the references, in the order in which they are scored."""
+    at = {int(row): place for row, place in zip(rows[places], places.tolist(), strict=True)}
+    scored = [(batch.index.cpu(), batch.labels.cpu(), s.cpu(), t.cpu()) for batch, s, t in score(rows[places])]
+    index, labels, positive, negative = (torch.cat(parts) for parts in zip(*scored, strict=True))
+    seen = [frozen(part) for part in np.array_split(index.numpy(), -(-len(index) // 1024))]
+    unit, pooled = (torch.cat([part.cpu() for part in parts]) for parts in zip(*seen, strict=True))
+    half = torch.from_numpy(keys[index.numpy()] % 2 == 0)
+    found = torch.tensor([at[int(row)] for row in index])
+    return _Sample(found, labels, half, (unit, pooled), (positive, negative))
 
 
 def judge_by_evidence(evidence: Evidence, frozen: Features, scored: Scored, inputs: Inputs, scale: float) -> Verdicts:
@@ -153,7 +195,8 @@ def judge_by_evidence(evidence: Evidence, frozen: Features, scored: Scored, inpu
     for batch, positive, negative in scored:
         index, labels = batch.index.cpu().numpy(), batch.labels.cpu()
         seen = frozen(index)
-        experts = evidence.experts(seen, (positive, negative), labels, scale, _at(kin, index))
+        near = evidence.neighbours.near(seen[1].cpu().float(), labels, _at(kin, index))
+        experts = evidence.experts(seen, (positive, negative), near, labels, scale)
         joint, foreign, odds = evidence.judge(experts, seen[1], labels)
         collector.add(replace(batch, labels=labels), odds, joint)
         margin = score_of(positive - negative, batch.labels)
@@ -195,38 +238,48 @@ def _at(kin: dict[int, Tensor], index: np.ndarray) -> dict[int, Tensor]:
     return {place: kin[row] for place, row in enumerate(index.tolist()) if row in kin}
 
 
-def _shrunk(start: Evidence, pooled: Tensor, labels: Tensor) -> Evidence:
+def _shrunk(start: Evidence, sample: _Sample, near: Near) -> Evidence:
     """Return the shrinkage under which the discriminant foretells left-out labels best."""
-    _, copies = start.neighbours.compare(pooled.float(), labels)
-    tried = [replace(start, shrinkage=shrinkage) for shrinkage in SHRINKAGES]
-    return max(tried, key=lambda one: even_likelihood(one.discriminant.scores(pooled, labels, copies), labels))
+    copies = near.copies[sample.places]
+
+    def likelihood(one: Evidence) -> float:
+        return even_likelihood(one.discriminant.scores(sample.frozen[1], sample.labels, copies), sample.labels)
+
+    return max((replace(start, shrinkage=shrinkage) for shrinkage in SHRINKAGES), key=likelihood)
 
 
-def _weighed(start: Evidence, frozen: Features, scored: Scored, scale: float, keys: np.ndarray) -> Evidence:
-    """Return weights, noise, foreign images and threshold, from the scores of a fair sample."""
-    parts: list[list[Tensor]] = []
-    pooled, labels, index = [], [], []
-    for batch, positive, negative in scored:
-        own, rows = batch.labels.cpu(), batch.index.cpu().numpy()
-        seen = frozen(rows)
-        parts.append(start.experts(seen, (positive, negative), own, scale))
-        pooled.append(seen[1].cpu())
-        labels.append(own)
-        index.append(rows)
-    experts = [torch.cat(part).log_softmax(dim=1) for part in zip(*parts, strict=True)]
-    given, features = torch.cat(labels), torch.cat(pooled)
-    half = torch.from_numpy(keys[np.concatenate(index)] % 2 == 0)
-    found = weigh(experts, given, half)
+def _weighed(start: Evidence, sample: _Sample, near: Near, scale: float, drawn: Tensor) -> Evidence:
+    """Return weights, noise, foreign images and threshold, from the scores of a fair sample.
+
+    Twice: what is found by the labels as they are says which of them to doubt, and with those that say so once their
+    labels are doubted, all is weighed anew.
+    """
+    nearest, given = near[sample.places], sample.labels
+
+    def heard(by: Evidence) -> list[Tensor]:
+        return [part.log_softmax(dim=1) for part in by.experts(sample.frozen, sample.prompts, nearest, given, scale)]
+
+    experts = heard(start)
+    first = weigh(experts, given, sample.half)
+    noise = first.noise.harder(1 / first.hardness)
+    known = noise.log_chances(given)
+    for weight, part in zip(first.weights[:-2], experts[:-2], strict=True):
+        known = known + weight * part
+    doubted = Doubted(sample.places, known, (float(first.weights[-2]), float(first.weights[-1])))
+    cleaned = clean(start.references, drawn, near, start.neighbours, start.shrinkage, doubted)
+    start = replace(start, cleaned=cleaned)
+    experts = heard(start)
+    found = weigh(experts, given, sample.half)
     strength = torch.stack(
         [weight * part.std(dim=1).mean() for weight, part in zip(found.weights, experts, strict=True)]
     )
     joint = mixed(experts, found.weights) + found.noise.log_chances(given)
-    unusual = start.discriminant.unusualness(features)
+    unusual = start.discriminant.unusualness(sample.frozen[1])
     foreign = Foreign.learn(unusual, joint.logsumexp(dim=1), len(start.texts))
     evidence = replace(start, weighed=found, foreign=foreign, shares=strength / strength.sum().clamp(min=1e-9))
 
     def wrong(by: Evidence) -> Tensor:
-        return 1 - by.judge(experts, features, given)[2].sigmoid()
+        return 1 - by.judge(experts, sample.frozen[1], given)[2].sigmoid()
 
     rate = max(float(wrong(evidence).mean()), 1e-9)
     easier, harder = (

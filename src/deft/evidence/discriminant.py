@@ -13,6 +13,7 @@ from torch import Tensor
 
 SHRINKAGES = (0.02, 0.1, 0.3, 0.6)  # that are tried
 TAIL = 1 / 3  # degrees of freedom of the t-distribution, in units of P
+LEAST_PULL = 1e-3  # images: of a class without an image but the one that is left out, the common mean is left
 LEAST_LEFT = 1e-3  # of an image's own part in the covariance, so that the one image in its direction divides by no zero
 
 
@@ -47,26 +48,35 @@ class Discriminant:
     shrinkage: float
 
     @classmethod
-    def fit(cls, features: Tensor, labels: Tensor, *, classes: int, shrinkage: float) -> Discriminant:
+    def fit(
+        cls, features: Tensor, labels: Tensor, *, classes: int, shrinkage: float, shares: Tensor | None = None
+    ) -> Discriminant:
         """Return the discriminant of labelled images.
 
         Args:
             features: (R, P).
-            labels: Their given labels, (R,).
+            labels: Their given labels, (R,); with `shares` the classes that each may be of, (R, T).
             classes: Number of classes K; some may have no image.
             shrinkage: 0..1.
+            shares: How much each image counts for each of those classes, summing to one, (R, T).
         """
         features = features.detach().cpu().double()
         labels = labels.cpu()
         center, scale = features.mean(dim=0), features.std(dim=0, unbiased=False)
         scale = torch.where(scale > 0, scale, torch.ones_like(scale))
         standard = (features - center) / scale
-        counts = torch.bincount(labels, minlength=classes).double()
-        sums = standard.new_zeros(classes, standard.shape[1]).index_add_(0, labels, standard)
-        means = sums / counts.clamp(min=1)[:, None]
-        rest = standard - means[labels]
+        if shares is None:
+            labels, shares = labels[:, None], standard.new_ones(len(labels), 1)
+        shares = shares.cpu().double()
+        counts, sums = standard.new_zeros(classes), standard.new_zeros(classes, standard.shape[1])
+        for label, share in zip(labels.T, shares.T, strict=True):
+            counts.index_add_(0, label, share)
+            sums.index_add_(0, label, share[:, None] * standard)
+        means = sums / counts.clamp(min=1e-9)[:, None]
         free = max(len(labels) - int((counts > 0).sum()), 1)
-        return cls(center, scale, means, counts, rest.T @ rest / free, shrinkage)
+        total = (shares.sum(dim=1, keepdim=True) * standard).T @ standard
+        scatter = (total - (counts[:, None] * means).T @ means) / free
+        return cls(center, scale, means, counts, scatter, shrinkage)
 
     @cached_property
     def pull(self) -> float:
@@ -75,7 +85,7 @@ class Discriminant:
         present, total = int((self.counts > 0).sum()), float(self.counts.sum())
         spread = float((self.counts * self.means.square().sum(dim=1)).sum()) / total
         between = spread - (present - 1) / total * within
-        return within / max(between, 1e-3 * within, 1e-12)
+        return max(within / max(between, 1e-3 * within, 1e-12), LEAST_PULL)
 
     @cached_property
     def _whitening(self) -> Tensor:

@@ -9,10 +9,31 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-NEIGHBOURS = 20
+NEIGHBOURS, LOOKED_UP = 20, 40  # that vote; that are looked up, so that enough are left where some may not
 NEARNESS = 0.05  # by how much smaller a cosine a neighbour counts 1/e of the nearest
 COPY = 0.999  # cosine from which two images count as one
 AT_ONCE = 1024  # images compared at a time
+
+
+@dataclass(frozen=True)
+class Near:
+    """The labelled images nearest to some images, copies aside.
+
+    Args:
+        at: Their places among the labelled images, the nearest first, (N, M).
+        cosines: How near they are, −2 for none, (N, M).
+        copies: How many labelled images are copies of each image, (N,).
+        first: Place of the first copy, −1 for none, (N,).
+    """
+
+    at: Tensor
+    cosines: Tensor
+    copies: Tensor
+    first: Tensor
+
+    def __getitem__(self, rows: Tensor) -> Near:
+        """Return that of some of the images."""
+        return Near(self.at[rows], self.cosines[rows], self.copies[rows], self.first[rows])
 
 
 @dataclass(frozen=True)
@@ -76,8 +97,18 @@ class Neighbours:
             kin: By image, the labelled images that show the same picture though they are no copies, as frames of one
                 film do: places among the labelled images. They count as copies.
         """
-        shares, copies = [], []
-        common = torch.bincount(self.labels, minlength=self.classes).float() / max(len(self.labels), 1)
+        near = self.near(features, labels, kin)
+        return self.shares(near), near.copies
+
+    def near(self, features: Tensor, labels: Tensor, kin: Mapping[int, Tensor] | None = None) -> Near:
+        """Return the nearest labelled images of each image, itself and its copies with the same label aside.
+
+        Args:
+            features: (N, P).
+            labels: Given labels, (N,).
+            kin: As `compare` takes it.
+        """
+        parts: list[Near] = []
         for start in range(0, len(features), AT_ONCE):
             some, own = features[start : start + AT_ONCE], labels[start : start + AT_ONCE]
             cosines = self._cosines(some)
@@ -85,12 +116,34 @@ class Neighbours:
             for row, places in (kin or {}).items():
                 if 0 <= row - start < len(some):
                     same[row - start, places] = True
-            copies.append(same.sum(dim=1))
-            near, at = cosines.masked_fill(same, -2.0).topk(min(NEIGHBOURS, len(self.labels)), dim=1)
-            weights = ((near - near[:, :1]) / NEARNESS).exp() * (near > -2.0)
-            votes = weights.new_zeros(len(some), self.classes).scatter_add_(1, self.labels[at], weights)
-            shares.append(((votes + common) / (votes.sum(dim=1, keepdim=True) + 1)).clamp(min=1e-6).log())
-        return torch.cat(shares), torch.cat(copies)
+            copies = same.sum(dim=1)
+            first = torch.where(copies > 0, same.int().argmax(dim=1), -1)
+            cosines, at = cosines.masked_fill(same, -2.0).topk(min(LOOKED_UP, len(self.labels)), dim=1)
+            parts.append(Near(at, cosines, copies, first))
+        return Near(
+            *(torch.cat([getattr(part, name) for part in parts]) for name in ("at", "cosines", "copies", "first"))
+        )
+
+    def shares(self, near: Near, likely: Tensor | None = None, shares: Tensor | None = None) -> Tensor:
+        """Return log-shares of each class among the nearest labelled images, (N, K).
+
+        Args:
+            near: What `near` gave.
+            likely: Classes that each labelled image may be of, (R, T); its given label if None.
+            shares: How much it counts for each of them, (R, T); an image whose shares are all nought doesn't vote.
+        """
+        if likely is None or shares is None:
+            likely, shares = self.labels[:, None], torch.ones(len(self.labels), 1)
+        votes_of = shares.sum(dim=1)
+        cosines = near.cosines.masked_fill(votes_of[near.at] <= 0, -2.0)
+        cosines, order = cosines.topk(min(NEIGHBOURS, cosines.shape[1]), dim=1)
+        at = near.at.gather(1, order)
+        weights = ((cosines - cosines[:, :1]) / NEARNESS).exp() * (cosines > -2.0)
+        votes = weights.new_zeros(len(at), self.classes)
+        votes.scatter_add_(1, likely[at].flatten(1), (weights[:, :, None] * shares[at]).flatten(1))
+        common = weights.new_zeros(self.classes).scatter_add_(0, likely.flatten(), shares.flatten())
+        common = common / common.sum().clamp(min=1)
+        return ((votes + common) / (votes.sum(dim=1, keepdim=True) + 1)).clamp(min=1e-6).log()
 
     def _cosines(self, features: Tensor) -> Tensor:
         return F.normalize((features.float() - self.center) / self.scale, dim=1) @ self.directions.T
