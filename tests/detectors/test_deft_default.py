@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
 from deft.data.digits import digits
 from deft.data.images import LabeledImages
@@ -17,8 +20,10 @@ from deft.detectors.deft_trained import TrainedDeFT
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
 from deft.errors import ModelError
+from deft.evidence.neighbours import Near, Neighbours
 from deft.noise import symmetric
 from deft.runs.detection import Detection
+from deft.training.optimization import Optimization
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +110,20 @@ def test_a_model_that_sees_nothing_says_so_and_flags_nothing(clip_folder: Path) 
     assert "can't judge these classes" in summary["evidence"]["sentence"]
     assert summary["estimated_noise_rate"] is None
     assert not found.is_label_issue.any()
+
+
+def test_what_is_weighed_is_computed_in_full_numbers(
+    tiny: DualEncoder, images: LabeledImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The prompts' scores come from a pass in 16 bits, which the neighbours' cosines must not inherit."""
+    asked = []
+    near = Neighbours.near
+
+    def watched(self: Neighbours, features: Tensor, *rest: Any) -> Near:
+        asked.append(torch.is_autocast_enabled("cpu"))
+        return near(self, features, *rest)
+
+    monkeypatch.setattr(Neighbours, "near", watched)
+    DeFT(tiny, epochs=1, optimization=Optimization(precision="bfloat16")).detect(images.keep(np.arange(60)))
+    assert asked
+    assert not any(asked)
