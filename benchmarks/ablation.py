@@ -48,7 +48,7 @@ def without(*names: str) -> Iterator[None]:
     def fewer(self: Evidence, *args: Any, **more: Any) -> list[Tensor]:
         return [
             torch.zeros_like(part) if name in names else part
-            for name, part in zip(EXPERTS, heard(self, *args, **more), strict=True)
+            for name, part in zip(EXPERTS, heard(self, *args, **more), strict=False)  # the cleaned ones come second
         ]
 
     with patch.object(Evidence, "experts", fewer):
@@ -59,6 +59,8 @@ JUDGING: Mapping[str, Callable[[], Context[Any]]] = {
     "the default": contextlib.nullcontext,
     **{f"without {name}": lambda name=name: without(name) for name in EXPERTS},  # type: ignore[misc]
     "no text steps (without both prompts)": lambda: without("positive prompts", "negative prompts"),
+    "labels as they are (without both cleaned)": lambda: without("cleaned discriminant", "cleaned neighbours"),
+    "no look-alikes": lambda: patch.object(weighing, "ON_LOOK_ALIKES", ()),
     "even noise alone": lambda: patch.object(weighing, "MOST_CLASSES", 0),
     "no image harder than others": lambda: patch.object(label_noise, "HARD_ERRORS", 0.0),
     "no none of these": lambda: patch.object(foreign, "WORTH", float("inf")),
