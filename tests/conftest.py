@@ -48,9 +48,15 @@ def _save_random(kind: Any, config: Any, folder: Path) -> None:
 @pytest.fixture(scope="session")
 def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a random CLIP of two layers, as `save_pretrained` writes it."""
+    folder = tmp_path_factory.mktemp("clip")
+    save_clip(folder)
+    return folder
+
+
+def save_clip(folder: Path) -> None:
+    """Write a random CLIP of two layers into a folder."""
     from transformers import CLIPConfig, CLIPModel
 
-    folder = tmp_path_factory.mktemp("clip")
     vocabulary = _save_tokenizer(folder, start="<start>", pad="<pad>")
     text = {
         "vocab_size": vocabulary,
@@ -82,7 +88,6 @@ def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "image_std": [0.27, 0.26, 0.28],
     }
     (folder / "preprocessor_config.json").write_text(json.dumps(processor))
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -55,6 +55,7 @@ PUBLIC = [
     "Optimization",
     "PixelRule",
     "ProMix",
+    "Processes",
     "Progress",
     "ProgressBar",
     "PromptSettings",

@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from deft.training.loop import Training as Training
     from deft.training.loop import fit as fit
     from deft.training.optimization import Optimization as Optimization
+    from deft.training.processes import Processes as Processes
     from deft.training.workspace import Workspace as Workspace
     from deft.training_log import TensorBoard as TensorBoard
     from deft.transition import NoiseTransition as NoiseTransition
@@ -132,6 +133,7 @@ _HOMES = {
     "Optimization": "deft.training.optimization",
     "PixelRule": "deft.data.pixel_rule",
     "ProMix": "deft.methods.promix",
+    "Processes": "deft.training.processes",
     "Progress": "deft.progress",
     "ProgressBar": "deft.progress_bar",
     "PromptSettings": "deft.prompts.learned",
@@ -213,6 +215,7 @@ __all__ = [
     "Optimization",
     "PixelRule",
     "ProMix",
+    "Processes",
     "Progress",
     "ProgressBar",
     "PromptSettings",

@@ -4,7 +4,8 @@
     ├── DataError        the images, labels or tables given can't be used
     │   └── ConflictError  somebody else decided in the meantime
     ├── ModelError       a model can't be loaded, or can't do what is asked of it
-    └── SettingsError    an option's value makes no sense
+    ├── SettingsError    an option's value makes no sense
+    └── AloneError       another process of the run has ended
 
 Each message says what was given, what was expected and what exists; the command line prints it as one
 sentence and exits with status 2. A bug of ours is never one of these.
@@ -29,3 +30,7 @@ class ModelError(DeftError):
 
 class SettingsError(DeftError, ValueError):
     """A setting has a value that isn't allowed."""
+
+
+class AloneError(DeftError):
+    """Another process that this one worked with has ended."""

@@ -22,8 +22,8 @@ OPTIONS = {
         "--batch-size", "--class-specific", "--classes", "--clean-col", "--config", "--context", "--data", "--detector",
         "--device", "--epochs", "--fail-on-issues", "--for-real-noise", "--for-weak-model", "--format", "--image-col",
         "--label-col", "--labels", "--length", "--limit", "--lr", "--max-pixels", "--max-seconds",
-        "--method", "--model", "--noise-rate", "--out", "--paper", "--precision", "--quiet", "--resume", "--safe-csv",
-        "--seed", "--set", "--split", "--tensorboard", "--tuning", "--verdict", "--warmup", "--workers",
+        "--method", "--model", "--noise-rate", "--out", "--paper", "--precision", "--processes", "--quiet", "--resume",
+        "--safe-csv", "--seed", "--set", "--split", "--tensorboard", "--tuning", "--verdict", "--warmup", "--workers",
         "--with-reviews", "--words",
     },
     "compare": {"--data", "--out", "--quiet"},
@@ -31,8 +31,8 @@ OPTIONS = {
     "adapt": {
         "--backbone", "--batch-size", "--classes", "--config", "--data", "--device", "--epochs", "--fix", "--format",
         "--head", "--image-col", "--keep", "--label-col", "--labels", "--lr", "--max-pixels", "--max-seconds",
-        "--method", "--noise-rate", "--out", "--precision", "--quiet", "--resume", "--seed", "--set", "--split",
-        "--tensorboard", "--tuning", "--validation", "--words", "--workers",
+        "--method", "--noise-rate", "--out", "--precision", "--processes", "--quiet", "--resume", "--seed", "--set",
+        "--split", "--tensorboard", "--tuning", "--validation", "--words", "--workers",
     },
     "predict": {
         "--device", "--format", "--max-pixels", "--max-seconds", "--out", "--quiet", "--safe-csv", "--top",

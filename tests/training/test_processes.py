@@ -1,105 +1,208 @@
-"""Two real processes train as one does: the same weights from halves of each batch."""
+"""Several real processes train as one does: the same weights from parts of each batch."""
 
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
-import sys
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
-import torch
-
-from deft.training.processes import Processes
-
-PROGRAM = """
-import sys
-
 import numpy as np
+import pytest
 import torch
-from torch import nn
+from tests.several import together
+from torch import Tensor, nn
 
-from deft.training.batches import Batches, Loader
-from deft.training.loop import fit
 from deft.classifiers.base import Classifier
+from deft.errors import AloneError, SettingsError
 from deft.methods.base import TrainingContext
 from deft.methods.elr import ELR
 from deft.methods.parts.score_pass import score_losses
+from deft.progress import Silent
+from deft.training.batches import Batches, Loader, View
+from deft.training.checkpoint import Checkpoint
+from deft.training.feature_bank import keep_outputs
+from deft.training.loop import fit
 from deft.training.optimization import Optimization
-from deft.training.processes import Processes
+from deft.training.processes import Processes, looks_at_batches
+
+CPU = torch.device("cpu")
+ROWS, CLASSES = 50, 3
+POSIX = pytest.mark.skipif(os.name == "nt", reason="gloo's processes are tested on POSIX")
 
 
 class Table(Loader):
-    values = torch.randn(50, 4, generator=torch.Generator().manual_seed(0))
+    """Four numbers a row, with noise where a view is drawn."""
 
-    def load(self, rows, rng, view="weak"):
-        return self.values[torch.from_numpy(rows)]
+    values = torch.randn(ROWS, 4, generator=torch.Generator().manual_seed(0))
+
+    def load(self, rows: np.ndarray, rng: np.random.Generator | None, view: View = "weak") -> Tensor:
+        noise = 0 if rng is None else torch.from_numpy(rng.normal(size=(len(rows), 4)) / 10).float()
+        return self.values[torch.from_numpy(rows)] + noise
 
 
 class Net(Classifier):
-    width, classes = 4, 3
+    """A linear classifier that counts what it computes."""
 
-    def __init__(self, seed):
+    width, classes = 4, CLASSES
+
+    def __init__(self, processes: Processes) -> None:
         super().__init__()
-        self.head = nn.Linear(4, 3)
+        self.processes = processes
+        self.head = nn.Linear(4, CLASSES)
         nn.init.constant_(self.head.weight, 0.1)
         nn.init.zeros_(self.head.bias)
+        self.seen: list[int] = []
 
-    def features(self, inputs):
+    def features(self, inputs: Tensor) -> Tensor:
+        self.seen.append(len(inputs))
         return inputs
 
-    def classify(self, features):
-        return self.head(features)
+    def classify(self, features: Tensor) -> Tensor:
+        scores: Tensor = self.head(features)
+        return scores
 
 
-cpu = torch.device("cpu")
-processes = Processes.current(cpu)
-labels = np.random.default_rng(0).integers(0, 3, 50)
-# 48 of the 50 rows, so that every batch of 16 has two equal halves.
-train = Batches(Table(), labels, np.arange(48), batch_size=16, seed=0, device=cpu, processes=processes)
-context = TrainingContext(Net, labels, np.arange(48), 3, 3, 0, cpu)
-method = fit(ELR().build(context), train, epochs=3, optimization=Optimization(clip=0.5, precision="float32"))
-losses = score_losses(method.network, train)
-uneven = processes.gather(torch.arange(processes.rank + 1))
-if processes.writes:
-    torch.save({"state": method.state_dict(), "losses": losses, "uneven": uneven}, sys.argv[1])
-processes.wait()
-if processes.count > 1:
-    torch.distributed.destroy_process_group()
-"""
+def train(place: Path, epochs: int) -> None:
+    """Train, score and keep outputs; write what came out. The last batch has two samples, so one process has none."""
+    processes = Processes.current(CPU)
+    labels = np.random.default_rng(0).integers(0, CLASSES, ROWS)
+    batches = Batches(Table(), labels, np.arange(ROWS), batch_size=16, seed=0, device=CPU, processes=processes)
+    context = TrainingContext(lambda seed: Net(processes), labels, np.arange(ROWS), CLASSES, CLASSES, 0, CPU)
+    method = ELR().build(context)
+    settings = Optimization(clip=0.5, precision="float32", schedule="constant")
+    checkpoint = Checkpoint(place / "checkpoint", "same", resume=True)
+    fit(method, batches, epochs=epochs, optimization=settings, checkpoint=checkpoint)
+    network = next(part for part in method.modules() if isinstance(part, Net))
+    network.seen.clear()
+    found = {f"state.{name}": value for name, value in method.state_dict().items()}
+    found["losses"] = torch.as_tensor(score_losses(network, batches))
+    found["seen"] = torch.tensor(network.seen)
+    kept = keep_outputs(lambda inputs: inputs * 2, batches, place, views=2, precision=torch.float32, progress=Silent())
+    found["views"] = torch.from_numpy(np.array(kept.views))
+    found["told"] = torch.tensor(processes.tell(processes.rank))
+    torch.save(found, place / f"{processes.count}-{processes.rank}.pt")
+    processes.wait()
 
 
-def run(folder: Path, count: int) -> dict[str, torch.Tensor]:
-    """Run the program in `count` processes; what the first of them wrote."""
-    program, result = folder / "program.py", folder / f"{count}.pt"
-    program.write_text(PROGRAM)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    running = []
-    for rank in range(count):
-        there = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-        if count > 1:
-            there |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
-            there |= {"WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count)}
-        environment = {**os.environ, **there, "OMP_NUM_THREADS": "1"}
-        running.append(subprocess.Popen([sys.executable, str(program), str(result)], env=environment))
-    assert [process.wait(timeout=120) for process in running] == [0] * count
-    found: dict[str, torch.Tensor] = torch.load(result, weights_only=True)
-    return found
+def left_alone(place: Path) -> None:
+    """Process 1 ends at once; process 0 notes what it is told."""
+    processes = Processes.current(CPU)
+    if processes.rank:
+        os._exit(9)
+    try:
+        processes.share(lambda part: part, torch.ones(4))
+    except AloneError as error:
+        (place / "said").write_text(str(error))
 
 
-def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
-    alone, together = run(tmp_path, 1), run(tmp_path, 2)
-    state, shared = dict(alone["state"]), dict(together["state"])
-    assert set(state) == set(shared)
-    for name, value in state.items():
-        torch.testing.assert_close(shared[name], value, rtol=1e-5, atol=1e-6, msg=name)
-    torch.testing.assert_close(together["losses"], alone["losses"], rtol=1e-5, atol=1e-6, equal_nan=True)
-    assert together["uneven"].tolist() == [0, 0, 1]
+def gradients(place: Path, dtype: torch.dtype) -> None:
+    """Write the gradients of a weight before and of one after a shared result."""
+    processes = Processes.current(CPU)
+    before, after = (torch.nn.Parameter(torch.tensor([value])) for value in (1.5, 0.7))
+    rows = torch.tensor([3.0, 5.0, -7.0, 11.0, 0.1])
+    shared = processes.share(lambda part: part * before.to(dtype), rows.to(dtype))
+    (shared * after.to(dtype)).float().sum().backward()
+    processes.join_gradients([before, after])
+    assert before.grad is not None
+    assert after.grad is not None
+    torch.save(torch.cat([before.grad, after.grad]), place / f"{processes.count}-{processes.rank}.pt")
+    processes.wait()
+
+
+def read(place: Path, count: int) -> list[dict[str, Tensor]]:
+    return [torch.load(place / f"{count}-{rank}.pt", weights_only=True) for rank in range(count)]
+
+
+def assert_same(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
+    assert set(one) == set(other)
+    for name in set(one) - {"seen", "told", "views"}:
+        torch.testing.assert_close(other[name], one[name], rtol=1e-5, atol=1e-6, equal_nan=True, msg=name)
+    torch.testing.assert_close(other["views"], one["views"], rtol=0, atol=0)
+
+
+@POSIX
+def test_three_processes_train_as_one_does_and_go_on_where_one_stopped(tmp_path: Path) -> None:
+    alone, three, resumed = (tmp_path / name for name in ("alone", "three", "resumed"))
+    for folder in (alone, three, resumed):
+        folder.mkdir()
+    assert together(1, train, alone, 3) == [0]
+    assert together(3, train, three, 3) == [0, 0, 0]
+    (one,) = read(alone, 1)
+    several = read(three, 3)
+    for found in several:
+        assert_same(one, found)
+        assert found["told"] == 0
+    # Each of the 50 samples is computed once; the last process has none of the last two, and one that is dropped.
+    assert [found["seen"].tolist() for found in several] == [[6, 6, 6, 1], [5, 5, 5, 1], [5, 5, 5, 1]]
+    assert {path.name for path in three.iterdir()} == {
+        *("checkpoint", "manifest.json"),
+        *(f"3-{rank}.pt" for rank in range(3)),
+    }
+    assert together(1, train, resumed, 1) == [0]
+    assert together(2, train, resumed, 3) == [0, 0]
+    for found in read(resumed, 2):
+        assert_same(one, found)
+
+
+@POSIX
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_gradients_of_three_processes_are_those_of_one(tmp_path: Path, dtype: torch.dtype) -> None:
+    for count in (1, 3):
+        assert together(count, gradients, tmp_path, dtype) == [0] * count
+    alone, *several = torch.load(tmp_path / "1-0.pt"), *(torch.load(tmp_path / f"3-{rank}.pt") for rank in range(3))
+    for found in several:
+        # What comes after a shared result is the same in all; sums over parts are rounded part by part.
+        torch.testing.assert_close(found, alone, rtol=1e-6 if dtype == torch.float32 else 2**-7, atol=0)
+        assert found[1] == alone[1]
+        assert found.tolist() == several[0].tolist()
+
+
+@POSIX
+def test_a_process_that_is_left_alone_says_so(tmp_path: Path) -> None:
+    assert together(2, left_alone, tmp_path) == [0, 9]
+    assert "Another process of this run has ended" in (tmp_path / "said").read_text()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 7, 8, 1000])
+def test_portions_make_one_and_are_powers_of_two(count: int) -> None:
+    portions = [Fraction(Processes(count, rank).portion) for rank in range(count)]
+    assert sum(portions) == 1
+    assert all(portion.numerator == 1 and portion.denominator.bit_count() == 1 for portion in portions)
+
+
+@pytest.mark.parametrize(("rows", "count"), [(0, 3), (1, 3), (7, 3), (6, 2)])
+def test_parts_hold_everything_once(rows: int, count: int) -> None:
+    parts = [list(range(rows))[Processes(count, rank).own(rows)] for rank in range(count)]
+    assert sorted(row for part in parts for row in part) == list(range(rows))
 
 
 def test_alone_nothing_is_exchanged() -> None:
     values = torch.arange(3)
-    assert Processes().gather(values) is values
-    assert Processes().writes
+    alone = Processes()
+    assert alone.share(lambda part: part, values) is values
+    assert alone.tell("a") == "a"
+    assert alone.writes
+    with alone.first():
+        alone.wait()
+
+
+def test_processes_on_several_machines_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    with pytest.raises(SettingsError, match="several machines"):
+        Processes.current(CPU)
+
+
+@pytest.mark.parametrize(
+    ("layers", "looks"),
+    [
+        ([nn.Linear(2, 2), nn.LayerNorm(2)], False),
+        ([nn.Linear(2, 2), nn.BatchNorm1d(2)], True),
+        ([nn.Linear(2, 2), nn.Dropout(0.1)], True),
+        ([nn.Linear(2, 2), nn.Dropout(0.0)], False),
+        ([nn.MultiheadAttention(2, 1, dropout=0.1)], True),
+    ],
+)
+def test_what_looks_at_a_whole_batch_is_not_shared(layers: Sequence[nn.Module], looks: bool) -> None:
+    assert looks_at_batches(nn.Sequential(*layers)) == looks

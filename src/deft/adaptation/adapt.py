@@ -33,6 +33,7 @@ from deft.training.finite import NotFinite, check_numbers
 from deft.training.inputs import Reading
 from deft.training.loop import MENDS, Training, fit
 from deft.training.optimization import Optimization
+from deft.training.processes import Processes, looks_at_batches
 from deft.training.workspace import Workspace
 from deft.tuning import Full, Tuning
 
@@ -218,7 +219,7 @@ def _build(
     """Return the method, and its networks in their order."""
     run = TrainingContext(
         optimization=plan.optimization,
-        network=lambda seed: backbone.network(seed, backbone.entry),
+        network=lambda seed: _shared(backbone.network(seed, backbone.entry), samples.train.processes),
         labels=images.labels,
         rows=samples.train.rows,
         classes=len(images.classes),
@@ -229,6 +230,13 @@ def _build(
     )
     method = plan.method.build(run)
     return method, [part for part in method.modules() if isinstance(part, Classifier)]
+
+
+def _shared(network: Classifier, processes: Processes) -> Classifier:
+    """Return a network whose work on a batch several processes share, unless it looks at the batch as a whole."""
+    if not looks_at_batches(network):
+        network.processes = processes
+    return network
 
 
 def _data(kept: TrainingSet, samples: Samples) -> dict[str, Any]:

@@ -92,7 +92,15 @@ def open_samples(
 
 def _part(every: Batches, rows: np.ndarray) -> Batches:
     """Return some of the rows, in the order and views that a data set of only these would have."""
-    return Batches(every.loader, every.labels, rows, batch_size=every.batch_size, seed=every.seed, device=every.device)
+    return Batches(
+        every.loader,
+        every.labels,
+        rows,
+        batch_size=every.batch_size,
+        seed=every.seed,
+        device=every.device,
+        processes=every.processes,
+    )
 
 
 def _name_missing(images: LabeledImages, rows: np.ndarray, space: Workspace) -> None:

@@ -9,6 +9,8 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+from deft.training.processes import Processes
+
 
 class Classifier(nn.Module, ABC):
     """An image classifier of K classes that gives its features as well.
@@ -19,10 +21,12 @@ class Classifier(nn.Module, ABC):
     Attributes:
         width: Width D of the features.
         classes: Number of classes K.
+        processes: Those that share the work of a batch; each row's scores must then be its own.
     """
 
     width: int
     classes: int
+    processes: Processes = Processes()
 
     @abstractmethod
     def features(self, inputs: Tensor) -> Tensor:
@@ -34,4 +38,4 @@ class Classifier(nn.Module, ABC):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return class scores before the softmax, (B, K), of a batch's inputs."""
-        return self.classify(self.features(inputs))
+        return self.processes.share(lambda part: self.classify(self.features(part)), inputs)

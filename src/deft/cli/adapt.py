@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ import typer
 
 from deft.cli import config as config_file
 from deft.cli.detector_options import tuning_named
+from deft.cli.launch import rank_here
 from deft.cli.limits import MaxPixels, MaxSeconds, kept_with_limits
 from deft.cli.options import (
     DATA,
@@ -31,6 +33,7 @@ from deft.cli.options import (
     NoiseRate,
     Precision,
     PrecisionName,
+    ProcessCount,
     Quiet,
     Resume,
     Seed,
@@ -132,6 +135,7 @@ def adapt(
     split: Split = None,
     validation: ValidationOption = None,
     workers: Workers = None,
+    processes: ProcessCount = 1,
     max_pixels: MaxPixels = None,
     max_seconds: MaxSeconds = None,
     tuning: TuningOption = "full",
@@ -155,11 +159,10 @@ def adapt(
     _check_places(command, out, data, backbone, resume=resume)
     sets, watched = _sets(method, fix, settings), _validation(validation, keep)
     with logged(choose_progress(quiet=quiet, stages=ADAPTATION), tensorboard) as progress:
-        kept = _images(_source(command, data, fix, moved), Path(data), fix, moved, progress)
-        images = _unlearned(kept_with_limits(kept, max_pixels, max_seconds), out, output_format)
+        images = _unlearned(_limited(command, progress), out, output_format)
         own, rates = _parsed(method, sets, lr)
         model, optimization = _load(backbone, head, chosen := tuning_named(tuning), device, precision, rates)
-        with only_writer(out):
+        with only_writer(out) if not rank_here() else nullcontext():
             trained = _train(
                 model,
                 images,
@@ -172,7 +175,7 @@ def adapt(
                 noise_rate=noise_rate,
                 batch_size=batch_size,
                 seed=seed,
-                workspace=workspace_of(out / WORK, resume, workers, progress),
+                workspace=workspace_of(out / WORK, resume, workers, progress, device),
             )
             _save(trained, data, out, config_file.recipe(command))
     _report(trained, out, output_format)
@@ -186,7 +189,9 @@ def _train(model: VisionModel | DualEncoder, images: TrainingSet, **settings: An
 
 
 def _save(trained: AdaptedModel, data: str, out: Path, recipe: str) -> None:
-    """Write the model with the file that repeats it, and take away what training left beside it."""
+    """Write the model with the file that repeats it, and take away what training left beside it; in one process."""
+    if rank_here():
+        return
     _name_data(trained, data)
     trained.save(out, beside={config_file.FILE: recipe})
     shutil.rmtree(out / WORK, ignore_errors=True)
@@ -209,6 +214,8 @@ def _unlearned(images: TrainingSet, out: Path, output_format: str) -> TrainingSe
             f"{out} holds a model already, which has learned from other images or labels. Choose another folder with "
             "-o, or delete this one."
         )
+    if rank_here():
+        raise typer.Exit
     typer.echo(f"{printable(out)} holds this model already, whole; nothing was trained.", err=True)
     with only_writer(out):
         shutil.rmtree(out / WORK, ignore_errors=True)
@@ -278,10 +285,18 @@ def _source(command: typer.Context, data: str, fix: TrainingFix, moved: str | No
     return source_of(data, **{name: command.params[name] for name in OF_DATA})
 
 
-def _images(source: Source | None, run: Path, fix: TrainingFix, moved: str | None, progress: Progress) -> TrainingSet:
+def _limited(command: typer.Context, progress: Progress) -> TrainingSet:
+    """Return the images, with the limits on what may be decoded."""
+    given = command.params
+    kept = _images(command, given["data"], given["fix"], given["moved"], progress)
+    return kept_with_limits(kept, given["max_pixels"], given["max_seconds"])
+
+
+def _images(command: typer.Context, data: str, fix: TrainingFix, moved: str | None, progress: Progress) -> TrainingSet:
     """Return the images of a run, as it judged them and people decided; or labelled images as they are."""
     from deft.adaptation.training_set import all_of, fix_labels
 
+    source, run = _source(command, data, fix, moved), Path(data)
     if source is not None:
         return all_of(source.open(progress))
     from deft.runs.folder import open_run
@@ -342,7 +357,9 @@ def _name_data(model: AdaptedModel, data: str) -> None:
 
 
 def _report(model: AdaptedModel, out: Path, output_format: str) -> None:
-    """Print what was trained, on standard output."""
+    """Print what was trained, on standard output; in one process."""
+    if rank_here():
+        return
     from deft.cli.output import plain, standard_output
     from deft.files import strict_json
     from deft.wording import printable

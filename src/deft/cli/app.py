@@ -26,12 +26,13 @@ from deft.cli.detect import detect
 from deft.cli.doctor import doctor
 from deft.cli.evaluate import evaluate
 from deft.cli.export import export
+from deft.cli.launch import ALONE
 from deft.cli.own_words import in_options
 from deft.cli.predict import predict
 from deft.cli.report import report
 from deft.cli.review import review
 from deft.cli.terminal import Stopped, drop_streams, end_streams, heed_signals, prepare_streams
-from deft.errors import DeftError
+from deft.errors import AloneError, DeftError
 from deft.wording import printable
 
 USAGE, STOPPED, SIGNALLED = 2, 130, 128
@@ -61,7 +62,7 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
         except DeftError as error:
             _say(f"deft: {in_options(str(error))}")
-            raise typer.Exit(USAGE) from error
+            raise typer.Exit(ALONE if isinstance(error, AloneError) else USAGE) from error
         except KeyboardInterrupt as stop:
             _say(_how_to_resume(ctx.meta["deft.typed"]))
             raise typer.Exit(SIGNALLED + stop.number if isinstance(stop, Stopped) else STOPPED) from stop

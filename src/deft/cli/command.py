@@ -8,6 +8,7 @@ from typing import Any
 from typer.core import TyperCommand
 
 from deft.cli import config
+from deft.cli.launch import share_work
 from deft.errors import SettingsError
 
 
@@ -30,6 +31,11 @@ class Command(TyperCommand):
         if self.name in config.CONFIGURED:
             args = config.expanded(args, self.params, str(self.name))
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, in several processes where that is asked for."""
+        share_work(ctx, ctx.params.get("processes", 1))
+        return super().invoke(ctx)
 
 
 def hide_types(params: Sequence[Any]) -> None:

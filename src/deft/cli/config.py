@@ -21,7 +21,7 @@ CONFIGURED = frozenset(["detect", "adapt"])
 _PLACES = frozenset(["out", "resume", "quiet", "output_format", "config"])
 """Parameters that a run isn't repeated with: where it goes, and what is shown of it."""
 
-_OF_THE_MACHINE = frozenset(["workers", "device", "fail-on-issues", "moved"])
+_OF_THE_MACHINE = frozenset(["workers", "processes", "device", "fail-on-issues", "moved"])
 """Keys of the file that say where and how a run is computed, not what it is."""
 
 

@@ -29,6 +29,7 @@ from deft.cli.detector_options import (
     choose_detector,
     options_given,
 )
+from deft.cli.launch import rank_here
 from deft.cli.limits import MaxPixels, MaxSeconds, with_limits
 from deft.cli.options import (
     DATA,
@@ -48,6 +49,7 @@ from deft.cli.options import (
     Moved,
     NoiseRate,
     Precision,
+    ProcessCount,
     Quiet,
     Resume,
     SafeCsv,
@@ -86,6 +88,7 @@ TOO_MANY_ISSUES = 3
 OF_A_JUDGEMENT = (
     "detector",
     "workers",
+    "processes",
     "device",
     "resume",
     "output_format",
@@ -172,7 +175,8 @@ class _Job:
         from deft.runs.earlier import link_pixels
         from deft.runs.folder import PIXELS
 
-        link_pixels(self.reviewed.folder, out, PIXELS)
+        if space.processes.writes:
+            link_pixels(self.reviewed.folder, out, PIXELS)
         return replace(space, earlier=self.reviewed.folder)
 
     def load(self, device: str) -> Detector:
@@ -204,6 +208,7 @@ def detect(
     moved: Moved = None,
     limit: Limit = None,
     workers: Workers = None,
+    processes: ProcessCount = 1,
     max_pixels: MaxPixels = None,
     max_seconds: MaxSeconds = None,
     tuning: TuningOption = None,
@@ -244,9 +249,8 @@ def detect(
         images = _in_own_words(with_limits(job.images(progress), max_pixels, max_seconds))
         if job.detector is None and detector is None:
             job = replace(job, detector=_chosen(method, given, sets, model, progress))
-        found = _judge(command, job, images, device, workspace_of(out, resume, workers, progress))
-    _report(found, out, output_format)
-    _fail_on(found, fail_on_issues)
+        found = _judge(command, job, images, device, workspace_of(out, resume, workers, progress, device))
+    _end(found, out, output_format, fail_on_issues)
 
 
 def _check_places(
@@ -287,6 +291,8 @@ def _chosen(method: str, given: Mapping[str, Any], sets: Mapping[str, str], mode
 def _judge(command: typer.Context, job: _Job, images: LabeledImages, device: str, space: Workspace) -> Detection:
     """Judge and write the run, last the file that repeats it; the folder is a run, and can resume, from the start."""
     detector, out = job.load(device), command.params["out"]
+    if not space.processes.writes:
+        return _find(detector, images, job.beside(space, out), out)
     with only_writer(out):
         _refuse_other(job.source, out)
         job.source.save(out)
@@ -320,7 +326,8 @@ def _find(detector: Detector, images: LabeledImages, space: Workspace, out: Path
     if not isinstance(detector, DeFT):
         return detector.detect(images, workspace=space)
     trained, found = detector.train(images, workspace=space)
-    trained.save_pretrained(out / "detector")
+    if space.processes.writes:
+        trained.save_pretrained(out / "detector")
     return found
 
 
@@ -333,8 +340,10 @@ def _write(job: _Job, found: Detection, images: LabeledImages, out: Path, progre
     return found
 
 
-def _fail_on(found: Detection, rate: float | None) -> None:
-    """Leave with a code of its own if a larger share is flagged."""
+def _end(found: Detection, out: Path, output_format: str, rate: float | None) -> None:
+    """Print the summary, in one process; leave with a code of its own if a larger share is flagged."""
+    if not rank_here():
+        _report(found, out, output_format)
     judged = int(found.judged.sum())
     if rate is not None and int(found.is_label_issue.sum()) > rate * judged:
         raise typer.Exit(TOO_MANY_ISSUES)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 import typer
 
 from deft.cli.bounds import MOST, MOST_ROWS, device, positive, rate, seed
+from deft.cli.launch import processes_here
 from deft.detectors.registry import DETECTORS
 from deft.errors import SettingsError
 from deft.export.formats import FORMATS
@@ -91,6 +92,17 @@ Workers = Annotated[
     int | None,
     option(
         DATA, "--workers", metavar="N", min=0, max=1024, help="Processes that decode images; one per core if not given."
+    ),
+]
+ProcessCount = Annotated[
+    int,
+    option(
+        DATA,
+        "--processes",
+        metavar="N",
+        min=1,
+        max=1024,
+        help="Processes that share the work; on GPUs, each has one.",
     ),
 ]
 Moved = Annotated[
@@ -214,8 +226,8 @@ def source_of(
     return source
 
 
-def workspace_of(folder: Path, resume: bool, workers: int | None, progress: Progress) -> Workspace:
-    """Return where and how a command works."""
+def workspace_of(folder: Path, resume: bool, workers: int | None, progress: Progress, device: str) -> Workspace:
+    """Return where and how a command works, with the other processes that share its work."""
     from deft.training.workspace import Workspace
 
-    return Workspace(folder, resume, workers, progress)
+    return Workspace(folder, resume, workers, progress, processes=processes_here(device))

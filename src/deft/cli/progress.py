@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sized
 from pathlib import Path
 from typing import TypeVar
 
+from deft.cli.launch import rank_here
 from deft.cli.own_words import in_options
 from deft.progress import Progress, Silent
 from deft.progress_bar import ProgressBar
@@ -17,14 +18,14 @@ T = TypeVar("T")
 
 
 def choose_progress(*, quiet: bool, stages: Mapping[str, float] | None = None) -> Progress:
-    """Return a bar for a person at a terminal, lines for a log, nothing if asked to be quiet.
+    """Return a bar for a person at a terminal, lines for a log, nothing if asked to be quiet or not the first process.
 
     Args:
         quiet: Whether to be.
         stages: The tasks of the command in their order, with the time that each is expected to take; without, each
             has a bar of its own.
     """
-    if quiet:
+    if quiet or rank_here():
         return Silent()
     return ProgressBar(stages or {}, words=_shown) if sys.stderr.isatty() else Lines()
 
@@ -34,12 +35,12 @@ def logged(progress: Progress, folder: Path | None) -> Progress:
 
     Args:
         progress: Draws.
-        folder: For event files.
+        folder: For event files, which only the first of several processes writes.
 
     Raises:
         SettingsError: TensorBoard isn't installed, or the folder is a file.
     """
-    return progress if folder is None else TensorBoard(folder, progress)
+    return progress if folder is None or rank_here() else TensorBoard(folder, progress)
 
 
 class Lines(Progress):

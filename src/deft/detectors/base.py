@@ -144,7 +144,8 @@ def by_content(images: LabeledImages, space: Workspace) -> tuple[LabeledImages, 
         images: The images, in any order.
         space: Keeps notes of which file holds what.
     """
-    known = identify(images, space.folder, progress=space.progress)
+    with space.processes.first():  # the others find its notes
+        known = identify(images, space.folder, write=space.processes.writes, progress=space.progress)
     order = known.by_content()
     return known.keep(order), np.argsort(order)
 

@@ -34,6 +34,7 @@ from deft.runs.provenance import Stopwatch
 from deft.settings import from_settings, to_settings
 from deft.training.checkpoint import encoder_fingerprint
 from deft.training.inputs import Inputs, Reading, open_inputs
+from deft.training.processes import looks_at_batches
 from deft.training.workspace import Workspace
 from deft.transition import NoiseTransition
 from deft.tuning import Attachment, Tuning, tuning_from_settings
@@ -318,6 +319,7 @@ def build_method(
         seed: Draws the contexts.
     """
     dual = DualPrompts(encoder.text, classes, prompts, seed=seed)
-    return DualPromptTraining(
-        encoder, trained_part(encoder, tuning, recipe.features), dual, attachment, recipe, inputs.trusted
-    )
+    encode = trained_part(encoder, tuning, recipe.features)
+    if tuning.changes_images and not looks_at_batches(encoder):  # else it costs next to nothing, or needs the whole
+        encode = inputs.batches.processes.sharing(encode)
+    return DualPromptTraining(encoder, encode, dual, attachment, recipe, inputs.trusted)

@@ -139,7 +139,7 @@ class SmallLoss(Detector):
         ):
             rate = self.noise_rate or 0.0
             method = SmallLossTraining(
-                trained_part(self.encoder, self.tuning),
+                inputs.batches.processes.sharing(trained_part(self.encoder, self.tuning)),
                 head,
                 attachment,
                 noise_rate=rate,

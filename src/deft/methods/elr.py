@@ -76,8 +76,7 @@ class _ELRTraining(Training):
             # In half precision the upper clip would round to one; only these few lines need float32.
             probs = scores.softmax(dim=1).clamp(PROBABILITY_CLIP, 1 - PROBABILITY_CLIP)
             seen = (probs / probs.sum(1, keepdim=True)).detach()
-            gather = train.processes.gather
-            self.targets.update(gather(batch.index), gather(seen))  # before the loss, as the authors do
+            self.targets.update(batch.index, seen)  # before the loss, as the authors do
             penalty = agreement_penalty(probs, self.targets.read(batch.index))
             values = cross_entropy(scores, batch.labels) + self._weight * penalty
             yield values.sum() / max(len(batch), 1)

@@ -23,7 +23,6 @@ from deft.methods.parts.two_networks import TwoNetworks
 from deft.selection import class_quota_mask
 from deft.training.batches import Batch, Batches, View
 from deft.training.loop import Training
-from deft.training.processes import Processes
 
 CHOSEN, OTHER = 0, 1  # the two parts of a batch, each with a class prior of its own
 MOST_CHOSEN = 0.9  # share of a batch up to which agreement adds samples
@@ -132,7 +131,6 @@ class _Now:
     guesses: float
     agreement: bool
     rng: np.random.Generator
-    processes: Processes
 
 
 @dataclass(frozen=True)
@@ -167,7 +165,7 @@ class _ProMixTraining(Training):
             return
         small = self._small_losses(train, epoch)
         rng = np.random.default_rng([train.seed, epoch, 41])
-        now = self._now(epoch, rng, train.processes)
+        now = self._now(epoch, rng)
         for batch in train.epoch(epoch, views=ProMix.views):
             yield self._step(batch, small[:, batch.index], now)
 
@@ -193,7 +191,7 @@ class _ProMixTraining(Training):
             found.append(torch.from_numpy(class_quota_mask(losses, train.labels, quota)))
         return torch.stack(found).to(train.device)
 
-    def _now(self, epoch: int, rng: np.random.Generator, processes: Processes) -> _Now:
+    def _now(self, epoch: int, rng: np.random.Generator) -> _Now:
         settings = self._settings
         guesses = settings.guess_weight * linear_ramp(epoch, length=settings.guess_epochs)
         return _Now(
@@ -201,7 +199,6 @@ class _ProMixTraining(Training):
             guesses=guesses if epoch < settings.guess_epochs else 0.0,
             agreement=epoch >= self._late,
             rng=rng,
-            processes=processes,
         )
 
     def _heads(self, number: int, inputs: Tensor) -> tuple[Tensor, Tensor]:
@@ -231,8 +228,8 @@ class _ProMixTraining(Training):
                 chosen = believed | agreed(*probs, believed, confident=self._settings.confident)
             loss = loss + self._chosen_loss(number, batch, look, chosen, targets, now)
             loss = loss + self._other_loss(number, batch, look, ~chosen, now)
-            self._update_prior(number, CHOSEN, look.probs[chosen], now.processes)
-            self._update_prior(number, OTHER, look.probs[~chosen], now.processes)
+            self._update_prior(number, CHOSEN, look.probs[chosen])
+            self._update_prior(number, OTHER, look.probs[~chosen])
         return loss
 
     def _chosen_loss(self, number: int, batch: Batch, look: _Look, chosen: Tensor, labels: Tensor, now: _Now) -> Tensor:
@@ -272,9 +269,8 @@ class _ProMixTraining(Training):
             loss = loss + weight * soft_cross_entropy(debiased, targets).sum() / count
         return now.guesses * loss
 
-    def _update_prior(self, number: int, part: int, probs: Tensor, processes: Processes) -> None:
+    def _update_prior(self, number: int, part: int, probs: Tensor) -> None:
         """Set π ← m·π + (1 − m)·mean prediction; nothing happens where there is no prediction."""
-        probs = processes.gather(probs)
         if len(probs):
             decay = self._settings.decay
             self.priors[number, part] = decay * self.priors[number, part] + (1 - decay) * probs.mean(dim=0)

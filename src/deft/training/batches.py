@@ -126,8 +126,8 @@ class PixelLoader(Loader):
 class Batches:
     """The readable samples of a data set, in batches.
 
-    The order of epoch e depends on (seed, e) alone, so a resumed run sees what an unbroken one sees. With several
-    processes each one gets its own slice of every batch.
+    The order of epoch e depends on (seed, e) alone, so a resumed run sees what an unbroken one sees. Several processes
+    see the same batches, and share what is computed of them (`Processes.share`).
 
     Args:
         loader: Reads the inputs.
@@ -227,11 +227,6 @@ class Batches:
             yield self._batch(self.rows[start : start + self.batch_size], None, ("plain",))
 
     def _batch(self, rows: Rows, rng: np.random.Generator | None, views: Sequence[View]) -> Batch:
-        if self.processes.count > 1:
-            rows = rows[self.processes.rank :: self.processes.count]
-            # Slices of one batch must not share their random numbers, and all must draw the same next order.
-            if rng is not None:
-                rng = np.random.default_rng([*rng.integers(2**31, size=2), self.processes.rank])
         self._latest[0] = rows
         inputs, *more = (self.loader.load(rows, rng, view) for view in views)
         return Batch(

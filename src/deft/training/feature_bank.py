@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from deft.errors import SettingsError
-from deft.files import reserve
+from deft.files import reserve, temporary_folder
 from deft.manifest import intact, replace_sealed
 from deft.progress import Progress
 from deft.training.batches import Batches, Loader, Rows, View
@@ -102,12 +103,11 @@ def keep_outputs(
     path = None if name is None else folder / f"outputs-{name}.npy"
     if path is not None and path.is_file() and intact(path):
         return BankLoader(np.load(path, mmap_mode="r"), batches.device, strong=strong)
-    total, missing = views + strong, batches.rows
-    bank: np.ndarray | None = None
+    total, processes, missing = views + strong, batches.processes, batches.rows
+    bank = _shared(encode, batches, folder, total, precision) if processes.count > 1 else None
     if known is not None:
-        bank = _reserve(folder, (total, *known.shape))
-        bank[0] = known
-        missing = missing[np.isnan(known[missing]).any(axis=1)]
+        bank = _reserve(folder, (total, *known.shape)) if bank is None else bank
+        missing = _take(bank, known, batches)
     for view in range(total):
         rng = np.random.default_rng([batches.seed, view]) if view else None
         kind: View = "weak" if view < views else "strong"
@@ -115,17 +115,40 @@ def keep_outputs(
         chunks = _chunks(batches.rows if view else missing, batches.batch_size)
         if not chunks:
             continue
-        for rows in progress.track(chunks, task, total=len(chunks)):
+        for rows, inputs in _own(batches, progress.track(chunks, task, total=len(chunks)), rng, kind):
             with torch.no_grad(), autocast(precision, batches.device):
-                outputs = encode(batches.loader.load(rows, rng, kind))
+                outputs = encode(inputs)
             if bank is None:
                 bank = _reserve(folder, (total, len(batches.labels), *outputs.shape[1:]))
             _put(bank[view], rows, outputs.float().cpu())
     assert bank is not None
-    if path is not None:
+    processes.wait()
+    if path is not None and processes.writes:
         with replace_sealed(path) as temporary, temporary.open("wb") as file:
             np.save(file, bank)
     return BankLoader(bank, batches.device, strong=strong)
+
+
+def _take(bank: np.ndarray, known: np.ndarray, batches: Batches) -> Rows:
+    """Put into the plain view what is known of it, and return the rows that are missing."""
+    if batches.processes.writes:
+        bank[0] = known
+    batches.processes.wait()
+    missing: Rows = batches.rows[np.isnan(known[batches.rows]).any(axis=1)]
+    return missing
+
+
+def _own(
+    batches: Batches, chunks: Iterable[Rows], rng: np.random.Generator | None, kind: View
+) -> Iterator[tuple[Rows, Tensor]]:
+    """Yield the chunks that this process computes, with their inputs."""
+    processes = batches.processes
+    for number, rows in enumerate(chunks):
+        own = number % processes.count == processes.rank
+        if own or rng is not None:  # views are drawn of all chunks, so that all processes draw the same numbers
+            inputs = batches.loader.load(rows, rng, kind)
+        if own:
+            yield rows, inputs
 
 
 def _put(view: np.ndarray, rows: Rows, outputs: Tensor) -> None:
@@ -138,8 +161,35 @@ def _chunks(rows: Rows, size: int) -> list[Rows]:
     return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
+def _shared(
+    encode: Callable[[Tensor], Tensor], batches: Batches, folder: Path, total: int, precision: torch.dtype
+) -> np.ndarray:
+    """Return one file for all processes, into which each writes its part; its name is gone once all have it open."""
+    processes = batches.processes
+    with torch.no_grad(), autocast(precision, batches.device):
+        outputs = encode(batches.loader.load(batches.rows[:1], None))
+    shape = (total, len(batches.labels), *outputs.shape[1:])
+    with contextlib.ExitStack() as opened:
+        place = opened.enter_context(temporary_folder(folder / "features")) if processes.writes else None
+        path = Path(processes.tell(None if place is None else str(place.absolute()))) / "features"
+        if processes.writes:
+            with path.open("wb") as file:
+                reserve(file.fileno(), _bytes(shape))
+        processes.wait()
+        bank = np.memmap(path, dtype=_kind(shape), mode="r+", shape=shape)
+        processes.wait()
+    return bank
+
+
 def _reserve(folder: Path, shape: tuple[int, ...]) -> np.ndarray:
-    dtype = np.float32 if len(shape) == 3 else np.float16
     with tempfile.TemporaryFile(dir=folder) as file:
-        reserve(file.fileno(), int(np.prod(shape)) * np.dtype(dtype).itemsize)
-        return np.memmap(file, dtype=dtype, mode="w+", shape=shape)
+        reserve(file.fileno(), _bytes(shape))
+        return np.memmap(file, dtype=_kind(shape), mode="w+", shape=shape)
+
+
+def _kind(shape: tuple[int, ...]) -> type[np.float32] | type[np.float16]:
+    return np.float32 if len(shape) == 3 else np.float16
+
+
+def _bytes(shape: tuple[int, ...]) -> int:
+    return int(np.prod(shape)) * np.dtype(_kind(shape)).itemsize

@@ -133,9 +133,7 @@ def open_inputs(
         ModelError: A number that is computed of the inputs, here or by the caller, isn't finite.
     """
     with workspace.open() as folder, contextlib.ExitStack() as opened:
-        store = opened.enter_context(
-            PixelStore.build(images, part.spec, folder, workers=workspace.workers, progress=workspace.progress)
-        )
+        store = opened.enter_context(_decoded(images, part.spec, workspace, folder))
         rows = np.array([row for row in range(len(images)) if row not in store.errors], np.int64)
         _check_classes(images, rows, least_classes)
         pixels = PixelLoader(store, part.spec, part.device)
@@ -151,6 +149,7 @@ def open_inputs(
             batch_size=reading.batch_size,
             seed=reading.seed,
             device=part.device,
+            processes=workspace.processes,
             groups=groups,
         )
         read = replace(images, pixels=store.rule)
@@ -162,6 +161,12 @@ def open_inputs(
             yield Inputs(batches, store.errors, images.trusted, groups, read, store.notes, _plain(part))
         except NotFinite as error:
             raise error.named(images.file_name) from error
+
+
+def _decoded(images: LabeledImages, spec: ImageSpec, workspace: Workspace, folder: Path) -> PixelStore:
+    """Return the decoded images; one process decodes them, and the others open what it has decoded."""
+    with workspace.processes.first():
+        return PixelStore.build(images, spec, folder, workers=workspace.workers, progress=workspace.progress)
 
 
 def _refuse_alike(store: PixelStore, rows: np.ndarray, groups: np.ndarray) -> None:

@@ -257,7 +257,7 @@ class _Stepper:
     def _step(self, rate: float) -> None:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        self._processes.average_gradients(self._weights)
+        self._processes.join_gradients(self._weights)
         if any(weight.grad is not None for weight in self._weights):
             if self._settings.clip is not None:
                 self.scaler.unscale_(self._optimizer)

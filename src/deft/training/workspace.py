@@ -16,6 +16,7 @@ from deft.data.images import LabeledImages
 from deft.progress import Progress, Silent
 from deft.runs.lock import only_writer
 from deft.training.checkpoint import Checkpoint, encoder_fingerprint
+from deft.training.processes import Processes
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -31,6 +32,7 @@ class Workspace:
         progress: Told how far the work has come.
         keep_features: Whether what a frozen model sees in the images stays in the folder, for other runs on them.
         earlier: Folder of an earlier run over the same images: what it kept of their features isn't computed again.
+        processes: Those that share the work; all of them work in the same folder.
 
     Example:
         >>> found = detector.detect(images, workspace=Workspace(Path("run/work"), resume=True))  # doctest: +SKIP
@@ -42,6 +44,7 @@ class Workspace:
     progress: Progress = field(default_factory=Silent)
     keep_features: bool = False
     earlier: Path | None = None
+    processes: Processes = field(default_factory=Processes)
 
     def checkpoint(
         self, settings: Mapping[str, object], images: LabeledImages, encoder: nn.Module
@@ -62,9 +65,13 @@ class Workspace:
     @contextlib.contextmanager
     def open(self) -> Iterator[Path]:
         """Yield the folder to work in, which no other process may write into; a temporary one is gone afterwards."""
-        if self.folder is not None:
-            with only_writer(self.folder):
-                yield self.folder
-        else:
-            with tempfile.TemporaryDirectory(prefix="deft-") as name:
-                yield Path(name)
+        if not self.processes.writes:
+            yield Path(self.processes.tell(None))
+            return
+        with contextlib.ExitStack() as opened:
+            if self.folder is not None:
+                opened.enter_context(only_writer(folder := self.folder))
+            else:
+                folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="deft-")))
+            self.processes.tell(str(folder.absolute()))
+            yield folder

@@ -97,6 +97,6 @@ def mixmatch_loss(
     scores = network(inputs)
     believed = soft_cross_entropy(scores[:count], targets[:count])
     doubted = brier(scores[count:], targets[count:])
-    # Either part of a batch may be empty, when several processes share it.
+    # Either part of a batch may be empty.
     fitted = believed.sum() / max(count, 1) + weight * doubted.sum() / max(len(doubted), 1)
     return fitted + prior_penalty(scores)

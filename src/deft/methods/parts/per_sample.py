@@ -34,7 +34,6 @@ class PerSampleTraining(Training):
         loss = cross_entropy if epoch < self._warmup else self._loss
         for batch in train.epoch(epoch):
             values = loss(self.network(batch.inputs), batch.labels)
-            # A slice of a batch may be empty when several processes share it.
             yield values.sum() / max(len(batch), 1)
 
     def predict(self, inputs: Tensor) -> Tensor:

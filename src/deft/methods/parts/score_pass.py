@@ -34,8 +34,7 @@ def score_pass(network: nn.Module, train: Batches, score: Callable[[Tensor, Tens
     table: Tensor | None = None
     with torch.no_grad():
         for batch in train.ordered():
-            values = train.processes.gather(score(batch.inputs, batch.labels).float())
-            index = train.processes.gather(batch.index)
+            values, index = score(batch.inputs, batch.labels).float(), batch.index
             if table is None:
                 shape = (len(train.labels), *values.shape[1:])
                 table = torch.full(shape, float("nan"), device=values.device)
