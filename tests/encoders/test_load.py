@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
+from huggingface_hub.errors import RemoteEntryNotFoundError
 
 from deft.encoders.load import load_encoder
+from deft.encoders.vision import load_vision_model
 from deft.errors import ModelError, SettingsError
 
 
@@ -78,3 +86,67 @@ def test_a_folder_whose_weights_are_missing(tmp_path: Path, clip_folder: Path) -
 def test_no_such_device(clip_folder: Path) -> None:
     with pytest.raises(SettingsError, match="no device 'abacus'"):
         load_encoder(clip_folder, device="abacus")
+
+
+def in_cache(cache: Path, name: str, folder: Path) -> None:
+    """Lay a model into a cache of the hub, as if it had been fetched."""
+    place = cache / f"models--{name.replace('/', '--')}"
+    shutil.copytree(folder, place / "snapshots" / "abc123")
+    (place / "refs").mkdir()
+    (place / "refs" / "main").write_text("abc123", encoding="utf-8")
+
+
+LOAD = """
+import sys
+from deft.encoders.load import load_encoder
+one, other = (load_encoder(name, device="cpu") for name in sys.argv[1:])
+assert one.encode_texts(["a cat"]).equal(other.encode_texts(["a cat"]))
+print(one.name, other.name)
+"""
+
+
+def test_an_id_as_open_clip_writes_it_is_that_of_the_hub(clip_folder: Path, tmp_path: Path) -> None:
+    in_cache(tmp_path / "hub", "laion/toy", clip_folder)
+    names = ["hf-hub:laion/toy", "laion/toy"]
+    offline = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run([sys.executable, "-c", LOAD, *names], env=offline, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["laion/toy", "laion/toy"]
+
+
+def test_a_folder_in_open_clips_own_form_is_named(tmp_path: Path) -> None:
+    (tmp_path / "open_clip_config.json").write_text('{"model_cfg": {"embed_dim": 512}}', encoding="utf-8")
+    for load in (load_encoder, load_vision_model):
+        with pytest.raises(ModelError, match=r"is in open_clip's own form \(open_clip_config\.json\).* laion/CLIP"):
+            load(tmp_path)
+
+
+@pytest.mark.parametrize("stored", [{}, {"model_type": "timm_wrapper"}])
+def test_a_classifier_in_timms_own_form_is_named(tmp_path: Path, stored: dict[str, str]) -> None:
+    config = {**stored, "architecture": "vit_base_patch16_224", "num_classes": 1000}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    for load in (load_encoder, load_vision_model):
+        with pytest.raises(ModelError, match=r"image classifier of timm \(vit_base_patch16_224\).*pip install timm"):
+            load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        (["open_clip_config.json", "open_clip_model.safetensors"], "is in open_clip's own form"),
+        (["README.md"], "of the hub has no file config.json"),
+    ],
+)
+def test_a_model_of_the_hub_without_a_configuration_is_not_called_unreachable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, there: list[str], said: str
+) -> None:
+    answer: Any = SimpleNamespace(headers={}, request=None)
+
+    def fetch(name: str, file: str) -> str:
+        if file not in there:
+            raise RemoteEntryNotFoundError("no such file", response=answer)
+        return str(tmp_path / file)
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", fetch)
+    with pytest.raises(ModelError, match=said):
+        load_encoder("hf-hub:apple/toy")

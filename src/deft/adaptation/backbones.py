@@ -15,7 +15,7 @@ from deft.adaptation.predictors import Head, HubPredictor, OwnPredictor, Predict
 from deft.classifiers.base import Classifier
 from deft.classifiers.hub import HubClassifier
 from deft.encoders.base import DualEncoder
-from deft.encoders.hub import model_type
+from deft.encoders.hub import hub_id, model_type
 from deft.encoders.load import TINY, load_encoder
 from deft.encoders.vision import VisionModel, load_vision_model
 from deft.errors import SettingsError
@@ -134,8 +134,8 @@ def load_backbone(name: str | Path, head: Head, *, device: str = "auto") -> Visi
     Raises:
         ModelError: It can't be loaded.
     """
-    folder = TINY if str(name) == "tiny" else Path(name)
-    hybrid = model_type(str(name), folder) == HYBRID
+    known = hub_id(str(name))
+    hybrid = model_type(known, TINY if known == "tiny" else Path(known)) == HYBRID
     loads = load_encoder if hybrid or head != "random" else load_vision_model
     return loads(name, device=device)
 

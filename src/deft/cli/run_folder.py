@@ -95,9 +95,11 @@ def check_model_name(name: str) -> None:
     Raises:
         ModelError: It can only be a folder, and there is none, or it has no configuration.
     """
+    from deft.encoders.hub import check_folder
+
     folder = Path(name)
-    if folder.is_dir() and not (folder / "config.json").is_file():
-        raise ModelError(f"{name!r} is a folder without a config.json, so it holds no model.")
+    if folder.is_dir():
+        check_folder(name, folder)
     if not folder.exists() and (name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name):
         raise ModelError(f"There is no model folder {name}. Give a folder, a hub id such as owner/name, or tiny.")
 

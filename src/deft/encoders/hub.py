@@ -4,11 +4,41 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from deft.errors import ModelError
 from deft.files import parse_json
+
+PREFIXES = ("hf-hub:", "hf_hub:")
+"""What open_clip and timm write before the ids of models on the hub."""
+
+TIMM = "timm_wrapper"
+"""What transformers calls a model of timm, whose own configurations name no type."""
+
+OPEN_CLIP = "open_clip_config.json"
+_NO_CLIP = (
+    "{} is in open_clip's own form (open_clip_config.json), which deft doesn't read. Take a model with a config.json "
+    "of transformers, such as laion/CLIP-ViT-B-32-laion2B-s34B-b79K or google/siglip2-base-patch16-224, or convert it."
+)
+_TIMM = (
+    "{} is an image classifier of timm ({}), which transformers reads only where timm is installed: pip install timm. "
+    "Or take one in the form of transformers, such as facebook/convnextv2-tiny-22k-224."
+)
+
+
+def hub_id(name: str) -> str:
+    """Return the name of a model without what open_clip and timm write before it.
+
+    Args:
+        name: As the user wrote it.
+
+    Example:
+        >>> hub_id("hf-hub:laion/CLIP-ViT-B-32-laion2B-s34B-b79K")
+        'laion/CLIP-ViT-B-32-laion2B-s34B-b79K'
+    """
+    return next((name.removeprefix(prefix) for prefix in PREFIXES if name.startswith(prefix)), name)
 
 
 def model_type(name: str, folder: Path) -> str:
@@ -19,18 +49,41 @@ def model_type(name: str, folder: Path) -> str:
         folder: Where it would lie if it is local.
 
     Raises:
-        ModelError: There is no such model within reach, or its configuration can't be read.
+        ModelError: There is no such model within reach, its configuration can't be read, or it is in the form of
+            another library.
     """
-    if (folder / "config.json").is_file():
+    if folder.is_dir():
+        check_folder(name, folder)
         path = folder / "config.json"
-    elif folder.is_dir():
-        raise ModelError(f"{name!r} is a folder without a config.json, so it holds no model.")
     else:
         path = from_hub(name, "config.json")
     try:
-        return str(parse_json(path.read_text(encoding="utf-8")).get("model_type", "unknown"))
+        config = parse_json(path.read_text(encoding="utf-8"))
+        kind, architecture = str(config.get("model_type", "unknown")), config.get("architecture")
     except (ValueError, AttributeError) as error:
         raise ModelError(f"{path} is not a model's configuration: {error}") from error
+    if kind not in ("unknown", TIMM) or architecture is None:
+        return kind
+    if find_spec("timm") is None:
+        raise ModelError(_TIMM.format(repr(name), str(architecture)[:80]))
+    return TIMM
+
+
+def check_folder(name: str, folder: Path) -> None:
+    """Refuse a folder that holds no model, or one in the form of another library.
+
+    Args:
+        name: What the user called it.
+        folder: It is there.
+
+    Raises:
+        ModelError: It has no `config.json`.
+    """
+    if (folder / "config.json").is_file():
+        return
+    if (folder / OPEN_CLIP).is_file():
+        raise ModelError(_NO_CLIP.format(repr(name)))
+    raise ModelError(f"{name!r} is a folder without a config.json, so it holds no model.")
 
 
 def from_hub(name: str, file: str) -> Path:
@@ -40,7 +93,7 @@ def from_hub(name: str, file: str) -> Path:
         ModelError: It can't be had; the sentence says why and what else there is.
     """
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+    from huggingface_hub.errors import HFValidationError, RemoteEntryNotFoundError, RepositoryNotFoundError
 
     try:
         return Path(hf_hub_download(name, file))
@@ -51,8 +104,21 @@ def from_hub(name: str, file: str) -> Path:
         ) from error
     except RepositoryNotFoundError as error:
         raise ModelError(f"The hub has no model {name!r} (or it is private and you aren't logged in).") from error
+    except RemoteEntryNotFoundError as error:
+        if file == "config.json" and _has(name, OPEN_CLIP):
+            raise ModelError(_NO_CLIP.format(repr(name))) from error
+        raise ModelError(f"The model {name!r} of the hub has no file {file}, so it can't be read.") from error
     except Exception as error:  # the hub client raises a different class for each way a network can fail
         raise unreachable(name) from error
+
+
+def _has(name: str, file: str) -> bool:
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return bool(hf_hub_download(name, file))
+    except Exception:  # for whatever reason: what is known is said without it
+        return False
 
 
 def unreachable(name: str) -> ModelError:

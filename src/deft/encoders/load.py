@@ -9,7 +9,7 @@ from types import MappingProxyType
 import torch
 
 from deft.encoders.base import DualEncoder
-from deft.encoders.hub import model_type
+from deft.encoders.hub import hub_id, model_type
 from deft.errors import ModelError, SettingsError
 from deft.homes import at_home
 
@@ -31,7 +31,7 @@ def load_encoder(name: str | Path, *, device: str = "auto") -> DualEncoder:
 
     Args:
         name: "tiny" (ships inside the package), a local folder, or the hub id of any CLIP, SigLIP or SigLIP 2
-            checkpoint, such as "openai/clip-vit-base-patch16".
+            checkpoint, such as "openai/clip-vit-base-patch16", also as open_clip writes it ("hf-hub:laion/...").
         device: "auto" (an accelerator where there is one), "cpu", "cuda", "mps", ...
 
     Returns:
@@ -47,17 +47,18 @@ def load_encoder(name: str | Path, *, device: str = "auto") -> DualEncoder:
         torch.Size([1, 256])
     """
     place = choose_device(device)
-    where = str(TINY) if str(name) == "tiny" else str(name)
+    given = hub_id(str(name))
+    where = str(TINY) if given == "tiny" else given
     if where == "small" and not Path(where).is_dir():
         raise ModelError(
             "There is no model 'small': it was measured and left out (docs/tiny-model.md). Give 'tiny', "
             "a folder, or an id such as 'openai/clip-vit-base-patch16'."
         )
-    kind = model_type(str(name), Path(where))
+    kind = model_type(given, Path(where))
     if kind not in ENCODERS:
-        raise ModelError(f"{str(name)!r} is a model of type {kind!r}. Known types: {', '.join(ENCODERS)}.")
+        raise ModelError(f"{given!r} is a model of type {kind!r}. Known types: {', '.join(ENCODERS)}.")
     encoder: DualEncoder = at_home(ENCODERS[kind])(where)
-    encoder.name = str(name)
+    encoder.name = given
     return encoder.float().eval().requires_grad_(False).to(place)
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from deft.data.image_spec import ImageSpec
-from deft.encoders.hub import model_type, quiet, unreachable
+from deft.encoders.hub import hub_id, model_type, quiet, unreachable
 from deft.encoders.load import choose_device
 from deft.encoders.preprocessor import read_spec, spec_settings
 from deft.errors import ModelError
@@ -144,7 +144,7 @@ def load_vision_model(name: str | Path, *, device: str = "auto") -> VisionModel:
         2048
     """
     place = choose_device(device)
-    name = str(name)
+    name = hub_id(str(name))
     if name == "tiny":
         raise ModelError("'tiny' is no image classification model of the hub; load_encoder('tiny') gives it.")
     kind = model_type(name, Path(name))
