@@ -29,6 +29,19 @@ Readers = Mapping[type, Callable[[Any], Any]]
 """How settings of an abstract type become a value, by the type: which class they name is the type's own business."""
 
 
+def check_noise_rate(rate: float | None) -> None:
+    """Refuse what is no share of wrong labels.
+
+    Args:
+        rate: As it was told; None where it wasn't.
+
+    Raises:
+        SettingsError: It isn't in 0 ≤ r < 1.
+    """
+    if rate is not None and not 0 <= rate < 1:
+        raise SettingsError(f"The noise rate must lie in 0 ≤ r < 1, not {rate}.")
+
+
 def to_settings(value: Any, *, without: Container[str] = ()) -> dict[str, Any]:
     """Return the fields of a frozen value as plain JSON values.
 

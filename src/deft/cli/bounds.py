@@ -8,7 +8,7 @@ import re
 import typer
 
 from deft.errors import SettingsError
-from deft.settings import MOST_SEED
+from deft.settings import MOST_SEED, check_noise_rate
 
 MOST = 1_000_000
 """The largest value of options that count something; what is larger is a slip."""
@@ -47,8 +47,10 @@ def rate(value: float | None) -> float | None:
     Args:
         value: What was typed; None for nothing.
     """
-    if value is not None and not 0 <= value < 1:
-        raise typer.BadParameter(f"a share of wrong labels lies in 0 ≤ r < 1; {value:g} doesn't.")
+    try:
+        check_noise_rate(value)
+    except SettingsError as error:
+        raise typer.BadParameter(str(error)) from error
     return value
 
 

@@ -8,17 +8,15 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from deft.detectors.on_features import FeatureDetector, Judged, Seen
+from deft.detectors.on_features import Judged, OnePassDetector, Seen
 from deft.errors import SettingsError
 from deft.evidence.probe import STRENGTHS, probe
 from deft.selection import two_component_posterior
-from deft.training.inputs import Reading
-from deft.training.precision import Precision
 from deft.training.workspace import Workspace
 
 
 @dataclass(frozen=True, kw_only=True)
-class CLIPCleaner(FeatureDetector):
+class CLIPCleaner(OnePassDetector):
     """The selection of CLIPCleaner (Feng et al. 2024): four tests, all of which a label has to pass.
 
     Two sources of class probabilities p: the zero-shot text, and logistic regression on the encoder's pooled features.
@@ -54,23 +52,15 @@ class CLIPCleaner(FeatureDetector):
     consistency: float = 0.8
     posterior: float = 0.5
     strengths: tuple[float, ...] = STRENGTHS
-    batch_size: int = 64
-    seed: int = 0
-    precision: Precision = "auto"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 < self.consistency <= 1:
             raise SettingsError(f"The consistency lies in 0 < θ ≤ 1, not {self.consistency}.")
         if not 0 < self.posterior < 1:
             raise SettingsError(f"The posterior lies between 0 and 1, not {self.posterior}.")
         if not self.strengths or min(self.strengths) <= 0:
             raise SettingsError(f"The regularisation needs positive strengths, not {self.strengths}.")
-        _ = self.reading  # which refuses what is out of its bounds
-
-    @property
-    def reading(self) -> Reading:
-        """How images are read."""
-        return Reading(self.batch_size, self.seed, self.precision)
 
     def judge(self, seen: Seen, space: Workspace) -> Judged:
         labels = seen.labels.numpy()

@@ -10,11 +10,9 @@ from typing import ClassVar, Literal
 import numpy as np
 import torch
 
-from deft.detectors.on_features import FeatureDetector, Judged, Seen, log_odds_of
+from deft.detectors.on_features import Judged, OnePassDetector, Seen, log_odds_of
 from deft.errors import SettingsError
 from deft.evidence.probe import STRENGTHS, probe
-from deft.training.inputs import Reading
-from deft.training.precision import Precision
 from deft.training.workspace import Workspace
 
 Rule = Literal[
@@ -29,7 +27,7 @@ Rule = Literal[
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConfidentLearning(FeatureDetector):
+class ConfidentLearning(OnePassDetector):
     """Confident learning (Northcutt et al. 2021), as cleanlab does it, on out-of-fold probabilities of a linear probe.
 
     The probe is logistic regression on the encoder's pooled features, in five folds, its regularisation chosen by how
@@ -59,21 +57,13 @@ class ConfidentLearning(FeatureDetector):
 
     rule: Rule = "prune_by_noise_rate"
     strengths: tuple[float, ...] = STRENGTHS
-    batch_size: int = 64
-    seed: int = 0
-    precision: Precision = "auto"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.strengths or min(self.strengths) <= 0:
             raise SettingsError(f"The regularisation needs positive strengths, not {self.strengths}.")
         if find_spec("cleanlab") is None:
             raise SettingsError("Confident learning needs one more package: pip install 'deft-labels[cleanlab]'.")
-        _ = self.reading  # which refuses what is out of its bounds
-
-    @property
-    def reading(self) -> Reading:
-        """How images are read."""
-        return Reading(self.batch_size, self.seed, self.precision)
 
     def judge(self, seen: Seen, space: Workspace) -> Judged:
         labels = seen.labels.numpy()

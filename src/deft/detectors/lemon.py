@@ -11,16 +11,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from deft.detectors.collector import score_of
-from deft.detectors.on_features import FeatureDetector, Judged, Seen
+from deft.detectors.on_features import Judged, OnePassDetector, Seen
 from deft.errors import SettingsError
 from deft.selection import border, estimate_noise_rate, small_loss_mask
-from deft.training.inputs import Reading
-from deft.training.precision import Precision
+from deft.settings import check_noise_rate
 from deft.training.workspace import Workspace
 
 
 @dataclass(frozen=True, kw_only=True)
-class LEMoN(FeatureDetector):
+class LEMoN(OnePassDetector):
     """Multimodal neighbours (Zhang et al. 2025): s = d(x, y) + β·s_n + γ·s_m, all distances 1 − cosine.
 
     d(x, y) is between an image and the text of its label. s_n is the mean distance of the label's text from those of
@@ -63,21 +62,12 @@ class LEMoN(FeatureDetector):
     nearness: float = 0.1
     fit: float = 5.0
     noise_rate: float | None = None
-    batch_size: int = 64
-    seed: int = 0
-    precision: Precision = "auto"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.neighbours < 1:
             raise SettingsError(f"At least one neighbour is compared with, not {self.neighbours}.")
-        if self.noise_rate is not None and not 0 <= self.noise_rate < 1:
-            raise SettingsError(f"The noise rate must lie in 0 ≤ r < 1, not {self.noise_rate}.")
-        _ = self.reading  # which refuses what is out of its bounds
-
-    @property
-    def reading(self) -> Reading:
-        """How images are read."""
-        return Reading(self.batch_size, self.seed, self.precision)
+        check_noise_rate(self.noise_rate)
 
     def judge(self, seen: Seen, space: Workspace) -> Judged:
         scores = self.scores(seen)

@@ -9,15 +9,13 @@ import torch
 from torch import Tensor
 
 from deft.detectors.collector import score_of
-from deft.detectors.on_features import FeatureDetector, Judged, Seen
+from deft.detectors.on_features import Judged, OnePassDetector, Seen
 from deft.errors import SettingsError
-from deft.training.inputs import Reading
-from deft.training.precision import Precision
 from deft.training.workspace import Workspace
 
 
 @dataclass(frozen=True, kw_only=True)
-class NeighbourVote(FeatureDetector):
+class NeighbourVote(OnePassDetector):
     """The vote of the k nearest images (Wilson 1972; on deep features, SimiFeat: Zhu et al. 2022).
 
     Similarity is the cosine of the encoder's unit features. A label passes if no other class has more votes among the
@@ -46,19 +44,11 @@ class NeighbourVote(FeatureDetector):
     )
 
     neighbours: int = 10
-    batch_size: int = 64
-    seed: int = 0
-    precision: Precision = "auto"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.neighbours < 1:
             raise SettingsError(f"At least one neighbour votes, not {self.neighbours}.")
-        _ = self.reading  # which refuses what is out of its bounds
-
-    @property
-    def reading(self) -> Reading:
-        """How images are read."""
-        return Reading(self.batch_size, self.seed, self.precision)
 
     def judge(self, seen: Seen, space: Workspace) -> Judged:
         votes = _votes(seen, self.neighbours)

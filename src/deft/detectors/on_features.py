@@ -23,6 +23,7 @@ from deft.runs.detection import Detection
 from deft.runs.provenance import Stopwatch
 from deft.training.batches import Batch
 from deft.training.inputs import Inputs, Reading, open_inputs
+from deft.training.precision import Precision
 from deft.training.workspace import Workspace
 from deft.tuning import Frozen
 from deft.tuning.parts import frozen_part
@@ -142,6 +143,33 @@ class FeatureDetector(Detector):
             collector.add(batch, judged.log_odds, judged.scores)
             collector.keep(batch, seen.pooled, judged.scores)
         return self._judged(inputs, collector.verdicts(), watch, self.reading, judged.info)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnePassDetector(FeatureDetector):
+    """A detector by features that trains nothing: images are read once, as its own settings say.
+
+    Args:
+        encoder: A vision-language model.
+        batch_size: Images per step.
+        seed: Draws what there is to draw; every detector takes one.
+        precision: Number format of the activations.
+
+    Raises:
+        SettingsError: A setting is out of its bounds.
+    """
+
+    batch_size: int = 64
+    seed: int = 0
+    precision: Precision = "auto"
+
+    def __post_init__(self) -> None:
+        _ = self.reading  # which refuses what is out of its bounds
+
+    @property
+    def reading(self) -> Reading:
+        """How images are read."""
+        return Reading(self.batch_size, self.seed, self.precision)
 
 
 def log_odds_of(flagged: Tensor, quality: Tensor) -> Tensor:

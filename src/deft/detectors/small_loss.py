@@ -19,6 +19,7 @@ from deft.prompts.templates import class_features
 from deft.runs.detection import Detection, Verdicts
 from deft.runs.provenance import Stopwatch
 from deft.selection import border, estimate_noise_rate, forget_rate, small_loss_mask
+from deft.settings import check_noise_rate
 from deft.stages import of_training
 from deft.training.batches import Batches, once
 from deft.training.inputs import Inputs, Reading, open_inputs
@@ -116,8 +117,7 @@ class SmallLoss(Detector):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tuning", tuning_of(self.tuning))
-        if self.noise_rate is not None and not 0 <= self.noise_rate < 1:
-            raise SettingsError(f"The noise rate must lie in 0 ≤ r < 1, not {self.noise_rate}.")
+        check_noise_rate(self.noise_rate)
         if self.epochs < 1:
             raise SettingsError(f"Small-loss needs at least one epoch, not {self.epochs}.")
         if self.warmup < 0:

@@ -14,6 +14,7 @@ from deft.losses import cross_entropy, masked_mean
 from deft.methods.base import Method, TrainingContext
 from deft.methods.parts.score_pass import score_losses
 from deft.selection import estimate_noise_rate, forget_rate
+from deft.settings import check_noise_rate
 from deft.training.batches import Batches
 from deft.training.loop import Training
 
@@ -60,8 +61,7 @@ class CoTeaching(Method):
 
     def build(self, run: TrainingContext) -> Training:
         rate = run.stated_rate("CoTeaching") if self.noise_rate == "stated" else None
-        if rate is not None and not 0 <= rate < 1:
-            raise SettingsError(f"The noise rate must lie in 0 ≤ r < 1, not {rate}.")
+        check_noise_rate(rate)
         # Equal networks would choose alike, so their heads are drawn apart.
         networks = [run.network(run.seed + number) for number in range(self.networks)]
         return _SmallLossTraining(nn.ModuleList(networks), rate, self.warmup, run.seed)
