@@ -18,16 +18,14 @@ from types import SimpleNamespace
 from typing import Any, Literal
 
 from deft.errors import SettingsError
-from deft.settings import MOST_SEED
 
 _PLAIN = {name: getattr(builtins, name) for name in ("bool", "float", "int", "str")}
 _KNOWN = {
     "__builtins__": {name: getattr(builtins, name) for name in ("abs", "all", "any", "len", "max", "min", "sum")},
-    "MOST_SEED": MOST_SEED,
     "SettingsError": SettingsError,
     "math": math,
 }
-"""What rules may name besides fields and functions of ours; one that names anything else is left to the class."""
+"""What rules may name besides fields, and constants and functions of ours; all others are left to the class."""
 
 
 def declared_names(home: str) -> frozenset[str]:
@@ -156,7 +154,7 @@ def _run_rules(home: str, itself: SimpleNamespace) -> None:
     names: dict[str, Any] = {**_KNOWN, "self": itself}
     for rule in methods["__post_init__"].body if "__post_init__" in methods else []:
         named = (_resolved(module, node.id)[1] for node in ast.walk(rule) if isinstance(node, ast.Name))
-        for statement in (*(one for one in named if isinstance(one, ast.FunctionDef)), rule):
+        for statement in (*(one for one in named if isinstance(one, ast.FunctionDef | ast.Assign)), rule):
             _run(statement, names)
     made = methods["reading"].body[-1] if "reading" in methods else None  # which rules are about as well
     if isinstance(made, ast.Return) and isinstance(made.value, ast.Call):

@@ -30,12 +30,12 @@ class CLIPCleaner(OnePassDetector):
 
     Args:
         encoder: A vision-language model.
-        consistency: θ_cons.
-        posterior: θ_gmm.
-        strengths: Inverse strengths of the probe's regularisation that are tried.
         batch_size: Images per step.
         seed: Draws the start of the mixtures.
         precision: Number format of the activations.
+        consistency: θ_cons.
+        posterior: θ_gmm.
+        strengths: Inverse strengths of the probe's regularisation that are tried.
 
     Raises:
         SettingsError: A setting is out of its bounds.

@@ -36,11 +36,11 @@ class ConfidentLearning(OnePassDetector):
 
     Args:
         encoder: A vision-language model.
-        rule: cleanlab's `filter_by`; its default, or another.
-        strengths: Inverse strengths of the probe's regularisation that are tried.
         batch_size: Images per step.
         seed: Draws nothing here; every detector takes one.
         precision: Number format of the activations.
+        rule: cleanlab's `filter_by`; its default, or another.
+        strengths: Inverse strengths of the probe's regularisation that are tried.
 
     Raises:
         SettingsError: A setting is out of its bounds, or cleanlab isn't installed.

@@ -33,15 +33,15 @@ class LEMoN(OnePassDetector):
 
     Args:
         encoder: A vision-language model.
+        batch_size: Images per step.
+        seed: Draws the start of the mixture.
+        precision: Number format of the activations.
         neighbours: Nearest images k.
         image_weight: β, of the label's distance from similar images' labels.
         text_weight: γ, of the image's distance from images of its label.
         nearness: τ₁, by which nearer neighbours count more.
         fit: τ₂, by which neighbours count more whose own label fits.
         noise_rate: Share of wrong labels; None estimates it.
-        batch_size: Images per step.
-        seed: Draws the start of the mixture.
-        precision: Number format of the activations.
 
     Raises:
         SettingsError: A setting is out of its bounds.

@@ -24,10 +24,10 @@ class NeighbourVote(OnePassDetector):
 
     Args:
         encoder: A vision-language model.
-        neighbours: Images k that vote.
         batch_size: Images per step.
         seed: Draws nothing here; every detector takes one.
         precision: Number format of the activations.
+        neighbours: Images k that vote.
 
     Raises:
         SettingsError: A setting is out of its bounds.
