@@ -364,6 +364,20 @@ def test_a_message_takes_a_decision_back_and_buttons_stay_where_they_are(run: Pa
     assert read_decisions(run) == {}
 
 
+@pytest.mark.parametrize("size", [(1440, 900), (1000, 800), (800, 800), (390, 844)])
+def test_a_message_covers_no_button_of_the_grid(run: Path, room: Room, size: tuple[int, int]) -> None:
+    ada = room.sit(room.serve(run), size)
+    ada.key("g")
+    ada.page.get_by_role("option").nth(1).click()
+    ada.key("k")
+    ada.page.locator("#toast").get_by_text(": kept").wait_for()
+    ada.page.get_by_role("option").nth(1).click()
+    said, buttons = ada.page.locator("#toast").bounding_box(), ada.page.locator(".actions").bounding_box()
+    assert said is not None
+    assert buttons is not None
+    assert said["y"] + said["height"] <= buttons["y"]
+
+
 def test_shift_click_selects_the_range_that_it_promises(run: Path, room: Room) -> None:
     ada = room.sit(room.serve(run))
     ada.key("g")

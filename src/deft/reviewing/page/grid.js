@@ -118,9 +118,11 @@ export class Grid {
       button("None of these", "N", () => this.act("none_of_these")),
       button("Bad image", "B", () => this.act("bad_image")),
       button("Skip", "X", () => this.act("skip")),
-      el("p", { class: "pages" }, this.pages),
-      button("Page back", "PgUp", () => this.act("back"), { "aria-keyshortcuts": "PageUp" }),
-      button("Page on", "PgDn", () => this.act("next"), { "aria-keyshortcuts": "PageDown" }),
+      el("div", { class: "turn" },
+        el("p", { class: "pages" }, this.pages),
+        button("Page back", "PgUp", () => this.act("back"), { "aria-keyshortcuts": "PageUp" }),
+        button("Page on", "PgDn", () => this.act("next"), { "aria-keyshortcuts": "PageDown" }),
+      ),
     ];
   }
 }
