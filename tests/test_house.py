@@ -29,6 +29,7 @@ LONG_FUNCTIONS: Mapping[str, str] = {
     "cli/detect.py:detect": "a signature of options",
     "cli/predict.py:predict": "a signature of options",
     "cli/review.py:review": "a signature of options",
+    "cli/score.py:score": "a signature of options",
 }
 
 

@@ -2,7 +2,8 @@
 
     DeftError
     ├── DataError        the images, labels or tables given can't be used
-    │   └── ConflictError  somebody else decided in the meantime
+    │   ├── ConflictError  somebody else decided in the meantime
+    │   └── UnreadableError  none of the images can be used
     ├── ModelError       a model can't be loaded, or can't do what is asked of it
     ├── SettingsError    an option's value makes no sense
     └── AloneError       another process of the run has ended
@@ -10,6 +11,10 @@
 Each message says what was given, what was expected and what exists; the command line prints it as one
 sentence and exits with status 2. A bug of ours is never one of these.
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class DeftError(Exception):
@@ -22,6 +27,19 @@ class DataError(DeftError):
 
 class ConflictError(DataError):
     """Another reviewer has decided about the same image in the meantime."""
+
+
+class UnreadableError(DataError):
+    """None of the images can be used.
+
+    Args:
+        message: The sentence.
+        reasons: Why, by file name.
+    """
+
+    def __init__(self, message: str, reasons: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.reasons = reasons
 
 
 class ModelError(DeftError):

@@ -34,6 +34,10 @@ OPTIONS = {
         "--method", "--noise-rate", "--out", "--precision", "--processes", "--quiet", "--resume", "--seed", "--set",
         "--split", "--tensorboard", "--tuning", "--validation", "--words", "--workers",
     },
+    "score": {
+        "--actors", "--classes", "--detector", "--device", "--engine", "--image-col", "--label-col", "--labels",
+        "--max-pixels", "--max-seconds", "--part-size", "--quiet", "--split", "--words", "--workers",
+    },
     "predict": {
         "--device", "--format", "--max-pixels", "--max-seconds", "--out", "--quiet", "--safe-csv", "--top",
         "--workers",

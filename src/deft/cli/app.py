@@ -31,6 +31,7 @@ from deft.cli.own_words import in_options
 from deft.cli.predict import predict
 from deft.cli.report import report
 from deft.cli.review import review
+from deft.cli.score import score
 from deft.cli.terminal import Stopped, drop_streams, end_streams, heed_signals, prepare_streams
 from deft.errors import AloneError, DeftError
 from deft.wording import printable
@@ -89,7 +90,22 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (detect, review, report, compare, adapt, predict, evaluate, demo, export, apply, corrupt, bench, doctor):
+for command in (
+    detect,
+    review,
+    report,
+    compare,
+    adapt,
+    predict,
+    score,
+    evaluate,
+    demo,
+    export,
+    apply,
+    corrupt,
+    bench,
+    doctor,
+):
     app.command(cls=Command)(command)
 
 

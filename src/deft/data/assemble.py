@@ -57,11 +57,12 @@ def assemble(
     split: str | None,
     progress: Progress,
     words: Words | None = None,
+    least_classes: int = 2,
 ) -> LabeledImages:
     """Number the labels, name the rows, and say aloud what a person may want to know.
 
     Raises:
-        DataError: There are no rows, fewer than two classes, or not the split that was asked for.
+        DataError: There are no rows, too few classes, or not the split that was asked for.
     """
     if not len(found.file_name):
         raise DataError(f"{found.source} has no images.")
@@ -84,7 +85,7 @@ def assemble(
     images = replace(images, label_cells=_cells(images, found))
     if split is not None:
         images = _only(images, split, found.source)
-    if len(names) < 2:
+    if len(names) < least_classes:
         only = f"one class ('{names[0]}')" if names else "no labels"
         raise DataError(f"{found.source} has {only}; finding wrong labels takes at least two classes.")
     notes = [*found.notes, *column.notes, *encoded.notes, *([lacking] if lacking else []), *_notes(images, found)]

@@ -38,6 +38,7 @@ def load_images(
     image_column: str | None = None,
     label_column: str | None = None,
     clean_column: str | None = None,
+    least_classes: int = 2,
     progress: Progress | None = None,
 ) -> LabeledImages:
     """Find images and their labels; nothing is decoded, and nothing is written.
@@ -57,6 +58,8 @@ def load_images(
         image_column: The table's column with images or paths; guessed from `IMAGE_COLUMNS` if not named.
         label_column: The table's column with labels; guessed from `LABEL_COLUMNS` if not named.
         clean_column: The table's column with true labels, where they are known; for scoring only.
+        least_classes: Data with fewer classes are refused, since labels are judged against each other; a part of much
+            data, for a detector that has learned, may have one.
         progress: Told of every guess, and of what was skipped or is odd.
 
     Returns:
@@ -73,7 +76,7 @@ def load_images(
     columns = Columns(image_column, label_column, clean_column)
     names = class_names(classes)
     found = _rows(source, labels, columns, split, told)
-    images = assemble(found, names, split, told, words)
+    images = assemble(found, names, split, told, words, least_classes)
     beside = {"labels": labels, "classes": classes, "words": words}
     return replace(images, origin=_origin(source, {**beside, **vars(columns)}, split))
 

@@ -111,7 +111,7 @@ class TrainedDeFT(Detector):
     def _detect(self, images: LabeledImages, space: Workspace, watch: Stopwatch) -> Detection:
         part = frozen_part(self.encoder, self.tuning, self.recipe.features)
         with (
-            open_inputs(part, images, space, self.reading) as inputs,
+            open_inputs(part, images, space, self.reading, least_classes=1) as inputs,
             frozen_features(self.encoder, self.tuning, self.recipe, inputs, space, self.reading) as frozen,
         ):
             verdicts = self.judge(inputs, frozen, len(images), space.progress)

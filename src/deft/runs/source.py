@@ -96,11 +96,12 @@ class Source:
             if path is not None and not Path(path).expanduser().is_file():
                 raise DataError(f"There is no {name} at {path}.")
 
-    def open(self, progress: Progress | None = None) -> LabeledImages:
+    def open(self, progress: Progress | None = None, *, least_classes: int = 2) -> LabeledImages:
         """Find the images again.
 
         Args:
             progress: Told of guesses and oddities.
+            least_classes: Data with fewer classes are refused.
 
         Raises:
             DataError: They aren't there any more.
@@ -118,6 +119,7 @@ class Source:
             label_column=self.label_column,
             clean_column=self.clean_column,
             words=self.words,
+            least_classes=least_classes,
             progress=progress,
         )
 

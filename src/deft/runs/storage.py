@@ -59,8 +59,7 @@ def write_files(
         notes: What the Parquet schema's metadata says.
     """
     with replace_sealed(folder / TABLE) as temporary:
-        schema = pa.schema([(name, _KINDS.get(name, pa.string())) for name in table.columns])
-        stored = pa.Table.from_pandas(table, preserve_index=False, schema=schema)
+        stored = as_arrow(table)
         for name, values in more.items():
             stored = stored.append_column(name, pa.array(values))
         pq.write_table(stored.replace_schema_metadata({"deft": strict_json(notes, indent=None)}), temporary)
@@ -72,6 +71,16 @@ def write_files(
         flat.to_csv(temporary, index=False, float_format="%.6g")
     with replace_file(folder / "summary.json") as temporary:
         temporary.write_text(readable_json(summary), encoding="utf-8")
+
+
+def as_arrow(table: pd.DataFrame) -> pa.Table:
+    """Return a table of verdicts with the types that its columns have in every file.
+
+    Args:
+        table: One row per image.
+    """
+    schema = pa.schema([(name, _KINDS.get(name, pa.string())) for name in table.columns])
+    return pa.Table.from_pandas(table, preserve_index=False, schema=schema)
 
 
 def read_columns(folder: str | Path) -> tuple[dict[str, list[Any]], dict[str, Any]]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from deft.data.duplicates import find_groups, pixel_names, small_grey
 from deft.data.image_spec import ImageSpec
 from deft.data.images import LabeledImages
-from deft.errors import DataError, SettingsError
+from deft.errors import DataError, SettingsError, UnreadableError
 from deft.progress import Progress
 from deft.runs.earlier import kept_features
 from deft.settings import MOST_SEED
@@ -135,7 +135,7 @@ def open_inputs(
     with workspace.open() as folder, contextlib.ExitStack() as opened:
         store = opened.enter_context(_decoded(images, part.spec, workspace, folder))
         rows = np.array([row for row in range(len(images)) if row not in store.errors], np.int64)
-        _check_classes(images, rows, least_classes)
+        _check_classes(images, rows, least_classes, store.errors)
         pixels = PixelLoader(store, part.spec, part.device)
         groups = np.full(len(images), -1, np.int64)
         if duplicates:
@@ -234,12 +234,15 @@ def _groups(store: PixelStore, rows: np.ndarray, labels: np.ndarray, progress: P
     return find_groups(names, np.concatenate(small), labels)
 
 
-def _check_classes(images: LabeledImages, rows: np.ndarray, least: int) -> None:
+def _check_classes(images: LabeledImages, rows: np.ndarray, least: int, errors: Mapping[int, str]) -> None:
     present = np.unique(images.labels[rows])
     if len(present) >= least:
         return
     if not len(present):
-        raise DataError(f"None of the {len(images)} images has both a label and pixels that can be read.")
+        raise UnreadableError(
+            f"None of the {len(images)} images has both a label and pixels that can be read.",
+            {images.file_name[row]: reason for row, reason in errors.items()},
+        )
     raise DataError(
         f"All {len(rows)} images that can be used have the same label ({images.classes[present[0]]}); "
         f"at least {least} classes are needed."

@@ -19,7 +19,7 @@ from deft.data.image_spec import ImageSpec
 from deft.data.images import LabeledImages
 from deft.data.pixel_rule import PixelRule, ValueRange, range_of_values
 from deft.data.readers import ImageError
-from deft.errors import DataError
+from deft.errors import DataError, UnreadableError
 from deft.files import keep_on_disk, parse_json, reserve
 from deft.manifest import intact, replace_sealed
 from deft.progress import Progress
@@ -221,7 +221,8 @@ def _check_space(folder: Path, size: int) -> None:
 def _refuse_nothing(images: LabeledImages, errors: Errors) -> None:
     if len(errors) == len(images):
         first = "; ".join(list(told(images, errors).values())[:3])
-        raise DataError(f"None of the {len(images)} images can be read: {first}.")
+        reasons = {images.file_name[row]: reason for row, reason in told(images, errors).items()}
+        raise UnreadableError(f"None of the {len(images)} images can be read: {first}.", reasons)
 
 
 def told(images: LabeledImages, errors: Errors) -> Errors:

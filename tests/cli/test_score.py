@@ -1,0 +1,80 @@
+"""`deft score`: the verdicts of `deft detect --detector`, in parts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from deft.cli.app import app
+
+
+def deft(*words: object) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, clip_folder: Path) -> Path:
+    """A run over two classes of eight photos."""
+    rng, folder = np.random.default_rng(0), tmp_path_factory.mktemp("scored")
+    for name, colour in (("cat", 60), ("dog", 190)):
+        (folder / "photos" / name).mkdir(parents=True)
+        for number in range(8):
+            pixels = rng.integers(colour - 50, colour + 50, size=(24, 24, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / "photos" / name / f"{number}.png")
+    typed = ("--model", clip_folder, "--epochs", "1", "--device", "cpu", "-q")
+    done = deft("detect", folder / "photos", "-o", folder / "run", *typed)
+    assert done.exit_code == 0, done.output
+    return folder
+
+
+def test_a_command_and_its_repetition(run: Path, tmp_path: Path) -> None:
+    typed = ("score", run / "photos", tmp_path / "out", "--detector", run / "run" / "detector")
+    typed = (*typed, "--part-size", "7", "--device", "cpu", "-q")  # type: ignore[assignment]
+    done = deft(*typed)
+    assert done.exit_code == 0, done.output
+    assert "16 images: " in done.stdout
+    assert "3 parts." in done.stdout
+    table = pd.read_parquet(tmp_path / "out" / "parts")
+    whole = pd.read_parquet(run / "run" / "labels.parquet")
+    assert table["file_name"].equals(whole["file_name"])
+    assert table["is_label_issue"].equals(whole["is_label_issue"])
+    np.testing.assert_allclose(table["label_score"], whole["label_score"], atol=1e-6)
+    again = deft(*typed)
+    assert "3 parts; 3 parts were there already." in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--actors", "2"], "--actors goes with --engine ray."),
+        (["--detector", "nowhere"], "nowhere holds no detector.json"),
+    ],
+)
+def test_slips_are_sentences(run: Path, tmp_path: Path, words: list[str], said: str) -> None:
+    typed = ["score", run / "photos", tmp_path / "out", "--detector", run / "run" / "detector", *words]
+    done = deft(*typed)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_nothing_is_written_into_the_data(run: Path) -> None:
+    done = deft("score", run / "photos", run / "photos" / "out", "--detector", run / "run" / "detector")
+    assert done.exit_code == 2
+    assert "lies inside the data" in done.stderr
+
+
+def test_without_ray_its_engine_says_what_to_install(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    typed = ("score", run / "photos", tmp_path / "out", "--detector", run / "run" / "detector", "--engine", "ray")
+    done = deft(*typed)
+    assert done.exit_code == 2
+    assert 'pip install "deft-labels[ray]"' in done.stderr
