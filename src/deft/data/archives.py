@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from deft.data.readers import (
     short_digest,
     show_path,
 )
-from deft.data.tree import LEFT_FILES, Tree, dropping
+from deft.data.tree import Tree, finish_tree, passed_over
 from deft.errors import DataError
 
 MOST_MEMBERS = 20_000_000
@@ -179,10 +179,7 @@ def archive_tree(path: Path) -> ArchiveTree:
             _take(tree, name, start, size)
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, tarfile.TarError) as error:
         raise DataError(f"{path} can't be read as an archive: {one_line(error)}.") from error
-    tree.images.sort(key=_folder_first)
-    tree.others.sort(key=_folder_first)
-    folders = {str(parent) for name in (*tree.images, *tree.others) for parent in PurePosixPath(name).parents}
-    tree.folders = sorted(folders - {"."})
+    finish_tree(tree)
     return tree
 
 
@@ -213,17 +210,13 @@ def _tar_members(path: Path) -> Iterator[tuple[str, int | None, int]]:
 def _take(tree: ArchiveTree, name: str, start: int | None, size: int) -> None:
     parts = [part for part in name.split("/") if part != "."]
     plain = "/".join(parts)
-    folders = ["/".join(parts[:depth]) for depth in range(1, len(parts))]
-    kind = next(filter(None, map(dropping, folders)), None)
-    last = parts[-1] if parts else ""
+    kind = passed_over(plain)
     if name.startswith("/") or ".." in parts or len(parts) > 60:
         tree.skipped["members whose path leaves the archive"] += 1
     elif start == -1:
         tree.skipped["links and other special members"] += 1
     elif kind is not None:
         tree.skipped[kind] += 1
-    elif last.startswith(".") or last.casefold() in LEFT_FILES:
-        tree.skipped["hidden"] += 1
     elif plain in tree.sizes:
         tree.skipped["members of a name that came before"] += 1
     else:
@@ -232,9 +225,4 @@ def _take(tree: ArchiveTree, name: str, start: int | None, size: int) -> None:
             tree.places[plain] = start
         elif plain != name:
             tree.spelt[plain] = name
-        (tree.images if is_image(last) else tree.others).append(plain)
-
-
-def _folder_first(name: str) -> tuple[str, str]:
-    folder, _, last = name.rpartition("/")
-    return folder, last
+        (tree.images if is_image(plain) else tree.others).append(plain)

@@ -14,13 +14,14 @@ from deft.data import huggingface
 from deft.data.arrays import from_arrays
 from deft.data.assemble import SourceRows, assemble
 from deft.data.columns import Columns
-from deft.data.endings import is_image
+from deft.data.endings import TABLE_ENDINGS, is_image
 from deft.data.folders import METADATA
 from deft.data.huggingface import is_saved
 from deft.data.images import LabeledImages
 from deft.data.names import Classes, class_names
 from deft.data.readers import FileReader, file_problem, show_path
-from deft.data.sources import from_name, from_paths, refuse_labels
+from deft.data.remote import remote_tree, scheme_of
+from deft.data.sources import check_source, from_name, from_paths, refuse_labels
 from deft.data.tables import from_frame
 from deft.data.tree import folder_tree
 from deft.data.words import Words
@@ -132,6 +133,8 @@ def find_images(source: str | Path, *, progress: Progress | None = None) -> Labe
     """
     if not str(source):
         raise DataError("The data has no name: the path given is empty. The current folder is '.'.")
+    if scheme_of(str(source)) is not None and not str(source).lower().endswith(TABLE_ENDINGS):
+        return _in_store(str(source))
     path = Path(source).expanduser()
     if path.is_file() and is_image(path.name):
         return _files(path.parent, [str(path)])
@@ -141,6 +144,22 @@ def find_images(source: str | Path, *, progress: Progress | None = None) -> Labe
     if not tree.images:
         raise DataError(f"There is no image in {show_path(str(path))}, at any depth.")
     return _files(path, [os.path.join(path, name) for name in tree.images])
+
+
+def _in_store(address: str) -> LabeledImages:
+    check_source(address)
+    tree = remote_tree(address)
+    if not tree.images:
+        raise DataError(f"There is no image at {address}, at any depth.")
+    problems = ((row, tree.problem(name)) for row, name in enumerate(tree.images))
+    return LabeledImages(
+        reader=tree.reader(tree.images),
+        rows=np.arange(len(tree.images)),
+        labels=np.full(len(tree.images), -1, np.int64),
+        classes=(),
+        file_name=tuple(map(show_path, tree.images)),
+        read_errors={row: problem for row, problem in problems if problem is not None},
+    )
 
 
 def _files(root: Path, paths: list[str]) -> LabeledImages:

@@ -16,6 +16,7 @@ from deft.data.columns import Columns
 from deft.data.endings import ARCHIVE_ENDINGS, COMPRESSED_ENDINGS, TABLE_ENDINGS
 from deft.data.folders import from_tree
 from deft.data.readers import show_path
+from deft.data.remote import check_store, from_address, scheme_of
 from deft.data.shards import from_tars
 from deft.data.tables import from_shards, from_table
 from deft.data.tree import folder_tree
@@ -46,6 +47,9 @@ def from_name(source: str, labels: Any, columns: Columns, split: str | None, pro
     """
     source = source.removeprefix(_HUB_SCHEME)
     check_source(source)
+    if scheme_of(source) is not None:
+        refuse_labels(labels, f"{source} is in a store, where a table of labels is named itself; it")
+        return from_address(source, columns, progress)
     path = Path(source).expanduser()
     if labels is not None and not isinstance(labels, str | os.PathLike):
         raise DataError("For files, labels= is the path of a table; a list of labels goes with images in memory.")
@@ -157,6 +161,11 @@ def check_source(source: str) -> None:
     if not source.strip():
         raise DataError("The data has no name: the path given is empty. The current folder is '.'.")
     scheme = _SCHEME.fullmatch(source)
+    if (store := scheme_of(source)) is not None:
+        check_store(store)
+        return
+    if scheme is not None and scheme[1].lower() == "file":
+        raise DataError(f"{source} is on this machine: give its path, {scheme[2]}.")
     if scheme is not None and not source.startswith(_HUB_SCHEME):
         raise DataError(
             f"{source} is not on this machine, and {scheme[1]}:// isn't read in place: copy it here, or mount it. "

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from deft.data.endings import is_image
 from deft.data.readers import FileReader, ImageReader, file_problem, show_path
@@ -184,6 +184,36 @@ def dropping(name: str) -> str | None:
     if last in DROPPINGS:
         return "folders that other programs left"
     return "folders of thumbnails" if last in THUMBNAILS and "/" in name else None
+
+
+def passed_over(name: str) -> str | None:
+    """Return the kind of a file that is passed over for its name or that of a folder above it, None where it isn't.
+
+    Args:
+        name: Of the file, with the folders that lead to it.
+    """
+    parts = name.split("/")
+    folders = ("/".join(parts[:depth]) for depth in range(1, len(parts)))
+    kind = next(filter(None, map(dropping, folders)), None)
+    hidden = parts[-1].startswith(".") or parts[-1].casefold() in LEFT_FILES
+    return "hidden" if kind is None and hidden else kind
+
+
+def finish_tree(tree: Tree) -> None:
+    """Put the files of a tree that was listed without its folders in order, folder by folder, and name the folders.
+
+    Args:
+        tree: With its images and other files.
+    """
+    tree.images = sorted(tree.images, key=_folder_first)
+    tree.others = sorted(tree.others, key=_folder_first)
+    folders = {str(parent) for name in (*tree.images, *tree.others) for parent in PurePosixPath(name).parents}
+    tree.folders = sorted(folders - {"."})
+
+
+def _folder_first(name: str) -> tuple[str, str]:
+    folder, _, last = name.rpartition("/")
+    return folder, last
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
