@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -159,3 +160,15 @@ def test_whose_label_is_trusted_travels_with_the_rows() -> None:
     assert sure.fingerprint == images.fingerprint
     with pytest.raises(DataError, match="trusted must be 5 truth values"):
         images.relabel(images.labels, trusted=np.array([True]))
+
+
+def test_the_first_labels_travel_with_the_rows() -> None:
+    images = some()
+    first = replace(images, first_labels=np.array([0, 0, 0, 2, 2]))
+    kept = first.keep([3, 1]).first_labels
+    assert kept is not None
+    assert kept.tolist() == [2, 0]
+    assert first.label_fingerprint != images.label_fingerprint
+    assert first.relabel(images.labels).first_labels is None
+    with pytest.raises(DataError, match="first_labels"):
+        replace(images, first_labels=np.array([0, 0, 0, 2, 3]))

@@ -127,3 +127,33 @@ def test_what_is_weighed_is_computed_in_full_numbers(
     DeFT(tiny, epochs=1, optimization=Optimization(precision="bfloat16")).detect(images.keep(np.arange(60)))
     assert asked
     assert not any(asked)
+
+
+def test_what_people_decided_about_the_worst_leaves_the_rest_fairly_judged(
+    tiny: DualEncoder, images: LabeledImages, learned: tuple[TrainedDeFT, Detection]
+) -> None:
+    given = symmetric(images.labels, 0.2, num_classes=10, seed=0)
+    asked = np.argsort(learned[1].p_clean)[:50]
+    labels, sure = given.copy(), np.zeros(len(given), bool)
+    labels[asked], sure[asked] = images.labels[asked], True
+    decided = replace(images.relabel(labels, trusted=sure), first_labels=given)
+    trained, found = DeFT(tiny).train(decided)
+    assert trained.evidence is not None
+    assert trained.evidence.decisions == 50
+    assert "set right by 50 decisions of people" in found.summary()["evidence"]["sentence"]
+    assert float(trained.evidence.weighed.noise.rates.mean()) == pytest.approx(
+        (given != images.labels).mean(), abs=0.06
+    )
+    rest = ~sure
+    assert float(1 - found.p_clean[rest].mean()) == pytest.approx((given != images.labels)[rest].mean(), abs=0.05)
+
+
+def test_the_decisions_are_kept_with_the_detector(
+    tiny: DualEncoder, images: LabeledImages, learned: tuple[TrainedDeFT, Detection], tmp_path: Path
+) -> None:
+    assert learned[0].evidence is not None
+    told = replace(learned[0], evidence=replace(learned[0].evidence, decisions=7))
+    told.save_pretrained(tmp_path / "detector")
+    again = TrainedDeFT.from_pretrained(tmp_path / "detector", encoder=tiny)
+    assert again.evidence is not None
+    assert again.evidence.decisions == 7

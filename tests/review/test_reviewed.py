@@ -41,6 +41,11 @@ def test_decisions_are_the_labels_of_the_next_run(images: LabeledImages, desk: D
         4: "set aside in review: bad image",
     }
     assert (reviewed.kept, reviewed.corrected, reviewed.set_aside) == (2, 1, 2)
+    assert reviewed.images.first_labels is not None
+    assert reviewed.images.first_labels.tolist() == images.labels.tolist()
+    later = apply_decisions(reviewed.images, log.history()).images  # of the next run, which knows the decided labels
+    assert later.first_labels is not None
+    assert later.first_labels.tolist() == images.labels.tolist()
 
 
 def test_an_undone_decision_gives_the_first_label_back(images: LabeledImages, desk: Desk, log: Decisions) -> None:

@@ -39,6 +39,7 @@ class LabeledImages:
         clean_labels: True labels where they are known, for scoring only, int64 (N,); -1 where unknown.
         read_errors: Why a row can't be used, by row; rows without a label are always here.
         trusted: Mask of labels that a person has confirmed, bool (N,), which detectors take as true; none by default.
+        first_labels: Label that each image bore before a person decided, int64 (N,); those given where nobody did.
         content: Name of each image's content where it is known already (`content_id`), (N,).
         own_id: Unique names that the images have already (`sample_id`), as of a run, (N,); made from contents if not.
         pixels: How the pictures are converted to RGB, and which are too large.
@@ -66,6 +67,7 @@ class LabeledImages:
     clean_labels: IntArray | None = None
     read_errors: Mapping[int, str] = field(default_factory=dict)
     trusted: Mask = field(default_factory=lambda: np.zeros(0, np.bool_))
+    first_labels: IntArray | None = None
     content: tuple[str, ...] | None = None
     own_id: tuple[str, ...] | None = None
     pixels: PixelRule = field(default_factory=PixelRule)
@@ -83,10 +85,7 @@ class LabeledImages:
             values = getattr(self, name)
             put(self, name, None if values is None else tuple(values))
         put(self, "rows", integers(self.rows, "rows", len(self.rows), 0, len(self.reader)))
-        for name in ("file_name", "split", "content", "own_id", "label_cells"):
-            values = getattr(self, name)
-            if values is not None and len(values) != len(self):
-                raise DataError(f"{name} has {len(values)} values for {len(self)} images.")
+        self._check_lengths()
         if self.own_id is not None and len(set(self.own_id)) != len(self):
             raise DataError("Two images have the same own_id.")
         if len(set(self.classes)) != len(self.classes):
@@ -95,14 +94,21 @@ class LabeledImages:
         if len(self.words) != len(self.classes):
             raise DataError(f"There are words for {len(self.words)} classes, but {len(self.classes)} classes.")
         put(self, "labels", integers(self.labels, "labels", len(self), -1, len(self.classes)))
-        if self.clean_labels is not None:
-            clean = integers(self.clean_labels, "clean_labels", len(self), -1, len(self.classes))
-            put(self, "clean_labels", clean)
+        for name in ("clean_labels", "first_labels"):
+            values = getattr(self, name)
+            if values is not None:
+                put(self, name, integers(values, name, len(self), -1, len(self.classes)))
         put(self, "trusted", mask(self.trusted, len(self)))
         errors = {int(row): str(reason) for row, reason in sorted(self.read_errors.items())}
         if errors and not (min(errors) >= 0 and max(errors) < len(self)):
             raise DataError(f"read_errors names a row that isn't there ({len(self)} images).")
         put(self, "read_errors", dict.fromkeys(np.flatnonzero(self.labels < 0).tolist(), NO_LABEL) | errors)
+
+    def _check_lengths(self) -> None:
+        for name in ("file_name", "split", "content", "own_id", "label_cells"):
+            values = getattr(self, name)
+            if values is not None and len(values) != len(self):
+                raise DataError(f"{name} has {len(values)} values for {len(self)} images.")
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -181,6 +187,7 @@ class LabeledImages:
             clean_labels=None if self.clean_labels is None else self.clean_labels[index],
             read_errors=errors,
             trusted=self.trusted[index],
+            first_labels=None if self.first_labels is None else self.first_labels[index],
             content=pick_known(self._content, old),
             own_id=pick_known(self._ids, old),
             label_cells=pick_known(self.label_cells, old),
@@ -219,6 +226,7 @@ class LabeledImages:
             clean_labels=clean,
             read_errors=errors,
             trusted=known,
+            first_labels=None,
             content=self._content,
             own_id=self._ids,
             words=self._words_of(names) if words is None else tuple(words),
@@ -347,6 +355,8 @@ class LabeledImages:
         digest.update(self.labels.astype("<i8").tobytes())
         if self.trusted.any():
             digest.update(np.packbits(self.trusted).tobytes())
+        if self.first_labels is not None:
+            digest.update(self.first_labels.astype("<i8").tobytes())
         return digest.hexdigest()
 
     def _words_of(self, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,9 +7,10 @@ from typing import ClassVar
 
 from deft.data.images import LabeledImages
 from deft.detectors.base import Detector, by_content, check_model
+from deft.detectors.deft_sample import Features
 from deft.detectors.deft_trained import TrainedDeFT, build_method
 from deft.detectors.deft_training import CITATION, MOST_GROUPS, Recipe
-from deft.detectors.deft_weighing import Features, frozen_features
+from deft.detectors.deft_weighing import frozen_features
 from deft.encoders.base import DualEncoder
 from deft.errors import SettingsError
 from deft.moved import old_parameters

@@ -20,6 +20,7 @@ from deft.evidence.label_noise import LabelNoise
 from deft.evidence.neighbours import Near, Neighbours
 from deft.evidence.weighing import Weighed, mixed
 from deft.runs.detection import Verdicts
+from deft.wording import counted
 
 EXPERTS = (
     *("zero-shot text", "positive prompts", "negative prompts", "discriminant", "neighbours"),
@@ -45,6 +46,7 @@ class Evidence:
         shares: How much each expert counts, summing to one, (E,).
         band: Factors by which the true noise rate may be lower and higher than estimated, beyond what labels can tell.
         cleaned: The references with their labels doubted; None while that isn't known yet.
+        decisions: How many decisions of people the noise was set right by.
     """
 
     references: Tensor
@@ -57,6 +59,7 @@ class Evidence:
     shares: Tensor
     band: tuple[float, float]
     cleaned: Cleaned | None = None
+    decisions: int = 0
 
     @cached_property
     def discriminant(self) -> Discriminant:
@@ -155,7 +158,8 @@ class Evidence:
         kind = "evenly over the classes" if noise.places is None else "more on some classes than on others"
         hard = ", and on hard images" if self.weighed.hardness > 1 else ""
         odd = f"; {self.foreign.share:.1%} of the images seem to show none of the classes" if self.foreign.share else ""
-        return f"Weighed by what foretells held-out labels best ({named}); wrong labels fall {kind}{hard}{odd}."
+        right = f"; set right by {counted(self.decisions, 'decision')} of people" if self.decisions else ""
+        return f"Weighed by what foretells held-out labels best ({named}); wrong labels fall {kind}{hard}{odd}{right}."
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all of it as named tensors, for a file."""
@@ -172,6 +176,8 @@ class Evidence:
             "numbers": torch.tensor(numbers, dtype=torch.float64),
             "foreign": torch.tensor([foreign.share, *foreign.known, *foreign.odd], dtype=torch.float64),
         }
+        if self.decisions:
+            kept["decisions"] = torch.tensor(self.decisions)
         if weighed.noise.places is not None:
             kept["places"] = weighed.noise.places
         if self.cleaned is not None:
@@ -209,6 +215,7 @@ class Evidence:
                 kept["shares"],
                 (low, high),
                 Cleaned.from_tensors(kept, kept["references"], shrinkage, classes),
+                int(kept.get("decisions", 0)),
             )
         except (KeyError, ValueError, IndexError) as error:
             raise ModelError(f"The file holds no evidence on {classes} classes, by which its verdicts go.") from error

@@ -19,9 +19,10 @@ from deft.data.pixel_rule import PixelRule
 from deft.data.words import words_for
 from deft.detectors.base import Detector
 from deft.detectors.deft_evidence import Evidence
+from deft.detectors.deft_sample import Features, Scored
 from deft.detectors.deft_training import CITATION, DualPromptTraining, Recipe
 from deft.detectors.deft_verdicts import judge, observe_transition, prompt_scores
-from deft.detectors.deft_weighing import Features, Scored, frozen_features, judge_by_evidence, learn_evidence
+from deft.detectors.deft_weighing import frozen_features, judge_by_evidence, learn_evidence
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
 from deft.errors import ModelError, SettingsError

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -14,9 +15,11 @@ from torch.nn import functional as F
 from deft.data.images import LabeledImages
 from deft.detectors.collector import Collector, score_of
 from deft.detectors.deft_evidence import EXPERTS, Evidence
+from deft.detectors.deft_sample import Features, Sample, Scored, fair_sample
 from deft.detectors.deft_training import DualPromptTraining, Recipe
 from deft.encoders.base import DualEncoder
 from deft.evidence.cleaned import FOLDS, Doubted, clean
+from deft.evidence.decided import Decided, learn_factor
 from deft.evidence.discriminant import SHRINKAGES
 from deft.evidence.folds import content_keys
 from deft.evidence.foreign import Foreign
@@ -25,7 +28,7 @@ from deft.evidence.neighbours import AT_ONCE, Near
 from deft.evidence.weighing import Weighed, even_likelihood, mixed, weigh
 from deft.prompts.templates import class_features
 from deft.runs.detection import Verdicts
-from deft.training.batches import Batch, once
+from deft.training.batches import once
 from deft.training.feature_bank import keep_outputs
 from deft.training.inputs import Inputs, Reading
 from deft.training.precision import resolve_precision
@@ -34,12 +37,7 @@ from deft.transition import best_threshold
 from deft.tuning import Tuning
 
 MOST_REFERENCES = 20_000  # labelled images that others are compared with
-MOST_SCORES, LEAST_WEIGHED = 2_000_000, 1_000  # class scores of one expert that weights are found from; images
-
-Features = Callable[[np.ndarray], tuple[Tensor, Tensor]]
-"""From rows to unit features (B, D) and pooled features (B, P) of the untouched encoder."""
-Scored = Iterator[tuple[Batch, Tensor, Tensor]]
-"""Batches with their similarities s⁺ and s⁻, (B, K) each."""
+ENOUGH = 20  # decisions of people from which the band of the noise rate is theirs
 
 
 @contextlib.contextmanager
@@ -99,8 +97,8 @@ def learn_evidence(
 ) -> Evidence:
     """Return how much each expert counts on these images, and how their labels go wrong.
 
-    Labels that a person has confirmed are compared with, but not weighed by: the doubtful ones were asked about, so
-    they are no fair sample. Of a group of duplicates one image counts, as a reference one of each label.
+    What people decided says how often labels are wrong (`deft.evidence.decided`). Of a group of duplicates one image
+    counts, as a reference one of each label.
 
     Args:
         method: The trained prompts.
@@ -129,51 +127,11 @@ def learn_evidence(
         (1.0, 1.0),
     )
     near = start.neighbours.near(pooled.float(), labels)
-    sample = _sample(rows, _fair(rows, inputs, len(names)), frozen, score, keys)
+    sample = fair_sample(images, rows, inputs, keys, frozen, score)
     start = _shrunk(start, sample, near)
     drawn = torch.from_numpy((keys[rows] // 2 % FOLDS).astype(np.int64))
-    return _weighed(start, sample, near, float(method.encoder.logit_scale), drawn)
-
-
-def _fair(rows: np.ndarray, inputs: Inputs, classes: int) -> np.ndarray:
-    """Return the places of the references that are weighed by."""
-    places = np.flatnonzero(~inputs.trusted[rows])
-    places = places[np.sort(once(inputs.groups[rows[places]], np.arange(len(places))))]
-    places = places if len(places) else np.arange(len(rows))
-    return places[: max(MOST_SCORES // classes, LEAST_WEIGHED)]
-
-
-@dataclass(frozen=True)
-class _Sample:
-    """The images that are weighed by.
-
-    Args:
-        places: Their places among the references, (N,).
-        labels: Given labels, (N,).
-        half: Which are in one half of the labels, bool (N,).
-        frozen: Their unit and pooled features by the untouched encoder.
-        prompts: Their similarities s⁺ and s⁻.
-    """
-
-    places: Tensor
-    labels: Tensor
-    half: Tensor
-    frozen: tuple[Tensor, Tensor]
-    prompts: tuple[Tensor, Tensor]
-
-
-def _sample(
-    rows: np.ndarray, places: np.ndarray, frozen: Features, score: Callable[[np.ndarray], Scored], keys: np.ndarray
-) -> _Sample:
-    """Return the images at some places of the references, in the order in which they are scored."""
-    at = {int(row): place for row, place in zip(rows[places], places.tolist(), strict=True)}
-    scored = [(batch.index.cpu(), batch.labels.cpu(), s.cpu(), t.cpu()) for batch, s, t in score(rows[places])]
-    index, labels, positive, negative = (torch.cat(parts) for parts in zip(*scored, strict=True))
-    seen = [frozen(part) for part in np.array_split(index.numpy(), -(-len(index) // 1024))]
-    unit, pooled = (torch.cat([part.cpu() for part in parts]) for parts in zip(*seen, strict=True))
-    half = torch.from_numpy(keys[index.numpy()] % 2 == 0)
-    found = torch.tensor([at[int(row)] for row in index])
-    return _Sample(found, labels, half, (unit, pooled), (positive, negative))
+    evidence, experts = _weighed(start, sample, near, float(method.encoder.logit_scale), drawn)
+    return _bordered(evidence, experts, sample)
 
 
 def judge_by_evidence(evidence: Evidence, frozen: Features, scored: Scored, inputs: Inputs, scale: float) -> Verdicts:
@@ -238,26 +196,28 @@ def _at(kin: dict[int, Tensor], index: np.ndarray) -> dict[int, Tensor]:
     return {place: kin[row] for place, row in enumerate(index.tolist()) if row in kin}
 
 
-def _shrunk(start: Evidence, sample: _Sample, near: Near) -> Evidence:
+def _shrunk(start: Evidence, sample: Sample, near: Near) -> Evidence:
     """Return the shrinkage under which the discriminant foretells left-out labels best."""
     copies = near.copies[sample.places]
 
     def likelihood(one: Evidence) -> float:
-        return even_likelihood(one.discriminant.scores(sample.frozen[1], sample.labels, copies), sample.labels)
+        return even_likelihood(one.discriminant.scores(sample.frozen[1], sample.labels, copies), sample.first)
 
     return max((replace(start, shrinkage=shrinkage) for shrinkage in SHRINKAGES), key=likelihood)
 
 
-def _weighed(start: Evidence, sample: _Sample, near: Near, scale: float, drawn: Tensor) -> Evidence:
-    """Return weights, noise, foreign images and threshold, from the scores of a fair sample.
+def _weighed(start: Evidence, sample: Sample, near: Near, scale: float, drawn: Tensor) -> tuple[Evidence, list[Tensor]]:
+    """Return weights, noise and foreign images, from the scores of a fair sample; and what each expert says of it.
 
     Twice: what is found by the labels as they are says which of them to doubt, and with those that say so once their
     labels are doubted, all is weighed anew.
     """
-    nearest, given = near[sample.places], sample.labels
+    nearest, given, rest = near[sample.places], sample.first, ~sample.decided
 
     def heard(by: Evidence) -> list[Tensor]:
-        return [part.log_softmax(dim=1) for part in by.experts(sample.frozen, sample.prompts, nearest, given, scale)]
+        return [
+            part.log_softmax(dim=1) for part in by.experts(sample.frozen, sample.prompts, nearest, sample.labels, scale)
+        ]
 
     experts = heard(start)
     first = weigh(experts, given, sample.half)
@@ -265,7 +225,7 @@ def _weighed(start: Evidence, sample: _Sample, near: Near, scale: float, drawn: 
     known = noise.log_chances(given)
     for weight, part in zip(first.weights[:-2], experts[:-2], strict=True):
         known = known + weight * part
-    doubted = Doubted(sample.places, known, (float(first.weights[-2]), float(first.weights[-1])))
+    doubted = Doubted(sample.places[rest], known[rest], (float(first.weights[-2]), float(first.weights[-1])))
     cleaned = clean(start.references, drawn, near, start.neighbours, start.shrinkage, doubted)
     start = replace(start, cleaned=cleaned)
     experts = heard(start)
@@ -276,15 +236,46 @@ def _weighed(start: Evidence, sample: _Sample, near: Near, scale: float, drawn: 
     joint = mixed(experts, found.weights) + found.noise.log_chances(given)
     unusual = start.discriminant.unusualness(sample.frozen[1])
     foreign = Foreign.learn(unusual, joint.logsumexp(dim=1), len(start.texts))
-    evidence = replace(start, weighed=found, foreign=foreign, shares=strength / strength.sum().clamp(min=1e-9))
+    shares = strength / strength.sum().clamp(min=1e-9)
+    return replace(start, weighed=found, foreign=foreign, shares=shares), experts
+
+
+def _bordered(evidence: Evidence, experts: Sequence[Tensor], sample: Sample) -> Evidence:
+    """Return the evidence with what people decided, the border of the verdict and the band of the noise rate."""
+    found, decided = evidence.weighed, _decided(evidence, experts, sample)
+    evidence = replace(evidence, weighed=_harder(found, decided.factor), decisions=decided.count)
 
     def wrong(by: Evidence) -> Tensor:
-        return 1 - by.judge(experts, sample.frozen[1], given)[2].sigmoid()
+        return 1 - by.judge(experts, sample.frozen[1], sample.first)[2].sigmoid()
 
+    lower, upper = 1 / found.hardness, 2 - 1 / found.hardness
+    if decided.count >= ENOUGH:  # then they say how sure the factor is, and not what other data sets have shown
+        lower, upper = math.exp(-1.96 * decided.spread), math.exp(1.96 * decided.spread)
     rate = max(float(wrong(evidence).mean()), 1e-9)
     easier, harder = (
-        float(wrong(replace(evidence, weighed=replace(found, noise=found.noise.harder(factor)))).mean()) / rate
-        for factor in (1 / found.hardness, 2 - 1 / found.hardness)
+        float(wrong(replace(evidence, weighed=_harder(evidence.weighed, factor))).mean()) / rate
+        for factor in (lower, upper)
     )
     band = (min(easier, 1.0), max(harder, 1.0))
     return replace(evidence, threshold=1 - best_threshold(wrong(evidence)), band=band)
+
+
+def _harder(found: Weighed, factor: float) -> Weighed:
+    return replace(found, noise=found.noise.harder(factor))
+
+
+def _decided(evidence: Evidence, experts: Sequence[Tensor], sample: Sample) -> Decided:
+    """Return by how much the odds of an error change by what people decided.
+
+    The experts leave out the label that was decided on, which is the one that the references know the image by.
+    """
+    some = sample.decided
+    if not bool(some.any()):
+        return Decided()
+    pooled, first = sample.frozen[1][some], sample.first[some]
+
+    def log_odds(factor: float) -> Tensor:
+        changed = replace(evidence, weighed=_harder(evidence.weighed, factor))
+        return changed.judge([part[some] for part in experts], pooled, first)[2]
+
+    return learn_factor(log_odds, first != sample.labels[some])

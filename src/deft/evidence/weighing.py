@@ -26,6 +26,7 @@ LEAST_IMAGES = 50
 MOST_CURVED = 1_000_000  # class scores of an expert that the error of the rate is found from
 ALTERNATIONS, STILL = 5, 0.01
 SURE, WORTH = 1.5, 5e-4  # standard errors, and nats per label, by which class-wise noise has to foretell labels better
+NEXT_TO_NOTHING, VERY_SURE = 0.01, 3.0  # rate of even noise below which it takes so many standard errors
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ def weigh(experts: Sequence[Tensor], labels: Tensor, half: Tensor) -> Weighed:
 
     First all noise is even, and its rate and the weights are found by maximum likelihood. Then each class gets noise of
     its own, in several strengths; that is kept only where it surely foretells the other half of the labels better (by
-    one and a half standard errors), for with many classes K² numbers follow chance. Where errors seem to fall on
+    one and a half standard errors; three where even noise says that next to nothing is wrong), for with many classes K²
+    numbers follow chance. Where errors seem to fall on
     look-alikes, what each class's noise is drawn to lies there too, so that a few hundred images show it.
 
     Args:
@@ -82,7 +84,9 @@ def weigh(experts: Sequence[Tensor], labels: Tensor, half: Tensor) -> Weighed:
     weights, noise = _evenly(experts, labels)
     held = _held_out(experts, labels, half, _evenly)
     if 2 <= classes <= MOST_CLASSES and len(labels) >= LEAST_IMAGES:
-        better = _foretells_better(experts, labels, half, held, _pulls(experts, labels, weights, noise), weights)
+        sure = SURE if float(noise.rates.mean()) >= NEXT_TO_NOTHING else VERY_SURE
+        pulls = _pulls(experts, labels, weights, noise)
+        better = _foretells_better(experts, labels, half, held, [_classwise(weights, pull) for pull in pulls], sure)
         if better is not None:
             held, fit = better
             weights, noise = fit(experts, labels)
@@ -102,17 +106,16 @@ def _pulls(experts: Sequence[Tensor], labels: Tensor, weights: Tensor, noise: La
 
 
 def _foretells_better(
-    experts: Sequence[Tensor], labels: Tensor, half: Tensor, held: Tensor, pulls: Sequence[Pull], start: Tensor
+    experts: Sequence[Tensor], labels: Tensor, half: Tensor, held: Tensor, fits: Sequence[Fit], sure: float
 ) -> tuple[Tensor, Fit] | None:
     """Return the held-out log-likelihoods and the fit of the noise that surely does best, None if even noise does."""
-    best, surely = None, 0.0
-    for pull in pulls:
-        fit = _classwise(start, pull)
+    best, least = None, 0.0
+    for fit in fits:
         found = _held_out(experts, labels, half, fit)
         ahead = found - held
-        lead = float(ahead.mean()) - SURE * _standard_error(ahead)
-        if lead > surely and float(ahead.mean()) > WORTH:
-            best, surely = (found, fit), lead
+        lead = float(ahead.mean()) - sure * _standard_error(ahead)
+        if lead > least and float(ahead.mean()) > WORTH:
+            best, least = (found, fit), lead
     return best
 
 

@@ -55,6 +55,7 @@ def apply_decisions(images: LabeledImages, log: Sequence[Entry]) -> Reviewed:
     """
     place = {name: row for row, name in enumerate(images.sample_id)}
     labels, trusted, errors = images.labels.copy(), np.zeros(len(images), bool), dict(images.read_errors)
+    first = images.labels.copy()
     counts = dict.fromkeys(get_args(Status), 0)
     latest, class_of = standing(log), {name: number for number, name in enumerate(images.classes)} | {"": -1}
     for sample, start in first_labels(log).items():
@@ -64,13 +65,14 @@ def apply_decisions(images: LabeledImages, log: Sequence[Entry]) -> Reviewed:
         wanted = start if last is None or last.to_label is None else last.to_label
         if wanted not in class_of:
             raise DataError(f"A decision about {sample} names the class {wanted!r}, which this run doesn't have.")
-        labels[row] = class_of[wanted]
+        labels[row], first[row] = class_of[wanted], class_of.get(start, -1)
         if last is not None:
             counts[last.status] += 1
             trusted[row] = last.to_label is not None
             if last.status in SET_ASIDE:
                 errors[row] = SET_ASIDE[last.status]
     changed = replace(images, read_errors=errors).relabel(labels, trusted=trusted)
+    changed = replace(changed, first_labels=first)
     return Reviewed(changed, counts["kept"], counts["corrected"], sum(counts[status] for status in SET_ASIDE))
 
 
