@@ -148,7 +148,7 @@ def test_numbers_out_of_their_bounds_are_refused_at_once(command: str, option: s
     typed = ["9" * 99, "-1", "-" + "9" * 99, "0x10", "1e999", ""]
     typed += ["nan", "inf", "-inf", "1e300"] if kind is float else ["1.5", "nan"]
     arguments = {"corrupt": ("no-such-data", "-o", "a.csv"), "review": ("no-such-run",), "report": ("no-such-run",)}
-    arguments |= {"bench": ("table1",)}
+    arguments |= {"bench": ("table1",), "score": ("no-such-data", "no-such-folder", "--detector", "no-such-detector")}
     arguments |= {"predict": ("no-such-model", "no-such-data"), "evaluate": ("no-such-model", "no-such-data")}
     needed = {"detect": ("no-such-data", "-o", "r"), "adapt": ("no-such-data", "-o", "m", "--backbone", "tiny")}
     for text in typed:
