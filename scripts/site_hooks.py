@@ -18,6 +18,7 @@ PAGES = {
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security.md",
     "CITATION.cff": "CITATION.cff",
+    "examples/clean_and_train.ipynb": "examples/clean_and_train.ipynb",
 }
 
 

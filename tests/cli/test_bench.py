@@ -36,7 +36,7 @@ def test_a_row_is_run_and_its_table_printed(tmp_path: Path) -> None:
     [
         (["table9"], "There is no table 'table9'"),
         (["table1", "--only", "magic"], "table1 has no row 'magic'"),
-        (["table2", "--scale", "paper"], "cifar100 needs --data FOLDER"),
+        (["table2", "--scale", "paper"], "cifar100 needs --data, a folder that holds it"),
         (["table2", "--data", "nowhere"], "There is no folder nowhere, which --data names."),
     ],
 )

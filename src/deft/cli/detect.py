@@ -116,7 +116,7 @@ DataOrRun = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="Folder of class folders, CSV, TSV, JSONL or Parquet table, Hugging Face data set id; or a RUN.",
+        help="Folder of class folders, CSV, TSV, JSONL or Parquet table, Hugging Face data set id, s3://...; or a RUN.",
         show_default=False,
     ),
 ]

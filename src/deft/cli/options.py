@@ -63,7 +63,7 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="Folder of class folders, CSV, TSV, JSONL or Parquet table, Hugging Face data set id.",
+        help="Folder of class folders, CSV, TSV, JSONL or Parquet table, Hugging Face data set id, s3://bucket/photos.",
         show_default=False,
     ),
 ]
