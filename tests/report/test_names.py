@@ -19,7 +19,7 @@ def notes(*names: str) -> dict[tuple[str, ...], str]:
 @pytest.mark.parametrize("code", ["176", "class_3", "n01440764", "x", "Label 12", "ab12", "3f2a9c01", "_", "C7"])
 def test_codes_are_named(code: str) -> None:
     assert notes("cat", "dog", code) == {
-        (code,): "1 name says nothing to a model that reads words; give words with --words."
+        (code,): "1 name says nothing to a model that reads words; give them words (deft detect --words)."
     }
 
 
