@@ -97,6 +97,20 @@ def test_web_dataset_shards(photos: Path, detector: Path, tmp_path: Path) -> Non
     assert_equal(table, deft.TrainedDeFT.from_pretrained(detector, device="cpu").detect(found).table)
 
 
+def test_photos_in_a_store_are_scored_as_those_on_the_disk(photos: Path, detector: Path, tmp_path: Path) -> None:
+    import fsspec
+
+    files = fsspec.filesystem("memory")
+    for path in photos.rglob("*.png"):
+        files.pipe_file(f"/scored/photos/{path.relative_to(photos).as_posix()}", path.read_bytes())
+    settings: dict[str, Any] = {"part_size": 10, "device": "cpu", "workers": 0}
+    score(Source("memory://scored/photos"), tmp_path / "store", detector, **settings)
+    _, disk = scored(photos, tmp_path / "disk", detector, part_size=10)
+    store = pd.concat([pd.read_parquet(path) for path in sorted((tmp_path / "store" / "parts").iterdir())])
+    assert store["label_score"].equals(disk["label_score"])
+    assert store["file_name"].equals(disk["file_name"])
+
+
 class Counting:
     """An engine that notes what it is asked to do, and stops after some parts."""
 

@@ -13,6 +13,7 @@ import numpy as np
 from deft.data.endings import TABLE_ENDINGS
 from deft.data.images import LabeledImages
 from deft.data.load import load_images
+from deft.data.remote import scheme_of
 from deft.errors import DataError
 from deft.progress import Progress, Silent
 from deft.runs.source import Source
@@ -167,6 +168,8 @@ def make_parts(units: Sequence[Unit], rows: Sequence[int], size: int) -> Iterato
 def _files(data: str) -> list[str]:
     """Return the files that are read one by one; none where the data is read as a whole."""
     path = Path(data).expanduser()
+    if scheme_of(data):  # a store lists all it has at once
+        return []
     if path.is_dir():
         found = sorted(os.path.join(path, one.name) for one in os.scandir(path) if not one.name.startswith("."))
     elif glob.has_magic(data) and not path.exists():
