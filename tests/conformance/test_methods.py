@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from deft.errors import SettingsError
 from deft.methods.base import Method, TrainingContext
 from deft.methods.registry import METHODS, method_class
 from deft.noise import symmetric
+from deft.progress import Silent
 from deft.training.batches import Batches
 from deft.training.checkpoint import Checkpoint
 from deft.training.loop import Training, fit
@@ -89,16 +90,13 @@ def test_a_resumed_run_equals_an_unbroken_one(method: Method, table_run: Any, tm
     class Stopped(Exception):
         pass
 
-    class Breaking:
+    class Breaking(Silent):
         """Stops the run in the epoch after `done`."""
 
         def __init__(self) -> None:
             self.epochs = 0
 
-        def note(self, message: str) -> None:
-            pass
-
-        def track(self, steps: Iterator[Any], task: str, *, total: int | None = None) -> Iterator[Any]:
+        def track(self, steps: Iterable[Any], task: str, *, total: int | None = None) -> Iterator[Any]:
             self.epochs += task.startswith("Training")
             for number, step in enumerate(steps):
                 if self.epochs > done and number == 1:
