@@ -17,8 +17,8 @@ ABOUT = """## DeFT as typed, beside everything else
 true rate, a CLIPCleaner-style selection, and DeFT with the paper's settings and with those for a weak model, frozen.
 Rows for tuning were CIFAR-10N 0 to 9 999 and halves of the others; these are others (`benchmarks/settings.py`). They
 are a small model's numbers: a full CLIP is another matter. AP is average precision, ECE the calibration error of
-`label_score`, "clean flagged" the share of right labels that DeFT flags; all are means over the seeds. Where no other F1
-stands, only DeFT was run with as many seeds.
+`label_score`, "clean flagged" the share of right labels that DeFT flags; all are means over the seeds. Where no
+other F1 stands, only DeFT was run with as many seeds.
 """
 COMMAND = "python -m benchmarks.detection --data DATA --photos PHOTOS --seeds 0,1,2"
 

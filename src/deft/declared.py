@@ -1,35 +1,21 @@
-"""What a class of settings declares, read from its source: importing it would take the seconds that torch takes.
-
-That is the types of its fields, and the rules of its `__post_init__`, so that a value typed wrongly is refused at once.
-"""
+"""What a class of settings declares, read from its source: importing it would take the seconds that torch takes."""
 
 from __future__ import annotations
 
 import ast
 import builtins
-import math
 import operator
 import sys
 from collections.abc import Mapping
 from functools import cache, reduce
-from itertools import chain
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Literal
 
-from deft.errors import SettingsError
-
 _PLAIN = {name: getattr(builtins, name) for name in ("bool", "float", "int", "str")}
-_KNOWN = {
-    "__builtins__": {name: getattr(builtins, name) for name in ("abs", "all", "any", "len", "max", "min", "sum")},
-    "SettingsError": SettingsError,
-    "math": math,
-}
-"""What rules may name besides fields, and constants and functions of ours; all others are left to the class."""
 
 
 def declared_names(home: str) -> frozenset[str]:
-    """Return the names of a class's fields, and of the methods that its own body declares.
+    """Return the names that a class declares in its own body.
 
     Args:
         home: `module:class`, as the tables of detectors and methods hold them.
@@ -54,49 +40,19 @@ def declared_types(home: str, chosen: Mapping[str, str] | None = None) -> dict[s
         >>> declared_types("deft.methods.gce:GCE")
         {'q': <class 'float'>, 'warmup': <class 'int'>}
     """
+    module = _home(home).partition(":")[0]
     found: dict[str, Any] = {}
-    for name, (module, node) in _fields(home).items():
-        if _class_of(node.annotation, module) is None:
+    for name, node in _fields(home).items():
+        inner = (chosen or {}).get(name) or _class_of(node.annotation, module)
+        if inner is None:
             hint = _type(node.annotation, module)
             found |= {} if hint is None else {name: hint}
             continue
-        inner = (chosen or {}).get(name) or _frozen_value(node, module)
+        if not _is_frozen_value(inner):
+            inner = _class_of(node.value.func, module) if isinstance(node.value, ast.Call) else None
         if inner is not None:
             found |= {f"{name}.{key}": hint for key, hint in declared_types(inner).items()}
     return found
-
-
-def check_declared(home: str, values: Mapping[str, Any], chosen: Mapping[str, str] | None = None) -> None:
-    """Refuse values that the class would refuse when it is made.
-
-    The statements of its `__post_init__` are run on the values alone; one that needs more than plain values, and
-    functions of ours that only look at such, is left to the class.
-
-    Args:
-        home: `module:class` of a frozen dataclass.
-        values: Typed values by dotted key, as `parse_typed` gives them for `declared_types`.
-        chosen: As in `declared_types`.
-
-    Raises:
-        SettingsError: One is out of its bounds.
-
-    Example:
-        >>> check_declared("deft.methods.gce:GCE", {"q": 2.0})
-        Traceback (most recent call last):
-        deft.errors.SettingsError: The exponent q lies between 0 and 1, not 2.0.
-    """
-    fields, inside = _fields(home), dict[str, dict[str, Any]]()
-    for key, value in values.items():
-        name, dot, rest = key.partition(".")
-        if dot:
-            inside.setdefault(name, {})[rest] = value
-    for name, those in inside.items():
-        inner = (chosen or {}).get(name) or _frozen_value(fields[name][1], fields[name][0])
-        if inner is not None:
-            check_declared(inner, those)
-    defaults = {name: _literal(node.value, module) for name, (module, node) in fields.items()}
-    own = {name: value for name, value in defaults.items() if value is not ...}
-    _run_rules(home, SimpleNamespace(**own | {key: value for key, value in values.items() if key in fields}))
 
 
 def declared_default(home: str, method: str, parameter: str) -> str | None:
@@ -118,71 +74,10 @@ def declared_default(home: str, method: str, parameter: str) -> str | None:
     return _class_of(value.func, module) if isinstance(value, ast.Call) else None
 
 
-def _fields(home: str) -> dict[str, tuple[str, ast.AnnAssign]]:
-    """Return the fields of a dataclass in their order, those of its bases first, each with the module it stands in."""
-    module = _home(home).partition(":")[0]
-    found = dict(chain.from_iterable(_fields(base).items() for base in _bases(home)))
+def _fields(home: str) -> dict[str, ast.AnnAssign]:
+    """Return the fields of a dataclass that its own body declares, in order."""
     nodes = [node for node in _class(home).body if isinstance(node, ast.AnnAssign)]
-    return found | {node.target.id: (module, node) for node in nodes if isinstance(node.target, ast.Name)}
-
-
-def _frozen_value(node: ast.AnnAssign, module: str) -> str | None:
-    """Return the class of a field that holds a frozen value: its type, or that of its default; None for others."""
-    inner = _class_of(node.annotation, module)
-    if inner is not None and not _is_frozen_value(inner):
-        inner = _class_of(node.value.func, module) if isinstance(node.value, ast.Call) else None
-    return inner
-
-
-def _literal(node: ast.expr | None, module: str) -> Any:
-    """Return the plain value that an expression, or a constant of ours, is; ... where it is none."""
-    if isinstance(node, ast.Name):
-        where, found = _resolved(module, node.id)
-        return _literal(found.value, where) if isinstance(found, ast.Assign) else ...
-    try:
-        return ... if node is None else eval(compile(ast.Expression(node), "<default>", "eval"), {"__builtins__": {}})
-    except NameError:
-        return ...
-
-
-def _run_rules(home: str, itself: SimpleNamespace) -> None:
-    """Run the rules of a class, and of its bases, on an object that has only some of its fields."""
-    module = _home(home).partition(":")[0]
-    for base in _bases(home):
-        _run_rules(base, itself)
-    methods = {node.name: node for node in _class(home).body if isinstance(node, ast.FunctionDef)}
-    names: dict[str, Any] = {**_KNOWN, "self": itself}
-    for rule in methods["__post_init__"].body if "__post_init__" in methods else []:
-        named = (_resolved(module, node.id)[1] for node in ast.walk(rule) if isinstance(node, ast.Name))
-        for statement in (*(one for one in named if isinstance(one, ast.FunctionDef | ast.Assign)), rule):
-            _run(statement, names)
-    made = methods["reading"].body[-1] if "reading" in methods else None  # which rules are about as well
-    if isinstance(made, ast.Return) and isinstance(made.value, ast.Call):
-        _check_made(made.value, module, itself)
-
-
-def _check_made(call: ast.Call, module: str, itself: SimpleNamespace) -> None:
-    """Refuse what another class of ours refuses that is made of an object's fields."""
-    kind = _class_of(call.func, module)
-    if kind is None:
-        return
-    given = dict(zip(_fields(kind), call.args, strict=False)) | {one.arg: one.value for one in call.keywords if one.arg}
-    made = {name: getattr(itself, node.attr, ...) for name, node in given.items() if isinstance(node, ast.Attribute)}
-    check_declared(kind, {name: value for name, value in made.items() if value is not ...})
-
-
-def _run(statement: ast.stmt, names: dict[str, Any]) -> None:
-    try:
-        exec(compile(ast.Module([statement], []), "<rule>", "exec"), names)  # our own source, instead of an import
-    except (AttributeError, NameError, TypeError):  # it is about more than the values at hand
-        return
-
-
-def _bases(home: str) -> list[str]:
-    """Return `module:class` of the bases that are ours."""
-    module = _home(home).partition(":")[0]
-    bases = (_class_of(base, module) for base in _class(home).bases)
-    return [base for base in bases if base is not None]
+    return {node.target.id: node for node in nodes if isinstance(node.target, ast.Name)}
 
 
 def _home(home: str) -> str:
@@ -246,7 +141,7 @@ def _resolved(module: str, name: str) -> tuple[str, ast.stmt | None]:
 def _statement(module: str, name: str) -> ast.stmt | None:
     """Return the statement at a module's top that defines or imports a name."""
     for node in _tree(module).body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
+        if isinstance(node, ast.ClassDef) and node.name == name:
             return node
         if isinstance(node, ast.Assign) and any(isinstance(one, ast.Name) and one.id == name for one in node.targets):
             return node

@@ -51,7 +51,7 @@ from deft.cli.options import (
 )
 from deft.cli.progress import choose_progress, logged
 from deft.cli.run_folder import CONFIG, WORK, check_model, check_model_name, check_opens, check_outside
-from deft.declared import check_declared, declared_types
+from deft.declared import declared_types
 from deft.errors import DataError, SettingsError
 from deft.methods.registry import METHODS
 from deft.runs.lock import only_writer
@@ -236,8 +236,8 @@ def _sets(method: str, fix: TrainingFix, settings: list[str] | None) -> dict[str
         raise SettingsError(f"--fix weigh goes with --method ce; {method} has its own way to doubt labels.")
     sets = pairs(settings)
     own, of_rates = _parted(sets)
-    for home, texts in ((METHODS[method], own), (RATES, of_rates)):
-        check_declared(home, parse_typed(declared_types(home), texts))
+    parse_typed(declared_types(METHODS[method]), own)
+    parse_typed(declared_types(RATES), of_rates)
     return sets
 
 

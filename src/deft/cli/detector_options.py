@@ -14,7 +14,7 @@ import typer
 
 from deft.cli.bounds import MOST
 from deft.cli.options import TRAINING, TUNINGS, DetectorName, TuningName, option
-from deft.declared import check_declared, declared_default, declared_names, declared_types
+from deft.declared import declared_default, declared_names, declared_types
 from deft.detectors.registry import DETECTORS, detector_class
 from deft.errors import SettingsError
 from deft.settings import changed, parse_settings, parse_typed, setting_keys
@@ -153,11 +153,10 @@ def _has(declared: frozenset[str], typed: str) -> bool:
 
 
 def _check_settings(method: str, given: Mapping[str, Any], sets: Mapping[str, str]) -> None:
-    """Refuse what `--set` names wrongly, or sets to what isn't allowed."""
+    """Refuse what `--set` names wrongly."""
     if sets:
         home, tuning = DETECTORS[method], _tuning_of(DETECTORS[method], given)
-        chosen = {} if tuning is None else {"tuning": tuning}
-        check_declared(home, parse_typed(declared_types(home, chosen), sets), chosen)
+        parse_typed(declared_types(home, {} if tuning is None else {"tuning": tuning}), sets)
 
 
 def _tuning_of(home: str, given: Mapping[str, Any]) -> str | None:
