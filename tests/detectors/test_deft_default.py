@@ -157,3 +157,14 @@ def test_the_decisions_are_kept_with_the_detector(
     again = TrainedDeFT.from_pretrained(tmp_path / "detector", encoder=tiny)
     assert again.evidence is not None
     assert again.evidence.decisions == 7
+
+
+def test_prompts_of_two_classes_are_not_heard(tiny: DualEncoder, images: LabeledImages) -> None:
+    """Their sixteen vectors learn the labels of so few classes by heart, which then vouch for themselves."""
+    two = images.keep(np.flatnonzero(images.labels < 2))
+    truth = two.labels
+    two = replace(two, classes=two.classes[:2], words=two.words[:2], clean_labels=None)
+    found = DeFT(tiny).detect(two.relabel(symmetric(truth, 0.2, num_classes=2, seed=0)))
+    told = found.summary()["evidence"]["experts"]
+    assert told["positive prompts"] == told["negative prompts"] == 0
+    assert sum(told.values()) == pytest.approx(1, abs=0.01)

@@ -26,6 +26,7 @@ EXPERTS = (
     *("zero-shot text", "positive prompts", "negative prompts", "discriminant", "neighbours"),
     *("cleaned discriminant", "cleaned neighbours"),
 )
+FEW = 2  # classes whose prompts aren't heard: sixteen vectors learn labels of so few by heart; docs/deft.md
 CHANCE = 2.0  # standard errors by which the experts must foretell labels better than the labels' shares do
 SAVED = "evidence."
 MODEL_ERROR = 0.1  # standard error of the log-odds of the noise rate for what no likelihood knows; docs/deft.md
@@ -91,6 +92,8 @@ class Evidence:
         """
         unit, pooled = (part.cpu().float() for part in frozen)
         positive, negative = (part.cpu().float() for part in prompts)
+        if len(self.texts) <= FEW:
+            positive, negative = torch.zeros_like(positive), torch.zeros_like(negative)
         discriminant = self.discriminant.scores(pooled, labels, near.copies)
         votes = self.neighbours.shares(near)
         cleaned = [] if self.cleaned is None else self.cleaned.experts(pooled, near, self.neighbours)
