@@ -8,6 +8,7 @@ import operator
 import sys
 from collections.abc import Mapping
 from functools import cache, reduce
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ _PLAIN = {name: getattr(builtins, name) for name in ("bool", "float", "int", "st
 
 
 def declared_names(home: str) -> frozenset[str]:
-    """Return the names that a class declares in its own body.
+    """Return the names of a class's fields, and of the methods that its own body declares.
 
     Args:
         home: `module:class`, as the tables of detectors and methods hold them.
@@ -40,9 +41,8 @@ def declared_types(home: str, chosen: Mapping[str, str] | None = None) -> dict[s
         >>> declared_types("deft.methods.gce:GCE")
         {'q': <class 'float'>, 'warmup': <class 'int'>}
     """
-    module = _home(home).partition(":")[0]
     found: dict[str, Any] = {}
-    for name, node in _fields(home).items():
+    for name, (module, node) in _fields(home).items():
         inner = (chosen or {}).get(name) or _class_of(node.annotation, module)
         if inner is None:
             hint = _type(node.annotation, module)
@@ -74,10 +74,13 @@ def declared_default(home: str, method: str, parameter: str) -> str | None:
     return _class_of(value.func, module) if isinstance(value, ast.Call) else None
 
 
-def _fields(home: str) -> dict[str, ast.AnnAssign]:
-    """Return the fields of a dataclass that its own body declares, in order."""
+def _fields(home: str) -> dict[str, tuple[str, ast.AnnAssign]]:
+    """Return the fields of a dataclass in their order, those of its bases first, each with the module it stands in."""
+    module = _home(home).partition(":")[0]
+    bases = (_class_of(base, module) for base in _class(home).bases)
+    found = dict(chain.from_iterable(_fields(base).items() for base in bases if base is not None))
     nodes = [node for node in _class(home).body if isinstance(node, ast.AnnAssign)]
-    return {node.target.id: node for node in nodes if isinstance(node.target, ast.Name)}
+    return found | {node.target.id: (module, node) for node in nodes if isinstance(node.target, ast.Name)}
 
 
 def _home(home: str) -> str:
