@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from tests.two_classes import write_photos
 from typer.testing import CliRunner, Result
 
 from deft.cli.app import app
@@ -20,13 +21,7 @@ FAST = ["--epochs", "2", "--context", "4", "--length", "3", "--device", "cpu"]
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """Two classes of eight photos, one of them broken."""
-    rng = np.random.default_rng(0)
-    folder = tmp_path / "photos"
-    for name, colour in (("cat", 60), ("golden_retriever", 190)):
-        (folder / name).mkdir(parents=True)
-        for number in range(8):
-            pixels = rng.integers(colour - 50, colour + 50, size=(24, 24, 3)).astype(np.uint8)
-            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    folder = write_photos(tmp_path / "photos", 8, ("cat", "golden_retriever"))
     (folder / "cat" / "5.png").write_bytes(b"broken")
     return folder
 

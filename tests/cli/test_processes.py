@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 from tests.several import command, together
+from tests.two_classes import write_photos
 
 from deft.cli import launch
 
@@ -26,13 +26,7 @@ POSIX = pytest.mark.skipif(os.name == "nt", reason="gloo's processes are tested 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two classes of seven photos, one of them broken."""
-    rng = np.random.default_rng(0)
-    folder = tmp_path_factory.mktemp("processes") / "photos"
-    for name, colour in (("cat", 60), ("dog", 190)):
-        (folder / name).mkdir(parents=True)
-        for number in range(7):
-            pixels = rng.integers(colour - 50, colour + 50, size=(24, 24, 3)).astype(np.uint8)
-            Image.fromarray(pixels).save(folder / name / f"{number}.png")
+    folder = write_photos(tmp_path_factory.mktemp("processes") / "photos", 7)
     (folder / "cat" / "5.png").write_bytes(b"broken")
     return folder
 

@@ -6,10 +6,9 @@ import json
 import socket
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from tests.two_classes import write_photos
 from typer.testing import CliRunner, Result
 
 from deft.cli.app import app
@@ -29,13 +28,7 @@ def deft(*words: object) -> Result:
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """Two classes of ten photos."""
-    rng = np.random.default_rng(0)
-    for name, colour in (("cat", 60), ("dog", 190)):
-        (tmp_path / "photos" / name).mkdir(parents=True)
-        for number in range(10):
-            pixels = rng.integers(colour - 50, colour + 50, size=(24, 24, 3)).astype(np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number}.png")
-    return tmp_path / "photos"
+    return write_photos(tmp_path / "photos", 10)
 
 
 @pytest.fixture

@@ -6,9 +6,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from tests.two_classes import write_photos
 
 from deft.runs.decisions import Decision, Decisions, now
 
@@ -18,14 +17,7 @@ from .tools import FAST, deft, one_sentence
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two classes of eight photos."""
-    rng = np.random.default_rng(0)
-    folder = tmp_path_factory.mktemp("reliability") / "photos"
-    for name, colour in (("cat", 60), ("dog", 190)):
-        (folder / name).mkdir(parents=True)
-        for number in range(8):
-            pixels = rng.integers(colour - 50, colour + 50, size=(24, 24, 3)).astype(np.uint8)
-            Image.fromarray(pixels).save(folder / name / f"{number}.png")
-    return folder
+    return write_photos(tmp_path_factory.mktemp("reliability") / "photos", 8)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -12,6 +14,7 @@ from deft.training.batches import Batch
 from deft.training.finite import check_numbers
 
 MOST_SHARES = 1 << 26  # class probabilities that are kept of all images together: 128 MB
+NO_BORDER = -1.0  # below every probability: nothing is flagged
 TOP = 5  # classes that are kept of each image's prediction, never the whole N x K
 
 
@@ -113,3 +116,36 @@ def margin(scores: Tensor, classes: Tensor) -> Tensor:
     """Return by how much one class's score exceeds the best other score, (B,), from (B, K) and (B,)."""
     rivals = scores.scatter(1, classes.unsqueeze(1), float("-inf")).amax(dim=1)
     return score_of(scores, classes) - rivals
+
+
+def odds_of(joint: Tensor, labels: Tensor, none: Tensor) -> Tensor:
+    """Return the log-odds that each label is right, against another class or none of them, (N,).
+
+    Args:
+        joint: log P(class, label | image), (N, K).
+        labels: Given labels, (N,).
+        none: P(none of the classes), (N,).
+    """
+    own = joint.gather(1, labels[:, None]).squeeze(1)
+    others = joint.scatter(1, labels[:, None], -torch.inf).logsumexp(dim=1)
+    return own - torch.logaddexp(others, joint.logsumexp(dim=1) + torch.logit(none.clamp(1e-12, 1 - 1e-6)))
+
+
+def suggesting(verdicts: Verdicts, given: np.ndarray, border: float, none: np.ndarray) -> Verdicts:
+    """Return verdicts by a border, and what they suggest: the best other class for a flagged label, or none.
+
+    The best other class is suggested even where the label is still the likeliest; where the image shows none of the
+    classes it is the label itself, which stands for no suggestion everywhere in deft.
+
+    Args:
+        verdicts: Scores and likely classes, (N,); scores that aren't numbers are of rows that weren't judged.
+        given: Given labels, (N,).
+        border: Probability of being right at or below which a label is flagged.
+        none: P(none of the classes), (N,).
+    """
+    judged = np.isfinite(verdicts.p_clean)
+    clean = judged & (np.nan_to_num(verdicts.p_clean, nan=NO_BORDER) > border)
+    again = ~clean & judged & (verdicts.predicted == given)
+    predicted = np.where(again, verdicts.topk[:, 1], verdicts.predicted)
+    predicted = np.where(~clean & (np.nan_to_num(none) > 0.5), given, predicted)
+    return replace(verdicts, is_clean=clean, predicted=predicted, p_none=none)

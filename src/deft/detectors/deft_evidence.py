@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from deft.detectors.collector import odds_of
 from deft.errors import ModelError
 from deft.evidence.cleaned import Cleaned
 from deft.evidence.discriminant import Discriminant
@@ -118,10 +119,7 @@ class Evidence:
         joint = self.log_probs(experts) + self.weighed.noise.log_chances(labels)
         likelihood = joint.logsumexp(dim=1)
         none = self.foreign.probability(self.discriminant.unusualness(pooled.cpu()), likelihood)
-        own = joint.gather(1, labels[:, None]).squeeze(1)
-        others = joint.scatter(1, labels[:, None], -torch.inf).logsumexp(dim=1)
-        wrong = torch.logaddexp(others, likelihood + torch.logit(none.clamp(1e-12, 1 - 1e-6)))
-        return joint, none, own - wrong
+        return joint, none, odds_of(joint, labels, none)
 
     def told(self, verdicts: Verdicts) -> dict[str, Any]:
         """Return what a summary says of how it was judged: experts, noise rate with its interval, and a sentence.

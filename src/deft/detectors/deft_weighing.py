@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from deft.data.images import LabeledImages
-from deft.detectors.collector import Collector, score_of
+from deft.detectors.collector import NO_BORDER, Collector, score_of, suggesting
 from deft.detectors.deft_evidence import EXPERTS, Evidence
 from deft.detectors.deft_sample import Features, Sample, Scored, fair_sample
 from deft.detectors.deft_training import DualPromptTraining, Recipe
@@ -25,7 +25,7 @@ from deft.evidence.folds import content_keys
 from deft.evidence.foreign import Foreign
 from deft.evidence.label_noise import LabelNoise
 from deft.evidence.neighbours import AT_ONCE, Near
-from deft.evidence.weighing import Weighed, even_likelihood, mixed, weigh
+from deft.evidence.weighing import Weighed, even_likelihood, fit_noise, mixed, weigh
 from deft.prompts.templates import class_features
 from deft.runs.detection import Verdicts
 from deft.training.batches import once
@@ -161,14 +161,7 @@ def judge_by_evidence(evidence: Evidence, frozen: Features, scored: Scored, inpu
         collector.keep(batch, seen[1], evidence.log_probs(experts), margin)
         none[index], given[index] = foreign.numpy(), labels.numpy()
     verdicts = collector.verdicts()
-    judged = np.isfinite(verdicts.p_clean)
-    clean = np.nan_to_num(verdicts.p_clean, nan=-1.0) > evidence.threshold if evidence.judges else judged
-    # What is suggested for a flagged label is the best other class, even where the label is still the likeliest; where
-    # the image shows none of the classes it is the label itself, which stands for no suggestion everywhere in deft.
-    again = ~clean & judged & (verdicts.predicted == given)
-    predicted = np.where(again, verdicts.topk[:, 1], verdicts.predicted)
-    predicted = np.where(~clean & (np.nan_to_num(none) > 0.5), given, predicted)
-    return replace(verdicts, is_clean=clean, predicted=predicted, p_none=none)
+    return suggesting(verdicts, given, evidence.threshold if evidence.judges else NO_BORDER, none)
 
 
 def _different(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -220,9 +213,8 @@ def _weighed(start: Evidence, sample: Sample, near: Near, scale: float, drawn: T
         ]
 
     experts = heard(start)
-    first = weigh(experts, given, sample.half)
-    noise = first.noise.harder(1 / first.hardness)
-    known = noise.log_chances(given)
+    first = fit_noise(experts, given, sample.half)
+    known = first.noise.log_chances(given)
     for weight, part in zip(first.weights[:-2], experts[:-2], strict=True):
         known = known + weight * part
     doubted = Doubted(sample.places[rest], known[rest], (float(first.weights[-2]), float(first.weights[-1])))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from deft.data.identify import identify
 from deft.data.images import NO_LABEL, LabeledImages
-from deft.detectors.collector import Collector
+from deft.detectors.collector import NO_BORDER, Collector, odds_of, suggesting
 from deft.errors import DataError
 from deft.evidence.discriminant import SHRINKAGES, Discriminant
 from deft.evidence.folds import content_keys
@@ -199,29 +199,17 @@ def _judged(said: Said, images: LabeledImages, rows: np.ndarray, keys: np.ndarra
     likelihood = joint.logsumexp(dim=1)
     foreign = Foreign.none(classes) if said.unusual is None else Foreign.learn(said.unusual, likelihood, classes)
     none = torch.zeros_like(likelihood) if said.unusual is None else foreign.probability(said.unusual, likelihood)
-    own = joint.gather(1, labels[:, None]).squeeze(1)
-    others = joint.scatter(1, labels[:, None], -torch.inf).logsumexp(dim=1)
-    odds = own - torch.logaddexp(others, likelihood + torch.logit(none.clamp(1e-12, 1 - 1e-6)))
+    odds = odds_of(joint, labels, none)
     collector = Collector(len(images), classes)
     batch = Batch(said.features, labels, torch.from_numpy(rows))
     collector.add(batch, odds, joint)
     collector.keep(batch, said.features, probs)
     wrong = 1 - odds.sigmoid()
     judges = found.gain > CHANCE * found.gain_error
-    border = 1 - best_threshold(wrong) if judges else -1.0
+    border = 1 - best_threshold(wrong) if judges else NO_BORDER
     p_none = np.full(len(images), np.nan, np.float32)
     p_none[rows] = none.numpy()
-    return _suggesting(collector.verdicts(), images.labels, border, p_none), _told(wrong, judges)
-
-
-def _suggesting(verdicts: Verdicts, given: np.ndarray, border: float, none: np.ndarray) -> Verdicts:
-    """Return verdicts whose suggestion for a flagged label is the best other class, or the label itself for none."""
-    clean = np.nan_to_num(verdicts.p_clean, nan=-2.0) > border
-    judged = np.isfinite(verdicts.p_clean)
-    again = ~clean & judged & (verdicts.predicted == given)
-    predicted = np.where(again, verdicts.topk[:, 1], verdicts.predicted)
-    predicted = np.where(~clean & (np.nan_to_num(none) > 0.5), given, predicted)
-    return replace(verdicts, is_clean=clean & judged, predicted=predicted, p_none=none)
+    return suggesting(collector.verdicts(), images.labels, border, p_none), _told(wrong, judges)
 
 
 def _told(wrong: Tensor, judges: bool) -> dict[str, Any]:

@@ -12,7 +12,6 @@ import numpy as np
 
 from deft.data.endings import TABLE_ENDINGS
 from deft.data.images import LabeledImages
-from deft.data.load import load_images
 from deft.data.remote import scheme_of
 from deft.errors import DataError
 from deft.progress import Progress, Silent
@@ -55,20 +54,7 @@ class Unit:
         Args:
             progress: Told of guesses and oddities.
         """
-        if not self.alone:
-            return self.source.open(progress, least_classes=0)
-        one = self.source
-        return load_images(
-            [self.name],
-            classes=one.classes,
-            words=one.words,
-            split=one.split,
-            image_column=one.image_column,
-            label_column=one.label_column,
-            clean_column=one.clean_column,
-            least_classes=0,
-            progress=progress,
-        )
+        return self.source.open(progress, least_classes=0, alone=self.alone)
 
 
 @dataclass(frozen=True, order=True)

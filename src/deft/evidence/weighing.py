@@ -63,6 +63,21 @@ def mixed(experts: Sequence[Tensor], weights: Tensor) -> Tensor:
     return total.log_softmax(dim=1)
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """Weights and noise under which the given labels are most likely.
+
+    Args:
+        weights: One for each expert, (E,).
+        noise: How labels go wrong, as the labels alone say.
+        held: Log-likelihood of each label under what was learned from the other half, (N,).
+    """
+
+    weights: Tensor
+    noise: LabelNoise
+    held: Tensor
+
+
 def weigh(experts: Sequence[Tensor], labels: Tensor, half: Tensor) -> Weighed:
     """Return the weights and the noise under which the given labels are most likely.
 
@@ -80,6 +95,22 @@ def weigh(experts: Sequence[Tensor], labels: Tensor, half: Tensor) -> Weighed:
         half: Which images form one half, bool (N,); drawn by content, so that the order of rows doesn't matter.
     """
     experts = [expert.log_softmax(dim=1) for expert in experts]
+    fitted = fit_noise(experts, labels, half)
+    weights, noise = fitted.weights, fitted.noise
+    factor = hardness(mixed(experts, weights), labels, noise)
+    over = fitted.held - _log_shares(labels, experts[0].shape[1])[labels]
+    error = _rate_error(experts, labels, weights, noise)
+    return Weighed(weights, noise.harder(factor), factor, float(over.mean()), _standard_error(over), error)
+
+
+def fit_noise(experts: Sequence[Tensor], labels: Tensor, half: Tensor) -> Fitted:
+    """Return the weights and the noise that `weigh` starts from: what given labels alone say.
+
+    Args:
+        experts: Log-probabilities of each image, its own label left out, (N, K) each.
+        labels: Given labels, (N,).
+        half: Which images form one half, bool (N,).
+    """
     classes = experts[0].shape[1]
     weights, noise = _evenly(experts, labels)
     held = _held_out(experts, labels, half, _evenly)
@@ -90,11 +121,7 @@ def weigh(experts: Sequence[Tensor], labels: Tensor, half: Tensor) -> Weighed:
         if better is not None:
             held, fit = better
             weights, noise = fit(experts, labels)
-    log_probs = mixed(experts, weights)
-    factor = hardness(log_probs, labels, noise)
-    over = held - _log_shares(labels, classes)[labels]
-    error = _rate_error(experts, labels, weights, noise)
-    return Weighed(weights, noise.harder(factor), factor, float(over.mean()), _standard_error(over), error)
+    return Fitted(weights, noise, held)
 
 
 def _pulls(experts: Sequence[Tensor], labels: Tensor, weights: Tensor, noise: LabelNoise) -> Sequence[Pull]:

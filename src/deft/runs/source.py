@@ -96,12 +96,13 @@ class Source:
             if path is not None and not Path(path).expanduser().is_file():
                 raise DataError(f"There is no {name} at {path}.")
 
-    def open(self, progress: Progress | None = None, *, least_classes: int = 2) -> LabeledImages:
+    def open(self, progress: Progress | None = None, *, least_classes: int = 2, alone: bool = False) -> LabeledImages:
         """Find the images again.
 
         Args:
             progress: Told of guesses and oddities.
             least_classes: Data with fewer classes are refused.
+            alone: Whether `data` is one file by its very name, of several that are opened one by one.
 
         Raises:
             DataError: They aren't there any more.
@@ -111,7 +112,7 @@ class Source:
 
             return digits()[0]
         return load_images(
-            self.data,
+            [self.data] if alone else self.data,
             labels=self.labels,
             classes=self.classes,
             split=self.split,
