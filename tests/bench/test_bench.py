@@ -14,10 +14,12 @@ import pytest
 from deft.bench.experiment import SCALES, Column, Library, Table, merged, read_table
 from deft.bench.harness import Bench
 from deft.bench.measure import build_detector, build_method
+from deft.bench.preprocessing import prepare
 from deft.bench.results import Code, _told, kept_result, read_result, read_results, result_path, write_result
 from deft.bench.sources import Sources, squares
 from deft.bench.tables import HEADS, page_text, table_text
 from deft.data.image_bytes import image_file
+from deft.data.image_spec import Margin
 from deft.encoders.load import load_encoder
 from deft.errors import DataError, SettingsError
 from deft.progress import Silent
@@ -87,6 +89,45 @@ def test_every_number_of_the_paper_is_there(name: str) -> None:
 
 def test_every_metric_that_a_table_shows_has_a_heading() -> None:
     assert {metric for name in LIBRARY.names for metric in LIBRARY.table(name).metrics} <= HEADS.keys()
+
+
+def test_photos_are_prepared_as_an_experiment_says() -> None:
+    encoder = load_encoder("tiny", device="cpu")
+    own = encoder.spec
+    prepare(encoder, {})
+    assert encoder.spec == own
+    prepare(encoder, settings_of("table1", "deft", "cub200/sym-0.2"))
+    assert encoder.spec == replace(
+        own,
+        mean=(0.485, 0.456, 0.406),
+        std=(0.229, 0.224, 0.225),
+        fit="squash",
+        interpolation="bilinear",
+        margin=Margin(256, plain="whole"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"fit": "squah"}, "no fit 'squah'. Known: crop, squash"),
+        ({"interpolation": "nearest"}, "no interpolation 'nearest'. Known: bicubic, bilinear"),
+        ({"margin": {"side": 256, "plain": "center"}}, "no plain 'center'. Known: whole, centre"),
+        ({"margin": {"side": 100}}, "can't cut them out of 100"),
+        ({"size": 100}, "size"),
+    ],
+)
+def test_a_preprocessing_that_there_is_not_is_refused(settings: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(SettingsError, match=sentence):
+        prepare(load_encoder("tiny", device="cpu"), {"preprocessing": settings})
+
+
+def test_every_data_set_of_the_paper_is_prepared_as_by_its_authors() -> None:
+    columns = {one.column.data: one.settings for one in LIBRARY.table("table2").experiments("paper", 1)}
+    columns |= {one.column.data: one.settings for one in LIBRARY.table("table3").experiments("paper", 1)}
+    assert all(settings["preprocessing"]["interpolation"] == "bilinear" for settings in columns.values())
+    small = list(LIBRARY.table("table2").experiments("small", 1))
+    assert all("preprocessing" not in one.settings for one in small)
 
 
 def settings_of(table: str, row: str, column: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import nn
 from transformers import AutoImageProcessor, AutoModelForImageClassification, ViTMAEModel, pipeline
 
 from deft.classifiers.linear import seeded_linear
+from deft.data.image_spec import Margin
 from deft.data.load import load_images
 from deft.encoders.vision import VisionModel, load_vision_model
 from deft.errors import ModelError
@@ -97,6 +99,14 @@ def test_normalisation_is_the_processors_own(folders: Folders, family: str) -> N
         theirs = processor(images=image, input_data_format="channels_last", return_tensors="np")["pixel_values"]
         ours = (shade / 255 - np.array(spec.mean)) / np.array(spec.std)
         np.testing.assert_allclose(ours, theirs[0, :, 16, 16], atol=1e-4)
+
+
+def test_a_margin_is_never_lost_in_a_saved_folder(folders: Folders, tmp_path: Path) -> None:
+    model = load_vision_model(folders(WITH_HEAD[0]), device="cpu")
+    model.spec = replace(model.spec, margin=Margin(40))
+    with pytest.raises(ModelError, match="margin"):
+        model.save(tmp_path / "model", seeded_linear(model.width, 3, seed=0), ["cat", "dog", "bird"])
+    assert not (tmp_path / "model").exists()
 
 
 @pytest.mark.parametrize("family", [*WITH_HEAD, *WITHOUT_HEAD])

@@ -14,7 +14,16 @@ from torch import Tensor
 
 from deft.errors import SettingsError
 from deft.training import photometric
-from deft.training.augment import Augmentation, CropFlip, RandAugment, ResizedCrop, cutout, warp
+from deft.training.augment import (
+    Augmentation,
+    CropFlip,
+    RandAugment,
+    RandomCrop,
+    ResizedCrop,
+    centre_crop,
+    cutout,
+    warp,
+)
 
 VIEWS = [CropFlip(), ResizedCrop(), RandAugment(), RandAugment(operations=4, magnitude=30, weak=ResizedCrop())]
 
@@ -132,3 +141,28 @@ def test_settings_out_of_range_are_refused() -> None:
         RandAugment(magnitude=31)
     with pytest.raises(SettingsError, match="share of the area"):
         ResizedCrop(least=0.0)
+
+
+def test_random_crops_are_squares_of_the_photo_at_every_place_and_half_are_mirrored() -> None:
+    numbers = torch.arange(64, dtype=torch.uint8).view(1, 1, 8, 8).expand(400, 3, 8, 8)
+    crops = RandomCrop(0.75).apply(numbers, np.random.default_rng(0))
+    assert crops.shape == (400, 3, 6, 6)
+    places = {(y, x, way): numbers[0, :, y : y + 6, x : x + 6] for y in range(3) for x in range(3) for way in (1, -1)}
+    found = [
+        next(key for key, square in places.items() if torch.equal(crop, square if key[2] == 1 else square.flip(2)))
+        for crop in crops
+    ]
+    assert set(found) == set(places)
+    assert 160 < sum(way == -1 for _, _, way in found) < 240
+
+
+def test_the_centre_is_cut_out_of_the_middle() -> None:
+    numbers = torch.arange(64, dtype=torch.uint8).view(1, 1, 8, 8).expand(1, 3, 8, 8)
+    assert torch.equal(centre_crop(numbers, 0.5), numbers[:, :, 2:6, 2:6])
+    assert centre_crop(numbers, 0.01).shape == (1, 3, 1, 1)
+
+
+@pytest.mark.parametrize("share", [0.0, -1.0, 1.01])
+def test_a_crop_is_a_share_of_the_photo(share: float) -> None:
+    with pytest.raises(SettingsError, match="is a share of the image's"):
+        RandomCrop(share)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from deft.data.image_spec import ImageSpec
+from deft.data.image_spec import ImageSpec, Margin
 from deft.data.load import load_images
 from deft.training.augment import crop_and_flip
 from deft.training.batches import Batches, Loader, PixelLoader, Rows, View
@@ -48,6 +49,25 @@ def test_small_photos_are_enlarged_as_pillow_does(pixels: np.ndarray, tmp_path: 
     expected = np.asarray(Image.fromarray(pixels[0]).resize((80, 80), resample)) / 255
     # It rounds to whole grey levels after each of them.
     assert np.abs(found - expected).max() < 1.5 / 255
+
+
+def test_a_margin_is_kept_around_what_the_model_reads(tmp_path: Path) -> None:
+    photo = np.random.default_rng(0).integers(0, 256, size=(1, 40, 60, 3), dtype=np.uint8)
+    spec = ImageSpec(28, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), fit="squash", interpolation="bilinear", margin=Margin(32))
+    with store_of(photo, spec, tmp_path) as store:
+        squashed = np.asarray(Image.fromarray(photo[0]).resize((32, 32), Image.Resampling.BILINEAR))
+        assert store.side == 32
+        shown = (PixelLoader(store, spec, CPU).load(np.array([0]), None)[0] * 255).permute(1, 2, 0).numpy()
+        np.testing.assert_allclose(shown, squashed[2:30, 2:30], atol=1e-4)
+        whole = replace(spec, margin=Margin(32, plain="whole"))
+        shown = PixelLoader(store, whole, CPU).load(np.array([0]), None)[0].permute(1, 2, 0).numpy()
+        reduced = np.asarray(Image.fromarray(squashed).resize((28, 28), Image.Resampling.BILINEAR)) / 255
+        assert np.abs(shown - reduced).max() < 1.5 / 255
+        random = PixelLoader(store, spec, CPU).load(np.zeros(200, np.int64), np.random.default_rng(0))
+    assert random.shape == (200, 3, 28, 28)
+    # Pixel by pixel they are the square's own, and its corners are seen too.
+    seen = {tuple(view[:, 0, 0].mul(255).round().int().tolist()) for view in random}
+    assert {tuple(squashed[0, 0].tolist()), tuple(squashed[4, 4].tolist())} <= seen
 
 
 def test_crops_stay_inside_the_photo_and_are_its_own_pixels() -> None:

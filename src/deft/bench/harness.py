@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from deft.bench.experiment import Experiment, Scale, Table
 from deft.bench.figures import draw
 from deft.bench.machine import forget_peak, machine, peak_mb
 from deft.bench.measure import Measurement, build_detector, detection, learning, open_backbone, true_rate, warm
+from deft.bench.preprocessing import prepare
 from deft.bench.results import Code, kept_result, read_results, result_path, write_result
 from deft.bench.sources import Sources
 from deft.bench.tables import table_text
@@ -52,7 +54,7 @@ class Bench:
     command: str = ""
     progress: Progress = field(default_factory=Silent)
     code: Code = field(default_factory=Code)
-    _encoders: dict[str, DualEncoder] = field(default_factory=dict, repr=False)
+    _encoders: dict[tuple[str, str], DualEncoder] = field(default_factory=dict, repr=False)
     _splits: dict[tuple[Any, ...], Splits] = field(default_factory=dict, repr=False)
 
     def run(self, table: Table, scale: Scale, *, seeds: int = 3, only: str | None = None) -> list[dict[str, Any]]:
@@ -126,7 +128,7 @@ class Bench:
 
     def _made(self, experiment: Experiment) -> dict[str, Any]:
         splits = self._opened(experiment)
-        encoder = self._encoder(experiment.settings["encoder"])
+        encoder = self._encoder(experiment)
         space = self._space(experiment)
         detector = None
         if "detector" in experiment.settings:
@@ -165,7 +167,7 @@ class Bench:
             "commit": self.code.commit,
             "versions": versions(),
             "machine": machine(),
-            "device": str(self._encoder(experiment.settings["encoder"]).device),
+            "device": str(self._encoder(experiment).device),
             "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "command": self.command,
         }
@@ -192,7 +194,11 @@ class Bench:
         """Where an experiment runs; what a model sees in a data set is kept there for the others."""
         return Workspace(self.folder / WORK / experiment.scale / experiment.column.data, keep_features=True)
 
-    def _encoder(self, name: str) -> DualEncoder:
-        if name not in self._encoders:
-            self._encoders[name] = load_encoder(name, device=self.device)
-        return self._encoders[name]
+    def _encoder(self, experiment: Experiment) -> DualEncoder:
+        name, own = experiment.settings["encoder"], experiment.settings.get("preprocessing")
+        key = (name, json.dumps(own, sort_keys=True))
+        if key not in self._encoders:
+            encoder = load_encoder(name, device=self.device)
+            prepare(encoder, experiment.settings)
+            self._encoders[key] = encoder
+        return self._encoders[key]

@@ -13,6 +13,7 @@ from deft.adaptation.training_set import TrainingSet, all_of, fix_labels
 from deft.adaptation.validation import Validation
 from deft.bench.datasets.base import Splits
 from deft.bench.experiment import Experiment
+from deft.bench.preprocessing import prepare
 from deft.data.images import LabeledImages
 from deft.detectors.base import Detector
 from deft.detectors.deft import DeFT
@@ -212,7 +213,11 @@ def open_backbone(experiment: Experiment, encoder: DualEncoder, device: str) -> 
     if "learner" not in experiment.settings:
         return None
     name = experiment.column.backbone
-    return encoder if name in (None, encoder.name) else load_backbone(str(name), "random", device=device)
+    if name in (None, encoder.name):
+        return encoder
+    backbone = load_backbone(str(name), "random", device=device)
+    prepare(backbone, experiment.settings)
+    return backbone
 
 
 def _learn(

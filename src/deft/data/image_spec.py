@@ -9,6 +9,19 @@ RGB = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
+class Margin:
+    """A larger square from which what a model reads is cut out: at a random place in random views.
+
+    Args:
+        side: Side of the larger square, in pixels.
+        plain: What the plain view is: "whole", the larger square reduced, or "centre", cut out of its middle.
+    """
+
+    side: int = 256
+    plain: Literal["whole", "centre"] = "centre"
+
+
+@dataclass(frozen=True)
 class ImageSpec:
     """What an encoder expects of its pixels.
 
@@ -19,6 +32,7 @@ class ImageSpec:
         fit: How a photo becomes a square: "crop" resizes the shorter side and takes the centre (CLIP),
             "squash" resizes both sides (SigLIP).
         interpolation: Filter of the resize.
+        margin: What photos are kept larger by; None keeps just what the model reads, and shifts it in random views.
     """
 
     size: int
@@ -26,3 +40,9 @@ class ImageSpec:
     std: RGB
     fit: Literal["crop", "squash"] = "crop"
     interpolation: Literal["bicubic", "bilinear"] = "bicubic"
+    margin: Margin | None = None
+
+    @property
+    def kept(self) -> int:
+        """Side of the square that is kept of each photo, in pixels."""
+        return self.size if self.margin is None else self.margin.side

@@ -71,7 +71,13 @@ def read_spec(name: str, config: Any) -> tuple[ImageSpec, str | None]:
 
 
 def spec_settings(spec: ImageSpec) -> dict[str, Any]:
-    """Return a `preprocessor_config.json` that gives just the pixels that a spec describes."""
+    """Return a `preprocessor_config.json` that gives just the pixels that a spec describes.
+
+    Raises:
+        ModelError: The spec has a margin, which is for experiments.
+    """
+    if spec.margin is not None:
+        raise ModelError("A model whose photos are kept with a margin, as in experiments, can't be written.")
     side = {"height": spec.size, "width": spec.size}
     shared = {
         "do_resize": True,

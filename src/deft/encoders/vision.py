@@ -102,8 +102,11 @@ class VisionModel(nn.Module):
             folder: Created if need be; gets `config.json`, `model.safetensors` and `preprocessor_config.json`.
             head: The final linear layer, (K, D).
             classes: Names of the K classes.
+
+        Raises:
+            ModelError: Its photos have a margin, which no such folder can state.
         """
-        folder = Path(folder)
+        folder, preprocessor = Path(folder), json.dumps(spec_settings(self.spec), indent=2)
         folder.mkdir(parents=True, exist_ok=True)
         model: Any = self.visual
         model.config.id2label = dict(enumerate(classes))
@@ -112,7 +115,6 @@ class VisionModel(nn.Module):
         try:
             with quiet():
                 model.save_pretrained(folder)
-            preprocessor = json.dumps(spec_settings(self.spec), indent=2)
             (folder / "preprocessor_config.json").write_text(preprocessor, encoding="utf-8")
         finally:
             self._put(nn.Identity())

@@ -33,7 +33,7 @@ class Augmentation(ABC):
             rng: Draws everything that is drawn.
 
         Returns:
-            uint8, (B, 3, S, S).
+            uint8, (B, 3, S, S), or smaller squares where it cuts them out.
         """
 
 
@@ -51,6 +51,30 @@ class CropFlip(Augmentation):
 
     def apply(self, pixels: Tensor, rng: np.random.Generator) -> Tensor:
         return crop_and_flip(pixels, rng, reach=self.reach)
+
+
+@dataclass(frozen=True)
+class RandomCrop(Augmentation):
+    """Cut a square out of each image at a random place, and mirror half of the images.
+
+    DeFT's weak view for photos, which are made 256 by 256 before 224 by 224 are cut out.
+
+    Args:
+        share: Side of the square as a share of the image's.
+    """
+
+    share: float = 224 / 256
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise SettingsError(f"A crop's side is a share of the image's in 0..1, not {self.share}.")
+
+    def apply(self, pixels: Tensor, rng: np.random.Generator) -> Tensor:
+        count, side = len(pixels), cut_side(pixels, self.share)
+        down, right = torch.from_numpy(rng.integers(0, pixels.shape[-1] - side + 1, size=(2, count, 1)))
+        mirror = torch.from_numpy(rng.random((count, 1)) < 0.5)
+        lines, columns = down + torch.arange(side), right + torch.arange(side)
+        return picked(pixels, lines, torch.where(mirror, columns.flip(1), columns))
 
 
 @dataclass(frozen=True)
@@ -144,10 +168,42 @@ def crop_and_flip(pixels: Tensor, rng: np.random.Generator, *, reach: float = 0.
     mirror = torch.from_numpy(rng.random(count) < 0.5)
     lines = _reflect(torch.arange(side) + down[:, None], side)
     columns = _reflect(torch.arange(side) + right[:, None], side)
-    columns = torch.where(mirror[:, None], columns.flip(1), columns).to(pixels.device)
-    image = torch.arange(count, device=pixels.device).view(-1, 1, 1)
-    picked = pixels.permute(0, 2, 3, 1)[image, lines.to(pixels.device)[:, :, None], columns[:, None, :]]
-    return picked.permute(0, 3, 1, 2)
+    return picked(pixels, lines, torch.where(mirror[:, None], columns.flip(1), columns))
+
+
+def centre_crop(pixels: Tensor, share: float) -> Tensor:
+    """Cut a square out of the middle of each image.
+
+    Args:
+        pixels: (B, 3, S, S).
+        share: Side of the square as a share of S.
+    """
+    side = cut_side(pixels, share)
+    start = (pixels.shape[-1] - side) // 2
+    return pixels[:, :, start : start + side, start : start + side]
+
+
+def cut_side(pixels: Tensor, share: float) -> int:
+    """Return the side of a square that is a share of the images' side, at least 1.
+
+    Args:
+        pixels: (B, 3, S, S).
+        share: Of S.
+    """
+    return max(1, round(pixels.shape[-1] * share))
+
+
+def picked(pixels: Tensor, lines: Tensor, columns: Tensor) -> Tensor:
+    """Return chosen lines and columns of each image, (B, 3, s, s).
+
+    Args:
+        pixels: (B, 3, S, S).
+        lines: Which lines, in their order, (B, s).
+        columns: Which columns, (B, s).
+    """
+    image = torch.arange(len(pixels), device=pixels.device).view(-1, 1, 1)
+    lines, columns = lines.to(pixels.device)[:, :, None], columns.to(pixels.device)[:, None, :]
+    return pixels.permute(0, 2, 3, 1)[image, lines, columns].permute(0, 3, 1, 2)
 
 
 def warp(pixels: Tensor, matrix: np.ndarray) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from deft.data.image_spec import ImageSpec
-from deft.training.augment import Augmentation, CropFlip, RandAugment
+from deft.training.augment import Augmentation, CropFlip, RandAugment, RandomCrop, centre_crop
 from deft.training.pixel_store import PixelStore
 from deft.training.processes import Processes
 
@@ -89,8 +89,8 @@ class PixelLoader(Loader):
         store: Decoded images.
         spec: What the model wants.
         device: Where the batches go.
-        weak: Makes the weak view; DeFT's crop and flip if not given.
-        strong: Makes the strong view; RandAugment if not given.
+        weak: Makes the weak view; if not given, DeFT's: a shift, or a crop where the spec has a margin, and a flip.
+        strong: Makes the strong view; RandAugment of that if not given.
     """
 
     def __init__(
@@ -102,7 +102,9 @@ class PixelLoader(Loader):
         weak: Augmentation | None = None,
         strong: Augmentation | None = None,
     ) -> None:
-        self._views: dict[str, Augmentation] = {"weak": weak or CropFlip(), "strong": strong or RandAugment()}
+        self._share = spec.size / spec.kept
+        usual = CropFlip() if spec.margin is None else RandomCrop(self._share)
+        self._views: dict[str, Augmentation] = {"weak": weak or usual, "strong": strong or RandAugment(weak=usual)}
         self._store = store
         self._spec = spec
         self._device = device
@@ -114,10 +116,12 @@ class PixelLoader(Loader):
         pixels = pixels.permute(0, 3, 1, 2)
         if rng is not None and view != "plain":
             pixels = self._views[view].apply(pixels, rng)
+        elif self._spec.margin is not None and self._spec.margin.plain == "centre":
+            pixels = centre_crop(pixels, self._share)
         images = pixels.float() / 255
         size = self._spec.size
         if images.shape[-1] != size:
-            # Photos smaller than the model's side are stored as they are and enlarged here, as Pillow would.
+            # Smaller photos are stored as they are and enlarged here, as Pillow would; with a margin some are reduced.
             mode = self._spec.interpolation
             images = F.interpolate(images, (size, size), mode=mode, antialias=True).clamp(0, 1)
         return (images - self._mean) / self._std

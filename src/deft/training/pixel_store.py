@@ -136,5 +136,5 @@ class PixelStore:
 
 def _key(images: LabeledImages, spec: ImageSpec) -> str:
     rule = [images.pixels.settings(), images.pixels.unknown]
-    parts = (_VERSION, images.fingerprint, spec.size, spec.fit, spec.interpolation, rule)
+    parts = (_VERSION, images.fingerprint, spec.kept, spec.fit, spec.interpolation, rule)
     return blake2b(json.dumps(parts).encode(), digest_size=12).hexdigest()

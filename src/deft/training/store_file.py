@@ -187,9 +187,9 @@ class _Filling:
 
 
 def _side(images: LabeledImages, spec: ImageSpec, progress: Progress) -> int:
-    """Return the side to store: the encoder's, or that of the largest image if all are smaller."""
+    """Return the side to store: that is wanted, or that of the largest image if all are smaller."""
     largest = SMALLEST_SIDE
-    step = piece_rows(spec.size)
+    step = piece_rows(spec.kept)
     starts = range(0, len(images), step)
     for start in progress.track(starts, "Looking at sizes", total=len(starts)):
         reader = images.reader.part(images.rows[start : start + step])
@@ -198,8 +198,8 @@ def _side(images: LabeledImages, spec: ImageSpec, progress: Progress) -> int:
                 largest = max(largest, shorter_side(reader.read(row), images.pixels))
             except ImageError:
                 continue
-            if largest >= spec.size:
-                return spec.size
+            if largest >= spec.kept:
+                return spec.kept
     return largest
 
 
