@@ -62,6 +62,7 @@ PAGES = (
             "DeFT",
             "PromptSettings",
             "Recipe",
+            "Stratified",
             "TrainedDeFT",
             "LabelMatch",
             "SmallLoss",

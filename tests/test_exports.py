@@ -64,6 +64,7 @@ PUBLIC = [
     "SCE",
     "SettingsError",
     "SmallLoss",
+    "Stratified",
     "TURN",
     "TensorBoard",
     "TrainedDeFT",

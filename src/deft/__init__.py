@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from deft.detectors.own_outputs import FromEmbeddings as FromEmbeddings
     from deft.detectors.own_outputs import FromProbabilities as FromProbabilities
     from deft.detectors.small_loss import SmallLoss as SmallLoss
+    from deft.detectors.stratified import Stratified as Stratified
     from deft.encoders.base import DualEncoder as DualEncoder
     from deft.encoders.load import load_encoder as load_encoder
     from deft.encoders.vision import load_vision_model as load_vision_model
@@ -142,6 +143,7 @@ _HOMES = {
     "SCE": "deft.methods.sce",
     "SettingsError": "deft.errors",
     "SmallLoss": "deft.detectors.small_loss",
+    "Stratified": "deft.detectors.stratified",
     "TURN": "deft.methods.turn",
     "TensorBoard": "deft.training_log",
     "TrainedDeFT": "deft.detectors.deft_trained",
@@ -223,6 +225,7 @@ __all__ = [
     "RoLT",
     "SettingsError",
     "SmallLoss",
+    "Stratified",
     "TensorBoard",
     "TrainedDeFT",
     "Training",

@@ -21,6 +21,7 @@ from deft.cli.detector_options import (
     Length,
     Method,
     Paper,
+    SampleSize,
     TuningOption,
     Verdict,
     Warmup,
@@ -28,6 +29,7 @@ from deft.cli.detector_options import (
     check_options,
     choose_detector,
     options_given,
+    refuse_with_kept,
 )
 from deft.cli.launch import rank_here
 from deft.cli.limits import MaxPixels, MaxSeconds, with_limits
@@ -207,6 +209,7 @@ def detect(
     with_reviews: WithReviews = False,
     moved: Moved = None,
     limit: Limit = None,
+    sample: SampleSize = None,
     workers: Workers = None,
     processes: ProcessCount = 1,
     max_pixels: MaxPixels = None,
@@ -238,6 +241,7 @@ def detect(
 ) -> None:
     """Judge the label of every image; write labels.parquet, labels.csv, summary.json and report.html into RUN."""
     given, sets = options_given(command), pairs(settings)
+    refuse_with_kept(command)
     check_options(method, given, sets)
     _check_places(command, out, data, detector or model, resume=resume, with_reviews=with_reviews)
     with logged(choose_progress(quiet=quiet, stages=DETECTION), tensorboard) as progress:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from deft.cli.bounds import MOST
-from deft.cli.options import TRAINING, TUNINGS, DetectorName, TuningName, option
+from deft.cli.bounds import MOST, MOST_ROWS
+from deft.cli.options import TRAINING, TUNINGS, DetectorName, TuningName, option, refuse_given
 from deft.declared import declared_default, declared_names, declared_types
 from deft.detectors.registry import DETECTORS, detector_class
 from deft.errors import SettingsError
@@ -76,6 +76,17 @@ ForRealNoise = Annotated[
 ForWeakModel = Annotated[
     bool, option(TRAINING, "--for-weak-model", help="For a model that hardly knows the classes, as tiny.")
 ]
+SampleSize = Annotated[
+    int | None,
+    option(
+        TRAINING,
+        "--sample",
+        metavar="N",
+        min=2,
+        max=MOST_ROWS,
+        help="Learn from this many images, drawn class by class; all are judged.",
+    ),
+]
 Verdict = Annotated[
     Literal["evidence", "negative", "posterior"] | None,
     option(
@@ -100,6 +111,7 @@ SETTINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "--precision": ("optimization.precision", "precision"),
         "--verdict": ("recipe.verdict",),
         "--noise-rate": ("noise_rate",),
+        "--sample": ("learn_from.images",),
     }
 )
 """The settings that an option may be, by its name: the first of them that the detector has."""
@@ -117,6 +129,19 @@ def options_given(context: typer.Context) -> dict[str, Any]:
     """Return the values of the options that choose a detector, by option; None or False where one wasn't given."""
     known = SETTINGS.keys() | PRESETS.keys()
     return {one.opts[0]: context.params[str(one.name)] for one in context.command.params if one.opts[0] in known}
+
+
+def refuse_with_kept(context: typer.Context) -> None:
+    """Refuse options that say how a detector learns, beside one that has learned (`--detector`).
+
+    Raises:
+        SettingsError: One of them was typed.
+    """
+    if context.params["detector"] is None:
+        return
+    learning = (SETTINGS.keys() | PRESETS.keys() | {"--method", "--model", "--set"}) - FOR_ALL
+    names = {str(one.name) for one in context.command.params if one.opts[0] in learning}
+    refuse_given(context, names, "{} can't be given with --detector: nothing is learned.")
 
 
 def check_options(method: str, given: Mapping[str, Any], sets: Mapping[str, str]) -> None:

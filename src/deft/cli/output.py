@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deft.cli.own_words import in_options
-from deft.runs.vocabulary import KIND_IN_WORDS, NOTHING_BETTER
+from deft.runs.vocabulary import KIND_IN_WORDS, NOTHING_BETTER, sample_in_words
 from deft.wording import counted, noun, printable
 
 if TYPE_CHECKING:
@@ -88,6 +88,8 @@ def print_summary(console: Console, found: Detection, scores: DetectionScores | 
     """
     summary = found.summary()
     console.print(plain(_counts(summary, len(found.classes))))
+    if (sample := summary.get("sample")) is not None:
+        console.print(plain(f"Learned from {sample_in_words(sample)}."))
     rate = summary["estimated_noise_rate"]
     if rate is not None:
         low, high = map(percent, summary["noise_rate_interval"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import numpy as np
 
 from deft.data.images import LabeledImages
 from deft.detectors.base import Detector, by_content, check_model
@@ -11,6 +13,7 @@ from deft.detectors.deft_sample import Features
 from deft.detectors.deft_trained import TrainedDeFT, build_method
 from deft.detectors.deft_training import CITATION, MOST_GROUPS, Recipe
 from deft.detectors.deft_weighing import frozen_features
+from deft.detectors.stratified import Stratified
 from deft.encoders.base import DualEncoder
 from deft.errors import SettingsError
 from deft.moved import old_parameters
@@ -55,6 +58,7 @@ class DeFT(Detector):
         batch_size: Images per step; with kept features, the smallest number (see `Recipe`).
         seed: Draws prompts, order, augmentation and complementary labels.
         views: Views kept per image where an encoder's stem is heavy (see `Reading`).
+        learn_from: The part of the images that it learns from; the others are judged with what was learned.
 
     Raises:
         SettingsError: A setting is out of its bounds.
@@ -75,6 +79,7 @@ class DeFT(Detector):
     batch_size: int = 64
     seed: int = 0
     views: int = 2
+    learn_from: Stratified = Stratified()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tuning", tuning_of(self.tuning))
@@ -203,8 +208,8 @@ class DeFT(Detector):
             frozen_features(self.encoder, self.tuning, self.recipe, inputs, space, self.reading) as frozen,
         ):
             trained, verdicts = self.learn(images, inputs, frozen, space)
-        found = self._judged(inputs, verdicts, watch, self.reading, trained.told(verdicts))
-        return trained, found
+        told = trained.told(verdicts) | self._sampled(images, inputs)
+        return trained, self._judged(inputs, verdicts, watch, self.reading, told)
 
     def learn(
         self, images: LabeledImages, inputs: Inputs, frozen: Features | None, space: Workspace
@@ -220,8 +225,18 @@ class DeFT(Detector):
         Returns:
             The trained detector and the verdicts, (N,).
         """
-        trained = self._train(images, inputs, space).observed(images, inputs, frozen, space.progress)
+        part = replace(inputs, batches=inputs.batches.only(self._drawn(images, inputs)))
+        trained = self._train(images, part, space).observed(images, part, frozen, space.progress)
         return trained, trained.judge(inputs, frozen, len(images), space.progress)
+
+    def _drawn(self, images: LabeledImages, inputs: Inputs) -> np.ndarray:
+        """Return the rows that are learned from."""
+        return self.learn_from.draw(inputs.batches.rows, images.labels, images.content_id, inputs.trusted, self.seed)
+
+    def _sampled(self, images: LabeledImages, inputs: Inputs) -> dict[str, Any]:
+        """Return how many images were learned from and how many were only judged; nothing where that is none."""
+        learned, judged = len(self._drawn(images, inputs)), len(inputs.batches.rows)
+        return {} if learned == judged else {"sample": {"learned": learned, "scored": judged - learned}}
 
     def _samples(self, batches: Batches, classes: int) -> Batches:
         """Return the training samples; with kept features in batches so large that the text tower seldom runs."""

@@ -16,7 +16,7 @@ from deft.metrics import DetectionScores
 from deft.report.page import Fact, Table
 from deft.report.words import count, percent, plural
 from deft.runs.detection import Detection
-from deft.runs.vocabulary import reviews_in_words
+from deft.runs.vocabulary import reviews_in_words, sample_in_words
 
 SIZED = 500  # images whose size is looked up
 ERRORS = 200  # rows of the table
@@ -68,6 +68,7 @@ def how(found: Detection) -> tuple[Fact, ...]:
     lines = [
         Fact("detector", shown(settings.get("detector", ""))),
         Fact("model", shown(settings.get("model", ""))),
+        Fact("learned from", sample_in_words(info["sample"]) if "sample" in info else ""),
         Fact("with reviews", reviews_in_words(info["reviews"]) if "reviews" in info else ""),
         Fact("tuning", _tuning(settings.get("tuning"))),
         Fact("epochs", shown(settings.get("epochs", ""))),

@@ -100,6 +100,20 @@ def reviews_in_words(counts: Mapping[str, Any]) -> str:
     return f"{kept} confirmed, {counts['corrected']} corrected, {aside} set aside"
 
 
+def sample_in_words(counts: Mapping[str, int]) -> str:
+    """Return how many images a detector learned from, where it judged more, as the end of a sentence.
+
+    Args:
+        counts: Numbers of images `learned` from and only `scored`.
+
+    Example:
+        >>> sample_in_words({"learned": 500, "scored": 9500})
+        '500 images, drawn class by class; the other 9500 were scored with what was learned'
+    """
+    learned = counted(counts["learned"], "image")
+    return f"{learned}, drawn class by class; the other {counts['scored']} were scored with what was learned"
+
+
 def check_word(name: str, value: str, words: Any) -> None:
     """Refuse a word that isn't one of a vocabulary.
 

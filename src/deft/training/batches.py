@@ -166,7 +166,7 @@ class Batches:
         self._stream: tuple[int, ...] = ()
         self._latest = [self.rows[:0]]  # shared with all subsets
         self._group = np.full(len(rows), -1, np.int64) if groups is None else groups[rows]
-        self._count = int((self._group < 0).sum()) + len(np.unique(self._group[self._group >= 0]))
+        self._count = _pictures(self._group)
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -193,6 +193,16 @@ class Batches:
         part._latest = self._latest
         return part
 
+    def only(self, rows: Rows) -> Batches:
+        """Return the same with some of the samples; an epoch still has one of each group of duplicates.
+
+        Args:
+            rows: Some of `rows`, rising.
+        """
+        part = copy.copy(self)
+        part._take(np.searchsorted(self.rows, rows))
+        return part
+
     def larger(self, batch_size: int, *, most: int) -> Batches:
         """Return the same samples in larger batches, or a drawn part of them.
 
@@ -204,9 +214,13 @@ class Batches:
         part.batch_size = max(batch_size, self.batch_size)
         if len(self.rows) > most:
             drawn = np.sort(np.random.default_rng(self.seed).choice(len(self.rows), most, replace=False))
-            part.rows, part._group = self.rows[drawn], self._group[drawn]
-            part._count = int((part._group < 0).sum()) + len(np.unique(part._group[part._group >= 0]))
+            part._take(drawn)
         return part
+
+    def _take(self, places: Rows) -> None:
+        """Keep the samples at some places."""
+        self.rows, self._group = self.rows[places], self._group[places]
+        self._count = _pictures(self._group)
 
     @property
     def latest(self) -> Rows:
@@ -239,3 +253,8 @@ class Batches:
             index=torch.from_numpy(rows).to(self.device),
             more=tuple(more),
         )
+
+
+def _pictures(groups: np.ndarray) -> int:
+    """Return how many images there are if a group of duplicates counts as one."""
+    return int((groups < 0).sum()) + len(np.unique(groups[groups >= 0]))
