@@ -23,8 +23,8 @@ OPTIONS = {
         "--device", "--epochs", "--fail-on-issues", "--for-real-noise", "--for-weak-model", "--format", "--image-col",
         "--label-col", "--labels", "--length", "--limit", "--lr", "--max-pixels", "--max-seconds",
         "--method", "--model", "--noise-rate", "--out", "--paper", "--precision", "--processes", "--quiet", "--resume",
-        "--safe-csv", "--seed", "--set", "--split", "--tensorboard", "--tuning", "--verdict", "--warmup", "--workers",
-        "--with-reviews", "--words",
+        "--safe-csv", "--sample", "--seed", "--set", "--split", "--tensorboard", "--tuning", "--verdict", "--warmup",
+        "--with-reviews", "--words", "--workers",
     },
     "compare": {"--data", "--out", "--quiet"},
     "report": {"--data", "--limit", "--out", "--quiet"},
@@ -36,7 +36,8 @@ OPTIONS = {
     },
     "score": {
         "--actors", "--classes", "--detector", "--device", "--engine", "--image-col", "--label-col", "--labels",
-        "--max-pixels", "--max-seconds", "--part-size", "--quiet", "--split", "--words", "--workers",
+        "--max-pixels", "--max-seconds", "--method", "--model", "--part-size", "--quiet", "--split", "--words",
+        "--workers",
     },
     "predict": {
         "--device", "--format", "--max-pixels", "--max-seconds", "--out", "--quiet", "--safe-csv", "--top",

@@ -54,6 +54,8 @@ def test_a_command_and_its_repetition(run: Path, tmp_path: Path) -> None:
     [
         (["--actors", "2"], "--actors goes with --engine ray."),
         (["--detector", "nowhere"], "nowhere holds no detector.json"),
+        (["--method", "label-match"], "--detector FOLDER, or --method label-match"),
+        (["--model", "tiny"], "--model goes with --method"),
     ],
 )
 def test_slips_are_sentences(run: Path, tmp_path: Path, words: list[str], said: str) -> None:
@@ -62,6 +64,24 @@ def test_slips_are_sentences(run: Path, tmp_path: Path, words: list[str], said: 
     assert done.exit_code == 2
     assert said in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_label_match_needs_no_detector(run: Path, clip_folder: Path, tmp_path: Path) -> None:
+    judged = ("--method", "label-match", "--model", clip_folder, "--device", "cpu", "-q")
+    done = deft("score", run / "photos", tmp_path / "scores", *judged, "--part-size", "7")
+    assert done.exit_code == 0, done.output
+    assert deft("detect", run / "photos", "-o", tmp_path / "run", *judged).exit_code == 0
+    table = pd.read_parquet(tmp_path / "scores" / "parts")
+    whole = pd.read_parquet(tmp_path / "run" / "labels.parquet")
+    same = ["sample_id", "file_name", "given_label", "predicted_label", "is_label_issue"]
+    pd.testing.assert_frame_equal(table[same], whole[same])
+    np.testing.assert_allclose(table["label_score"], whole["label_score"], atol=1e-6)
+
+
+def test_without_a_judge_nothing_is_scored(run: Path, tmp_path: Path) -> None:
+    done = deft("score", run / "photos", tmp_path / "out")
+    assert done.exit_code == 2
+    assert "Say what judges" in done.stderr
 
 
 def test_nothing_is_written_into_the_data(run: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 from tests.engines.conftest import NAMES, picture
 
 import deft
+from deft.engines.judges import Judge, LabelMatching
 from deft.engines.ledger import MANIFEST, Ledger, Record
 from deft.engines.parts import Part, find_units, make_parts
 from deft.engines.score import Scored, score
@@ -36,7 +37,7 @@ def shards(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def scored(source: Path, output: Path, detector: Path, **settings: Any) -> tuple[Scored, pd.DataFrame]:
+def scored(source: Path, output: Path, detector: Path | Judge, **settings: Any) -> tuple[Scored, pd.DataFrame]:
     settings = {"part_size": 5, "device": "cpu", "workers": 0, **settings}
     found = score(Source(str(source)), output, detector, **settings)
     return found, pd.concat([pd.read_parquet(path) for path in sorted((output / "parts").iterdir())])
@@ -50,7 +51,7 @@ def assert_equal(table: pd.DataFrame, whole: pd.DataFrame) -> None:
     table = table.reset_index(drop=True).replace({np.nan: None})
     whole = whole.replace({np.nan: None})
     pd.testing.assert_frame_equal(table[same], whole[same], check_dtype=False)
-    for name in close:
+    for name in whole.columns.intersection(close):
         np.testing.assert_allclose(table[name].astype(float), whole[name].astype(float), atol=1e-6, err_msg=name)
 
 
@@ -170,6 +171,40 @@ def test_classes_that_the_detector_does_not_know(detector: Path, photos: Path, t
     shutil.copytree(photos / "dog", tmp_path / "data" / "dog")
     with pytest.raises(DataError, match="unicorn"):
         scored(tmp_path / "data", tmp_path / "out", detector)
+
+
+def test_label_match_over_parts_is_what_detect_says(shards: Path, clip_folder: Path, tmp_path: Path) -> None:
+    source = tmp_path / "shards"
+    shutil.copytree(shards, source)  # the first file has one class, the second two; so have most parts
+    pq.write_table(pa.table({"image": [b"broken 1"], "label": ["cat"]}), source / "9.parquet")
+    found, table = scored(source, tmp_path / "out", LabelMatching(str(clip_folder)), part_size=6)
+    whole = deft.LabelMatch(deft.load_encoder(str(clip_folder), device="cpu")).detect(deft.load_images(source))
+    assert_equal(table, whole.table)
+    assert (table["predicted_label_id"].to_numpy() == whole.table["predicted_label_id"].to_numpy()).all()
+    assert (found.images, found.judged) == (28, 25)
+    again = scored(source, tmp_path / "out", LabelMatching(str(clip_folder)), part_size=6)[0]
+    assert again.found == again.parts
+    with pytest.raises(DataError, match="another detector"):
+        scored(source, tmp_path / "out", LabelMatching("tiny"), part_size=6)
+
+
+def test_label_match_reads_the_words_that_are_given_for_all_files(
+    shards: Path, clip_folder: Path, tmp_path: Path
+) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("cat\ta tabby\ndog\ta hound\nbird\ta finch\n")
+    settings: dict[str, Any] = {"part_size": 6, "device": "cpu", "workers": 0}
+    score(Source(str(shards), words=str(words)), tmp_path / "out", LabelMatching(str(clip_folder)), **settings)
+    table = pd.concat([pd.read_parquet(path) for path in sorted((tmp_path / "out" / "parts").iterdir())])
+    images = deft.load_images(shards, words=words)
+    whole = deft.LabelMatch(deft.load_encoder(str(clip_folder), device="cpu")).detect(images)
+    assert_equal(table, whole.table)
+
+
+def test_label_match_needs_two_classes(photos: Path, clip_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(photos / "cat", tmp_path / "data" / "cat")
+    with pytest.raises(DataError, match="one class"):
+        scored(tmp_path / "data", tmp_path / "out", LabelMatching(str(clip_folder)))
 
 
 def test_what_is_read_file_by_file(shards: Path, photos: Path, tmp_path: Path) -> None:

@@ -26,10 +26,8 @@ from deft.cli.detector_options import (
     Verdict,
     Warmup,
     advice,
-    check_options,
     choose_detector,
-    options_given,
-    refuse_with_kept,
+    learning_options,
 )
 from deft.cli.launch import rank_here
 from deft.cli.limits import MaxPixels, MaxSeconds, with_limits
@@ -62,7 +60,6 @@ from deft.cli.options import (
     Words,
     Workers,
     option,
-    pairs,
     refuse_given,
     source_of,
     workspace_of,
@@ -240,9 +237,7 @@ def detect(
     config: Config = None,
 ) -> None:
     """Judge the label of every image; write labels.parquet, labels.csv, summary.json and report.html into RUN."""
-    given, sets = options_given(command), pairs(settings)
-    refuse_with_kept(command)
-    check_options(method, given, sets)
+    given, sets = learning_options(command)
     _check_places(command, out, data, detector or model, resume=resume, with_reviews=with_reviews)
     with logged(choose_progress(quiet=quiet, stages=DETECTION), tensorboard) as progress:
         if with_reviews:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 
 from deft.cli.bounds import MOST, MOST_ROWS
-from deft.cli.options import TRAINING, TUNINGS, DetectorName, TuningName, option, refuse_given
+from deft.cli.options import TRAINING, TUNINGS, DetectorName, TuningName, option, pairs, refuse_given
 from deft.declared import declared_default, declared_names, declared_types
 from deft.detectors.registry import DETECTORS, detector_class
 from deft.errors import SettingsError
@@ -125,13 +125,21 @@ FOR_ALL = frozenset(["--batch-size", "--seed", "--precision"])
 """Options that every detector takes, whether or not it has a use for them."""
 
 
-def options_given(context: typer.Context) -> dict[str, Any]:
-    """Return the values of the options that choose a detector, by option; None or False where one wasn't given."""
+def learning_options(context: typer.Context) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the options that choose a detector, by option, None or False where one wasn't given; and `--set`, by key.
+
+    Raises:
+        SettingsError: One would do nothing, two contradict each other, or `--set` names no setting.
+    """
     known = SETTINGS.keys() | PRESETS.keys()
-    return {one.opts[0]: context.params[str(one.name)] for one in context.command.params if one.opts[0] in known}
+    given = {one.opts[0]: context.params[str(one.name)] for one in context.command.params if one.opts[0] in known}
+    sets = pairs(context.params["settings"])
+    _refuse_with_kept(context)
+    check_options(context.params["method"], given, sets)
+    return given, sets
 
 
-def refuse_with_kept(context: typer.Context) -> None:
+def _refuse_with_kept(context: typer.Context) -> None:
     """Refuse options that say how a detector learns, beside one that has learned (`--detector`).
 
     Raises:

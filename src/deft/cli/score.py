@@ -1,4 +1,4 @@
-"""`deft score`: a trained detector over data of any size, in parts, on this machine or on many."""
+"""`deft score`: a detector over data of any size, in parts, on this machine or on many."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from deft.cli.bounds import MOST_ROWS
+from deft.cli.detect import DEFAULT_MODEL
 from deft.cli.limits import MaxPixels, MaxSeconds
 from deft.cli.options import (
     DATA,
@@ -25,7 +26,7 @@ from deft.cli.options import (
     option,
     source_of,
 )
-from deft.cli.run_folder import check_detector, check_outside
+from deft.cli.run_folder import check_detector, check_model_name, check_outside
 from deft.errors import SettingsError
 from deft.wording import counted, printable
 
@@ -33,26 +34,35 @@ if TYPE_CHECKING:
     from deft.engines.ray_data import RayEngine
 
 EngineName = Literal["local", "ray"]
+MethodName = Literal["label-match"]
+
+Kept = Annotated[
+    Path | None, typer.Option("--detector", metavar="FOLDER", help="What deft detect left as RUN/detector.")
+]
+Method = Annotated[MethodName | None, typer.Option("--method", help="Instead of a detector: what needs no training.")]
+ModelName = Annotated[
+    str | None,
+    typer.Option("--model", metavar="ID|tiny|FOLDER", help=f"Model of --method; {DEFAULT_MODEL} if not given."),
+]
+Engine = Annotated[EngineName, option(TRAINING, "--engine", help="In this process, or on a Ray cluster (extra: ray).")]
+Actors = Annotated[
+    int | None,
+    option(TRAINING, "--actors", metavar="N", min=1, max=100_000, help="Processes of the Ray engine; one per core."),
+]
+PartSize = Annotated[
+    int, option(DATA, "--part-size", metavar="N", min=1, max=MOST_ROWS, help="Images scored at a time.")
+]
 
 
 def score(
     data: Data,
     out: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder for the verdicts.", show_default=False)],
-    detector: Annotated[
-        Path, typer.Option("--detector", metavar="FOLDER", help="What deft detect left as RUN/detector.")
-    ],
-    engine: Annotated[
-        EngineName, option(TRAINING, "--engine", help="In this process, or on a Ray cluster (extra: ray).")
-    ] = "local",
-    actors: Annotated[
-        int | None,
-        option(
-            TRAINING, "--actors", metavar="N", min=1, max=100_000, help="Processes of the Ray engine; one per core."
-        ),
-    ] = None,
-    part_size: Annotated[
-        int, option(DATA, "--part-size", metavar="N", min=1, max=MOST_ROWS, help="Images scored at a time.")
-    ] = 4096,
+    detector: Kept = None,
+    method: Method = None,
+    model: ModelName = None,
+    engine: Engine = "local",
+    actors: Actors = None,
+    part_size: PartSize = 4096,
     labels: Labels = None,
     image_col: ImageCol = None,
     label_col: LabelCol = None,
@@ -65,21 +75,22 @@ def score(
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Judge any number of labels with a trained detector, in parts; the same command goes on where it was stopped."""
-    check_detector(detector)
+    """Judge any number of labels, in parts; the same command goes on where it was stopped."""
+    _check_judge(detector, method, model)
     check_outside(out, data)
     if actors is not None and engine != "ray":
         raise SettingsError("--actors goes with --engine ray.")
     source = source_of(data, labels, classes, split, image_col, label_col, None, words)
 
     from deft.cli.progress import choose_progress
+    from deft.engines.judges import LabelMatching
     from deft.engines.score import score as run
 
     with choose_progress(quiet=quiet) as progress:
         found = run(
             source,
             out,
-            detector,
+            LabelMatching(model or DEFAULT_MODEL) if detector is None else detector,
             engine=_ray(actors) if engine == "ray" else None,
             part_size=part_size,
             device=device,
@@ -94,6 +105,23 @@ def score(
         f"{found.images - found.judged} not read or without a label; {counted(found.parts, 'part')}{there}."
     )
     typer.echo(f"Verdicts: {printable(out)}/parts/*.parquet")
+
+
+def _check_judge(detector: Path | None, method: str | None, model: str | None) -> None:
+    """Refuse what is no judge, or two of them, at once.
+
+    Raises:
+        SettingsError: There is none, or there are two.
+        ModelError: Its folder isn't there.
+    """
+    if (detector is None) == (method is None):
+        raise SettingsError("Say what judges: --detector FOLDER, or --method label-match, which needs no training.")
+    if detector is not None:
+        if model is not None:
+            raise SettingsError("--model goes with --method; a detector brings its own.")
+        check_detector(detector)
+    elif model is not None:
+        check_model_name(model)
 
 
 def _ray(actors: int | None) -> RayEngine:

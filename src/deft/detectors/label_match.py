@@ -8,11 +8,12 @@ from typing import ClassVar
 import torch
 
 from deft.data.images import LabeledImages
-from deft.detectors.base import Detector
+from deft.detectors.base import Detector, by_content, check_model
 from deft.detectors.collector import Collector, margin
 from deft.prompts.templates import PHOTO, check_templates, class_features
 from deft.runs.detection import Detection
 from deft.runs.provenance import Stopwatch
+from deft.runs.reorder import in_order
 from deft.training.inputs import Reading, open_inputs
 from deft.training.precision import Precision
 from deft.training.workspace import Workspace
@@ -58,11 +59,36 @@ class LabelMatch(Detector):
         """How images are read."""
         return Reading(self.batch_size, precision=self.precision)
 
+    def detect_part(self, images: LabeledImages, *, workspace: Workspace | None = None) -> Detection:
+        """Return verdicts on a part of much data: all of its images may have one label, or show the same picture.
+
+        Every image is compared with the texts of all classes, and with no other image, so each verdict is what
+        `detect` says of the whole.
+
+        Args:
+            images: Labelled images, with the classes of all data.
+            workspace: Where and how to run.
+
+        Returns:
+            One verdict per image, in order.
+
+        Raises:
+            UnreadableError: No image can be read.
+        """
+        check_model(self)
+        space, watch = workspace or Workspace(), Stopwatch()
+        ordered, place = by_content(images, space)
+        return in_order(self._look(ordered, space, watch, least_classes=1), place)
+
     def _detect(self, images: LabeledImages, space: Workspace, watch: Stopwatch) -> Detection:
+        return self._look(images, space, watch, least_classes=2)
+
+    def _look(self, images: LabeledImages, space: Workspace, watch: Stopwatch, *, least_classes: int) -> Detection:
         with torch.no_grad():
             texts = class_features(self.encoder, images.words, self.templates)
         collector = Collector(len(images), len(images.classes))
-        with open_inputs(frozen_part(self.encoder, Frozen()), images, space, self.reading) as inputs:
+        part = frozen_part(self.encoder, Frozen())
+        with open_inputs(part, images, space, self.reading, least_classes=least_classes) as inputs:
             for batch in inputs.batches.ordered():
                 logits = self.encoder.logit_scale * batch.inputs @ texts.T  # a frozen model: batches hold its features
                 collector.add(batch, margin(logits, batch.labels), logits)

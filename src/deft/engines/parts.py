@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +12,9 @@ import numpy as np
 
 from deft.data.endings import TABLE_ENDINGS
 from deft.data.images import LabeledImages
+from deft.data.names import class_order
 from deft.data.remote import scheme_of
+from deft.data.words import Words, give_words, words_for
 from deft.errors import DataError
 from deft.progress import Progress, Silent
 from deft.runs.source import Source
@@ -91,13 +93,16 @@ class PartReader:
         self._units = units
         self._open: tuple[int, LabeledImages] | None = None
 
-    def rows(self, unit: int) -> int:
-        """Return how many images a unit has.
+    def listed(self, unit: int) -> LabeledImages:
+        """Return the images of a unit, still as they lie on the disk.
 
         Args:
             unit: Its number.
         """
-        return len(self._listed(unit))
+        if self._open is None or self._open[0] != unit:
+            self._open = None  # at most one list is in memory
+            self._open = unit, self._units[unit].open(Silent())
+        return self._open[1]
 
     def read(self, part: Part) -> LabeledImages:
         """Return the images of a part, still as they lie on the disk.
@@ -108,16 +113,58 @@ class PartReader:
         Raises:
             DataError: The data has fewer images than when the parts were made.
         """
-        images = self._listed(part.unit)
+        images = self.listed(part.unit)
         if part.stop > len(images):
             raise DataError(f"{self._units[part.unit].name} has changed while it was scored: it has fewer images now.")
         return images.keep(np.arange(part.start, part.stop))
 
-    def _listed(self, unit: int) -> LabeledImages:
-        if self._open is None or self._open[0] != unit:
-            self._open = None  # at most one list is in memory
-            self._open = unit, self._units[unit].open(Silent())
-        return self._open[1]
+
+@dataclass(frozen=True)
+class Listing:
+    """What is known of all units once each was listed.
+
+    Args:
+        rows: Images of each.
+        names: Classes of each.
+        present: Those of them that an image has.
+        words: What a model reads for the classes of the first.
+    """
+
+    rows: tuple[int, ...]
+    names: tuple[tuple[str, ...], ...]
+    present: frozenset[str]
+    words: tuple[str, ...]
+
+    @classmethod
+    def of(cls, reader: PartReader, units: Iterable[int]) -> Listing:
+        """List all units.
+
+        Args:
+            reader: Reads them.
+            units: Their numbers, in order.
+        """
+        rows: list[int] = []
+        names: list[tuple[str, ...]] = []
+        present: set[str] = set()
+        words: tuple[str, ...] = ()
+        for unit in units:
+            images = reader.listed(unit)
+            words = words if names else images.words
+            rows.append(len(images))
+            names.append(images.classes if not names or images.classes != names[0] else names[0])
+            present |= {images.classes[label] for label in np.unique(images.labels[images.labels >= 0]).tolist()}
+        return cls(tuple(rows), tuple(names), frozenset(present), words)
+
+    def classes(self, given: Words | None = None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the classes of all units together, in the order that reading them as one gives; and their words.
+
+        Args:
+            given: Words, or a file of them, as in `load_images`.
+        """
+        if len(set(self.names)) == 1:
+            return self.names[0], self.words
+        names = class_order(self.present)
+        return names, words_for(names) if given is None else give_words(names, given)[0]
 
 
 def find_units(source: Source) -> list[Unit]:

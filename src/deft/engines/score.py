@@ -1,4 +1,4 @@
-"""`score`: a trained detector over data of any size, in parts; what is done is kept, and what is missing is done."""
+"""`score`: a detector over data of any size, in parts; what is done is kept, and what is missing is done."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from deft.engines.judges import Judge, Kept
 from deft.engines.ledger import Ledger, Record
-from deft.engines.parts import PART_SIZE, Part, PartReader, find_units, make_parts
+from deft.engines.parts import PART_SIZE, Listing, Part, PartReader, find_units, make_parts
 from deft.engines.scorer import Scorer, Work
-from deft.errors import DataError, ModelError
+from deft.errors import DataError
 from deft.files import readable_json, replace_file
-from deft.manifest import checksum
 from deft.progress import Progress, Silent
 from deft.runs.lock import only_writer
 from deft.runs.source import Source
@@ -43,7 +43,7 @@ class Scored:
 def score(
     source: Source,
     output: Path,
-    detector: Path,
+    detector: Path | Judge,
     *,
     engine: Engine | None = None,
     part_size: int = PART_SIZE,
@@ -53,14 +53,14 @@ def score(
     max_seconds: float | None = None,
     progress: Progress | None = None,
 ) -> Scored:
-    """Judge the labels of any number of images with a trained detector; write `parts/*.parquet` in their order.
+    """Judge the labels of any number of images; write `parts/*.parquet` in their order.
 
     Each part is a detection of its own: pictures that are the same in two parts aren't seen as duplicates.
 
     Args:
         source: The images.
         output: Folder for the verdicts; one that holds some of them already is completed.
-        detector: Folder of the detector.
+        detector: Folder of a trained detector, or `LabelMatching`.
         engine: Works on the parts; None works in this process, `RayEngine` on a cluster.
         part_size: Most images of a part, which are in memory and on a temporary disk together.
         device: Where the model runs.
@@ -78,12 +78,14 @@ def score(
     """
     tell = progress or Silent()
     units = find_units(source.whole())
-    limits = {"max_pixels": max_pixels, "max_seconds": max_seconds}
-    work = Work(tuple(units), str(detector.absolute()), str((output / "parts").absolute()), device, workers, **limits)  # type: ignore[arg-type]
+    judge = detector if isinstance(detector, Judge) else Kept(str(detector.absolute()))
     ledger, reader = Ledger(output), PartReader(units)
     with only_writer(output):
-        rows = [reader.rows(number) for number in tell.track(range(len(units)), "Listing images", total=len(units))]
-        ledger.begin(_job(work, rows, part_size, detector))
+        listing = Listing.of(reader, tell.track(range(len(units)), "Listing images", total=len(units)))
+        judge, rows = judge.of_data(*listing.classes(source.words)), listing.rows
+        place = str((output / "parts").absolute())
+        work = Work(tuple(units), judge, place, device, workers, max_pixels, max_seconds)
+        ledger.begin(_job(work, rows, part_size))
         ledger.parts.mkdir(exist_ok=True)
         parts = list(make_parts(units, rows, part_size))
         ledger.remove_others(parts)
@@ -117,7 +119,7 @@ def _local(reader: PartReader) -> Engine:
     return run
 
 
-def _job(work: Work, rows: Sequence[int], part_size: int, detector: Path) -> dict[str, Any]:
+def _job(work: Work, rows: Sequence[int], part_size: int) -> dict[str, Any]:
     """Return all that determines the verdicts and how they lie in files."""
     stamps = [
         {"name": unit.name, "images": count, "size": size, "time": time}
@@ -126,12 +128,9 @@ def _job(work: Work, rows: Sequence[int], part_size: int, detector: Path) -> dic
     ]
     first = work.units[0].source
     columns = {name: value for name, value in asdict(first).items() if name != "data"}
-    weights = detector / "detector.safetensors"
-    if not weights.is_file():
-        raise ModelError(f"{detector} holds no {weights.name}, so it is no detector that deft detect left in its run.")
     return {
         "format": FORMAT,
-        "detector": checksum(weights),
+        "detector": work.judge.identity(),
         "data": stamps,
         "columns": columns,
         "part_size": part_size,

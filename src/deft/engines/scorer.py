@@ -1,4 +1,4 @@
-"""One worker of a scoring: a loaded detector that judges parts and writes them."""
+"""One worker of a scoring: it judges parts and writes them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from deft.data.images import LabeledImages
-from deft.detectors.deft_trained import TrainedDeFT
+from deft.engines.judges import Judge, Loaded
 from deft.engines.ledger import Record
 from deft.engines.parts import Part, PartReader, Unit
 from deft.errors import UnreadableError
@@ -32,7 +32,7 @@ class Work:
 
     Args:
         units: The data.
-        detector: Folder of the detector.
+        judge: What judges them.
         parts: Folder for the verdicts.
         device: Where the model runs.
         workers: Processes that decode images; None takes one per core.
@@ -41,7 +41,7 @@ class Work:
     """
 
     units: tuple[Unit, ...]
-    detector: str
+    judge: Judge
     parts: str
     device: str = "auto"
     workers: int | None = None
@@ -59,7 +59,7 @@ class Scorer:
 
     def __init__(self, work: Work, reader: PartReader | None = None) -> None:
         self._work = work
-        self._detector = TrainedDeFT.from_pretrained(work.detector, device=work.device)
+        self._judge = work.judge.load(work.device)
         self._reader = reader or PartReader(work.units)
         self._space = Workspace(workers=work.workers)
 
@@ -73,14 +73,13 @@ class Scorer:
             What to note of it.
 
         Raises:
-            DataError: The data can't be read, or has classes that the detector doesn't know.
+            DataError: The data can't be read, or has classes that the judge doesn't know.
         """
-        images = self._limited(self._reader.read(part))
+        images = self._judge.known(self._limited(self._reader.read(part)))
         try:
-            found = self._detector.detect(images, workspace=self._space)
+            found = self._judge.judge(images, self._space)
         except UnreadableError as error:
-            known = images.in_classes(self._detector.classes)
-            found = _unreadable(known, [error.reasons[name] for name in images.file_name], self._detector)
+            found = _unreadable(images, [error.reasons[name] for name in images.file_name], self._judge)
         path = Path(self._work.parts) / part.file
         with replace_file(path) as temporary:
             pq.write_table(_stored(found), temporary)
@@ -92,12 +91,12 @@ class Scorer:
         return replace(images, pixels=replace(images.pixels, **limits)) if limits else images  # type: ignore[arg-type]
 
 
-def _unreadable(images: LabeledImages, reasons: Sequence[str], detector: TrainedDeFT) -> Detection:
+def _unreadable(images: LabeledImages, reasons: Sequence[str], judge: Loaded) -> Detection:
     """Return the detection of images none of which can be read."""
     rows, none = len(images), np.full((len(images), 1), -1, np.int64)
     nan = np.full(rows, np.nan, np.float32)
     verdicts = Verdicts(nan, np.zeros(rows, np.bool_), none[:, 0], none, np.full((rows, 1), np.nan, np.float32))
-    return new_detection(images, verdicts, read_errors=dict(enumerate(reasons)), settings=detector.settings(), info={})
+    return new_detection(images, verdicts, read_errors=dict(enumerate(reasons)), settings=judge.settings(), info={})
 
 
 def _stored(found: Detection) -> pa.Table:
