@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,21 @@ def test_it_fits_and_can_be_read(browser: Any, report: Path, width: int, scheme:
     assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth === 32)")
     assert said == []
     assert [url for url in asked if not url.startswith("data:")] == [report.as_uri()]
+    page.close()
+
+
+def test_long_paths_keep_to_a_phone(browser: Any, tmp_path: Path) -> None:
+    names = tuple(f"/photos/of-the-spring/n03445777/n03445777_{row:05d}.jpeg" for row in range(40))
+    images, found = make(40, file_name=names)
+    note = f"2 rows name a file that an earlier row names too; all are kept: {names[0]}, {names[1]}."
+    found = replace(found, info={**found.info, "reading": {"notes": [note]}})
+    path = tmp_path / "report.html"
+    build_report(images, found, name="photos").write(path)
+    page = browser.new_page(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    page.goto(path.as_uri())
+    assert note in page.locator("body").inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator("button.copy").first.bounding_box()["height"] >= 24  # WCAG 2.2, target size
     page.close()
 
 

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from deft.data.digits import digits
+from deft.data.load import load_images
 from deft.data.printable import isolated
 from deft.data.sources import DEMO
 from deft.reviewing.desk import Desk
@@ -18,6 +21,8 @@ from deft.runs.decisions import Decision, Decisions, now, read_decisions
 from deft.runs.detection import Detection
 from deft.runs.reviewed import hand_on
 from deft.runs.source import Source
+
+from .conftest import made_up
 
 if TYPE_CHECKING:
     from tests.review.conftest import Room
@@ -376,6 +381,34 @@ def test_a_message_covers_no_button_of_the_grid(run: Path, room: Room, size: tup
     assert said is not None
     assert buttons is not None
     assert said["y"] + said["height"] <= buttons["y"]
+
+
+def test_a_long_path_is_shown_once_and_its_end_in_the_grid(tmp_path: Path, room: Room) -> None:
+    place = tmp_path / "a-folder-with-a-long-name" / "another-one"
+    place.mkdir(parents=True)
+    images = digits()[0].keep(np.arange(40))
+    rows = []
+    for row in range(len(images)):
+        Image.fromarray(np.asarray(images.reader.read(row))).save(place / f"{row:03d}.png")
+        rows.append((str(place / f"{row:03d}.png"), images.classes[images.labels[row]]))
+    table = tmp_path / "labels.csv"
+    table.write_text("\n".join(["file_name,label", *(",".join(row) for row in rows)]), encoding="utf-8")
+    own = replace(load_images(table), clean_labels=images.clean_labels)
+    made_up(own).save(tmp_path / "run")
+    Source(str(table)).save(tmp_path / "run")
+    ada = room.sit(room.serve(tmp_path / "run"), (390, 844))
+    ada.page.locator(".file-facts", has_text="8 × 8 pixels").wait_for()
+    assert ada.page.locator("figure").inner_text().count(str(place)) == 1
+    ada.key("g")
+    tile = ada.page.locator(".tile .file").first
+    tile.wait_for()
+    cut, shown = tile.evaluate("""tile => {
+      const range = document.createRange();
+      range.selectNodeContents(tile);
+      return [tile.scrollWidth > tile.clientWidth, range.getBoundingClientRect().right - tile.getBoundingClientRect().right];
+    }""")
+    assert cut
+    assert shown < 1  # its end is within the tile
 
 
 def test_shift_click_selects_the_range_that_it_promises(run: Path, room: Room) -> None:

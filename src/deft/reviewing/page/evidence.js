@@ -23,7 +23,7 @@ export function evidence(item, side) {
   const file = el("p", { class: "file-facts" });
   const place = el("section", { class: "evidence", "aria-label": "Evidence" });
   evidenceOf(item.id).then((why) => {
-    file.append(facts(why.file));
+    file.append(facts(why.file, item.name));
     if (why.sentence) sentence.append(name(why.sentence));
     else sentence.remove();
     place.replaceChildren(...[
@@ -38,11 +38,11 @@ export function evidence(item, side) {
   return [sentence, place, file];
 }
 
-/** Size, date and path of an image's file, as far as they are known. */
-function facts({ size, modified, path }) {
+/** Size, date and path of an image's file, as far as they are known; no path that its name is already. */
+function facts({ size, modified, path }, shown) {
   const known = [size ? `${size[0]} × ${size[1]} pixels` : null, modified ? new Date(modified).toLocaleString() : null];
   const line = el("span", {}, known.filter(Boolean).join(", "));
-  if (path) line.append(known.some(Boolean) ? ", " : "", el("code", {}, name(path)));
+  if (path && path !== shown) line.append(known.some(Boolean) ? ", " : "", el("code", {}, name(path)));
   return line;
 }
 
