@@ -114,16 +114,16 @@ def frozen_table(count: int, numbers: list[int], *, presets: bool, passed: int |
     base = one_pass(encoder, passed or count) * count / (passed or count)
     print(f"\nFrozen detection of {count:,} images, tiny, {torch.get_num_threads()} threads; seconds of processors")
     print(f"one pass (label-match): {base:.1f} s\n")
-    print("     K   default  ratio    paper  ratio     weak  ratio    folds  ratio")
+    print("Seconds after the pass, and pass and all in passes; cleanlab: five folds of logistic regression on the same")
+    print("     K      deft  ratio  cleanlab  ratio" + ("     paper  ratio      weak  ratio" if presets else ""))
     for classes in numbers:
-        made = Made.of(encoder, count, classes)
-        detectors = [DeFT(encoder)]
-        if presets and classes <= MOST_FOLDED:
-            detectors += [DeFT.paper(encoder, tuning=Frozen()), DeFT.for_weak_model(encoder, tuning=Frozen())]
-        took: list[float | None] = [after_the_pass(one, made) for one in detectors]
-        took += [None] * (3 - len(took)) + [folds(made) if classes <= MOST_FOLDED else None]
-        cells = [f"{'':>8} {'':>6}" if own is None else f"{own:>8.1f} {1 + own / base:>6.2f}" for own in took]
-        print(f"{classes:>6}  " + " ".join(cells), flush=True)
+        made, folded = Made.of(encoder, count, classes), classes <= MOST_FOLDED
+        took = [after_the_pass(DeFT(encoder), made), folds(made) if folded else None]
+        if presets and folded:
+            some = (DeFT.paper(encoder, tuning=Frozen()), DeFT.for_weak_model(encoder, tuning=Frozen()))
+            took += [after_the_pass(one, made) for one in some]
+        cells = [f"{'-':>9} {'-':>6}" if own is None else f"{own:>9.1f} {1 + own / base:>6.2f}" for own in took]
+        print(f"{classes:>6} " + " ".join(cells), flush=True)
 
 
 def main() -> None:

@@ -1,8 +1,13 @@
-"""How much faster deft's text path and phase-1 step are than the plain way, as ratios from one run.
+"""What deft takes beside the plain way, one pass of the encoder and cleanlab's road, as ratios from one run.
 
-    python -m benchmarks.speed                        # everything: about ten minutes on two cores
-    python -m benchmarks.speed --classes 100 --steps --frozen   # the text path at K = 100 only
-    python -m benchmarks.frozen_speed                 # frozen detection only, from 10 to 10,000 classes
+    python -m benchmarks.speed                        # everything: eight minutes on two quiet cores
+    python -m benchmarks.speed --classes 50 100 200 --steps 100 200 --presets   # at more numbers of classes, and more
+    python -m benchmarks.speed --steps --frozen --layers   # the text path alone
+    python -m benchmarks.frozen_speed                 # frozen detection alone, from 10 to 10,000 classes
+    python -m benchmarks.last_layers                  # visual prompts in the last layers alone
+
+Four tables: the text path; a step of the paper's first phase; frozen detection beside one pass, with cleanlab's whole
+road of embedding and five folds; detection with visual prompts in the last layers.
 
 The plain way is what the authors' code does: both prompt sets through all 77 tokens of every class, three softmaxes
 over all classes, float32, visual prompts as tokens of every layer (Hugging Face's own layers), and one image
@@ -253,10 +258,13 @@ def compared(slow: Took, took: Took, work: float, dtype: torch.dtype) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--classes", type=int, nargs="+", default=[50, 100, 200], help="numbers of classes K")
-    parser.add_argument("--steps", type=int, nargs="*", default=[100, 200], help="numbers of classes of whole steps")
+    parser.add_argument("--classes", type=int, nargs="+", default=[100], help="numbers of classes K of the text path")
+    parser.add_argument("--steps", type=int, nargs="*", default=[100], help="K of whole steps")
     parser.add_argument("--frozen", type=int, nargs="*", default=[10, 200, 1000, 10_000], help="K of frozen detection")
+    parser.add_argument("--layers", type=int, nargs="*", default=[100], help="K of prompts in the last layers")
     parser.add_argument("--count", type=int, default=5000, help="images of frozen detection")
+    parser.add_argument("--pass", dest="passed", type=int, default=1000, help="images that its pass is timed on")
+    parser.add_argument("--presets", action="store_true", help="frozen detection with the presets' settings as well")
     options = parser.parse_args()
     encoder, model = build_encoder(), build_model()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}")
@@ -270,7 +278,12 @@ def main() -> None:
     if options.frozen:
         from benchmarks.frozen_speed import frozen_table
 
-        frozen_table(options.count, options.frozen, presets=True)
+        frozen_table(options.count, options.frozen, presets=options.presets, passed=options.passed)
+    if options.layers:
+        from benchmarks.last_layers import cost_of
+
+        for classes in options.layers:
+            cost_of(encoder, classes, repeats=2)
 
 
 if __name__ == "__main__":

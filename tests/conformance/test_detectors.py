@@ -43,6 +43,7 @@ SMALL = {"epochs": 2, "prompts": PromptSettings(length=4), "tuning": VPT(length=
 
 TRAINED: dict[str, Build] = {
     "deft-paper": lambda e: quick(DeFT.paper(e)),
+    "deft-last-layer": lambda e: changed(small("deft", e), {"tuning": VPT(length=3, layers=1)}),
     "deft-frozen": lambda e: changed(small("deft", e), {"tuning": Frozen()}),
     "deft-lora": lambda e: changed(small("deft", e), {"tuning": LoRA(rank=2)}),
     "deft-bias-specific": lambda e: changed(small("deft", e), {"tuning": Bias(), "prompts.class_specific": True}),
@@ -315,11 +316,12 @@ def test_a_saved_detector_judges_without_training(name: str, encoder: DualEncode
     assert len(new) == 6
 
 
-FALSE_ALARMS = {"deft": 0.01, "deft-vpt": 0.02, "deft-frozen": 0.02, "small-loss": 0.03}
-FOUND = {"deft": 0.95, "deft-vpt": 0.93, "deft-frozen": 0.93, "small-loss": 0.60}
+FALSE_ALARMS = {"deft": 0.01, "deft-vpt": 0.02, "deft-last-layer": 0.02, "deft-frozen": 0.02, "small-loss": 0.03}
+FOUND = {"deft": 0.95, "deft-vpt": 0.93, "deft-last-layer": 0.93, "deft-frozen": 0.93, "small-loss": 0.60}
 ON_DIGITS: dict[str, Build] = {
     "deft": DeFT,
     "deft-vpt": lambda e: DeFT.for_weak_model(e, tuning=VPT(length=4)),
+    "deft-last-layer": lambda e: DeFT.for_weak_model(e, tuning=VPT(length=4, layers=1)),
     "deft-frozen": lambda e: DeFT.for_weak_model(e, tuning=Frozen()),
     "small-loss": lambda e: SmallLoss(e, tuning=Frozen(), noise_rate=0.02),
 }

@@ -405,7 +405,8 @@ def test_a_long_path_is_shown_once_and_its_end_in_the_grid(tmp_path: Path, room:
     cut, shown = tile.evaluate("""tile => {
       const range = document.createRange();
       range.selectNodeContents(tile);
-      return [tile.scrollWidth > tile.clientWidth, range.getBoundingClientRect().right - tile.getBoundingClientRect().right];
+      const [held, own] = [range.getBoundingClientRect(), tile.getBoundingClientRect()];
+      return [tile.scrollWidth > tile.clientWidth, held.right - own.right];
     }""")
     assert cut
     assert shown < 1  # its end is within the tile

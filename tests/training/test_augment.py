@@ -166,3 +166,15 @@ def test_the_centre_is_cut_out_of_the_middle() -> None:
 def test_a_crop_is_a_share_of_the_photo(share: float) -> None:
     with pytest.raises(SettingsError, match="is a share of the image's"):
         RandomCrop(share)
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=str)
+@pytest.mark.parametrize("places", [[], [2], [5, 0, 2]], ids=str)
+def test_some_images_of_a_batch_get_the_views_that_they_get_in_it(
+    photos: Tensor, view: Augmentation, places: list[int]
+) -> None:
+    some = np.array(places, np.int64)
+    whole, part = np.random.default_rng(3), np.random.default_rng(3)
+    expected = view.apply(photos, whole)[some]
+    assert torch.equal(view.apply_to_some(photos[some], part, count=len(photos), places=some), expected)
+    assert whole.random() == part.random()  # as many numbers were drawn

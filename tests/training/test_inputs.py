@@ -14,7 +14,8 @@ from torch import Tensor
 from deft.data.image_spec import ImageSpec
 from deft.data.images import LabeledImages
 from deft.data.load import load_images
-from deft.errors import DataError
+from deft.errors import DataError, SettingsError
+from deft.progress import Silent
 from deft.training.batches import PixelLoader
 from deft.training.feature_bank import BankLoader
 from deft.training.inputs import FrozenPart, Reading, open_inputs
@@ -82,6 +83,62 @@ def test_the_views_that_are_kept(images: LabeledImages, augmented: bool, strong:
         loader = inputs.batches.loader
         assert isinstance(loader, BankLoader)
         assert len(loader.views) == views
+
+
+def rows_of_tokens(pixels: Tensor) -> Tensor:
+    """Four tokens of each image, (B, 4, 48)."""
+    return pixels.reshape(len(pixels), 4, 48)
+
+
+class Notes(Silent):
+    """Remembers what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.said.append(text)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 4, 8])
+def test_images_that_the_disk_is_too_small_for_are_computed_anew(images: LabeledImages, kept: int) -> None:
+    reading, image = replace(READING, views=2, strong_views=1), 3 * 4 * 48 * 2  # three views in 16 bits
+    part = FrozenPart(SPEC, CPU, rows_of_tokens)
+    seen: list[list[Tensor]] = []
+    notes = Notes()
+    for most in (None, kept * image):
+        space = Workspace(kept_bytes=most, progress=notes)
+        with open_inputs(part, images, space, reading) as inputs:
+            batches = inputs.batches
+            epochs = [batch for epoch in (0, 1) for batch in batches.epoch(epoch, views=("weak", "strong"))]
+            found = [view for batch in [*batches.ordered(), *epochs] for view in batch.views]
+            loader = batches.loader
+            assert isinstance(loader, BankLoader)
+            assert most is None or loader.views.nbytes == kept // 4 * 4 * image  # whole batches of four
+        seen.append(found)
+    for first, second in zip(*seen, strict=True):
+        assert torch.equal(first, second)
+    (said,) = notes.said
+    assert f"kept of {kept // 4 * 4} of 10 images" in said
+
+
+def test_features_are_kept_whatever_the_disk_because_they_are_small(images: LabeledImages) -> None:
+    notes = Notes()
+    part = FrozenPart(SPEC, CPU, mean_colour)
+    with open_inputs(part, images, Workspace(kept_bytes=0, progress=notes), READING) as inputs:
+        assert isinstance(inputs.batches.loader, BankLoader)
+        assert inputs.batches.loader.views.shape[1] == 10
+    assert notes.said == []
+
+
+def test_what_is_kept_in_part_is_not_taken_for_all_of_it(images: LabeledImages, tmp_path: Path) -> None:
+    part = FrozenPart(SPEC, CPU, rows_of_tokens, identity=lambda: "model")
+    for most in (0, None):
+        space = Workspace(tmp_path, keep_features=True, kept_bytes=most)
+        with open_inputs(part, images, space, READING) as inputs:
+            loader = inputs.batches.loader
+            assert isinstance(loader, BankLoader)
+            assert loader.views.shape[1] == (0 if most == 0 else 10)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -179,3 +236,8 @@ def test_errors_and_trust_are_handed_on(images: LabeledImages) -> None:
         assert list(inputs.read_errors) == [3]
         assert 3 not in inputs.batches.rows
         assert np.flatnonzero(inputs.trusted).tolist() == [2]
+
+
+def test_less_than_nothing_can_not_be_kept() -> None:
+    with pytest.raises(SettingsError, match="can't be -1 bytes"):
+        Workspace(kept_bytes=-1)

@@ -26,6 +26,7 @@ from deft.tuning import (
 EVERY = [
     VPT(length=3),
     VPT(length=3, depth="shallow"),
+    VPT(length=3, layers=1),
     LoRA(rank=2),
     Adapter(width=4),
     Bias(),
@@ -138,6 +139,8 @@ def test_settings_round_trip(tuning: Tuning) -> None:
 def test_wrong_settings_are_named() -> None:
     with pytest.raises(SettingsError, match="at least one prompt token, not 0"):
         VPT(length=0)
+    with pytest.raises(SettingsError, match="at least one layer, not 0"):
+        VPT(layers=0)
     with pytest.raises(SettingsError, match="Unknown depth 'both'"):
         VPT(depth="both")  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="rank of at least 1"):

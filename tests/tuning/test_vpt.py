@@ -19,6 +19,7 @@ from transformers.models.clip.modeling_clip import CLIPEncoderLayer
 from deft.encoders.base import DualEncoder
 from deft.encoders.hybrid import HybridEncoder
 from deft.encoders.load import load_encoder
+from deft.errors import SettingsError
 from deft.tuning import VPT
 
 LENGTH = 3
@@ -32,12 +33,12 @@ class Reference:
     layers: list[nn.Module]
     finish: Callable[[Tensor], Tensor]
 
-    def __call__(self, tokens: Tensor, prompts: Tensor) -> Tensor:
-        """Unit features (B, D) with prompts (1 or number of layers, n, W)."""
+    def __call__(self, tokens: Tensor, prompts: Tensor, first: int = 0) -> Tensor:
+        """Unit features (B, D) with prompts (1 or number of layers, n, W) from layer `first` on."""
         for depth, layer in enumerate(self.layers):
-            if depth < len(prompts):
-                kept = tokens if depth == 0 else tokens[:, :-LENGTH]
-                tokens = torch.cat([kept, prompts[depth].expand(len(tokens), -1, -1)], dim=1)
+            if first <= depth < first + len(prompts):
+                kept = tokens if depth == first else tokens[:, :-LENGTH]
+                tokens = torch.cat([kept, prompts[depth - first].expand(len(tokens), -1, -1)], dim=1)
             tokens = layer(tokens, None)
         return F.normalize(self.finish(tokens[:, :-LENGTH]), dim=-1)
 
@@ -96,7 +97,7 @@ def assert_same(encoder: DualEncoder, reference: Reference, tuning: VPT) -> None
         tokens = start(encoder)
         with torch.no_grad():
             prompts.mul_(3.0).add_(tokens[0, -LENGTH:])  # strong, and enough like image tokens to be attended to
-        found, expected = encoder.tower(tokens), reference(tokens, prompts)
+        found, expected = encoder.tower(tokens), reference(tokens, prompts, tuning.first_layer(len(encoder.layers)))
         torch.testing.assert_close(found, expected, atol=TOLERANCE, rtol=0)
         toward = torch.randn(found.shape, generator=torch.Generator().manual_seed(1))
         mine = torch.autograd.grad((found * toward).sum(), [prompts, tokens])
@@ -116,6 +117,30 @@ def test_equals_appended_tokens_with_a_single_layer(pair: tuple[DualEncoder, Ref
     encoder, reference = pair
     del encoder.layers[1:]
     assert_same(encoder, Reference(reference.layers[:1], reference.finish), VPT(length=LENGTH, depth=depth))
+
+
+@pytest.mark.parametrize("depth", ["deep", "shallow"])
+def test_prompts_of_the_last_layer_equal_appended_tokens(pair: tuple[DualEncoder, Reference], depth: Any) -> None:
+    assert_same(*pair, VPT(length=LENGTH, depth=depth, layers=1))
+
+
+def test_what_enters_the_first_prompted_layer_is_all_that_the_rest_needs(pair: tuple[DualEncoder, Reference]) -> None:
+    encoder, _ = pair
+    side = encoder.spec.size
+    pixels = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
+    before = encoder.enter(pixels, 1)
+    with VPT(length=LENGTH, layers=1).attach(encoder, seed=0) as attachment:
+        assert attachment.weights["prompts"].shape == (1, LENGTH, encoder.width)
+        assert torch.equal(encoder.enter(pixels, 1), before)
+        found, expected = encoder.tower(before, 1), encoder.encode_images(pixels)
+    assert torch.equal(found, expected)
+
+
+def test_more_layers_than_there_are_have_no_place(pair: tuple[DualEncoder, Reference]) -> None:
+    encoder, _ = pair
+    many = len(encoder.layers) + 1
+    with pytest.raises(SettingsError, match=f"prompts in {many} layers, and the image tower has {many - 1}"):
+        VPT(length=LENGTH, layers=many).attach(encoder, seed=0)
 
 
 def test_every_prompt_is_trained(pair: tuple[DualEncoder, Reference]) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from deft.classifiers.base import Classifier
 from deft.encoders.base import DualEncoder
 from deft.tuning import Tuning
-from deft.tuning.parts import Entry
+from deft.tuning.parts import Entry, first_layer
 
 
 class LinearClassifier(Classifier):
@@ -35,7 +35,7 @@ class LinearClassifier(Classifier):
         super().__init__()
         own = own_copy(encoder)
         self._borrowed = (own,)
-        self._entry = entry
+        self._entry, self._layer = entry, first_layer(encoder, tuning)
         self.attachment = tuning.attach(own, seed=seed)
         self.width = own.pooled_width
         self.classes = classes
@@ -45,7 +45,9 @@ class LinearClassifier(Classifier):
         (encoder,) = self._borrowed
         if self._entry == "features":
             return inputs
-        return encoder.pool(inputs if self._entry == "tokens" else encoder.stem(inputs))
+        if self._entry == "tokens":
+            return encoder.pool(inputs, self._layer)
+        return encoder.pool(encoder.stem(inputs))
 
     def classify(self, features: Tensor) -> Tensor:
         scores: Tensor = self.head(features)
@@ -69,7 +71,7 @@ class TextHeadClassifier(Classifier):
         super().__init__()
         own = own_copy(encoder)
         self._borrowed = (own,)
-        self._entry = entry
+        self._entry, self._layer = entry, first_layer(encoder, tuning)
         self.attachment = tuning.attach(own, seed=seed)
         self.classes, self.width = texts.shape
         self.head = nn.Parameter(texts.detach().clone())
@@ -78,7 +80,9 @@ class TextHeadClassifier(Classifier):
         (encoder,) = self._borrowed
         if self._entry == "features":
             return inputs
-        return encoder.tower(inputs if self._entry == "tokens" else encoder.stem(inputs))
+        if self._entry == "tokens":
+            return encoder.tower(inputs, self._layer)
+        return encoder.tower(encoder.stem(inputs))
 
     def classify(self, features: Tensor) -> Tensor:
         return self._borrowed[0].logit_scale * features @ self.head.T.to(features.dtype)

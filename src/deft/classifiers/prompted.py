@@ -12,7 +12,7 @@ from deft.classifiers.linear import own_copy
 from deft.encoders.base import DualEncoder
 from deft.prompts.learned import LearnedPrompts
 from deft.tuning import Tuning
-from deft.tuning.parts import Entry
+from deft.tuning.parts import Entry, first_layer
 
 
 class PromptClassifier(Classifier):
@@ -42,7 +42,7 @@ class PromptClassifier(Classifier):
         super().__init__()
         own = own_copy(encoder)
         self._borrowed = (own,)
-        self._entry = entry
+        self._entry, self._layer = entry, first_layer(encoder, tuning)
         self.attachment = tuning.attach(own, seed=seed)
         self.prompts = LearnedPrompts(own.text, names, length=length, seed=seed)
         self.classes = len(names)
@@ -52,7 +52,9 @@ class PromptClassifier(Classifier):
         (encoder,) = self._borrowed
         if self._entry == "features":
             return inputs
-        return encoder.tower(inputs if self._entry == "tokens" else encoder.stem(inputs))
+        if self._entry == "tokens":
+            return encoder.tower(inputs, self._layer)
+        return encoder.tower(encoder.stem(inputs))
 
     def classify(self, features: Tensor) -> Tensor:
         with torch.autocast(features.device.type, enabled=False):

@@ -35,6 +35,7 @@ from deft.training.precision import resolve_precision
 from deft.training.workspace import Workspace
 from deft.transition import best_threshold
 from deft.tuning import Tuning
+from deft.tuning.parts import entry_of, first_layer
 
 MOST_REFERENCES = 20_000  # labelled images that others are compared with
 ENOUGH = 20  # decisions of people from which the band of the noise rate is theirs
@@ -68,10 +69,10 @@ def frozen_features(
         yield project
         return
     width = encoder.pooled_width
-    tokens = encoder.heavy_stem and not tuning.changes_stem
+    layer = first_layer(encoder, tuning) if entry_of(encoder, tuning) == "tokens" else None
 
     def see(values: Tensor) -> Tensor:
-        pooled = encoder.pool(values if tokens else encoder.stem(values))
+        pooled = encoder.pool(encoder.stem(values)) if layer is None else encoder.pool(values, layer)
         return torch.cat([F.normalize(encoder.project(pooled), dim=-1).float(), pooled.float()], dim=1)
 
     precision = resolve_precision(reading.precision, encoder.device)

@@ -77,13 +77,14 @@ class DualEncoder(nn.Module, ABC):
         """
 
     @abstractmethod
-    def pool(self, tokens: Tensor) -> Tensor:
+    def pool(self, tokens: Tensor, layer: int = 0) -> Tensor:
         """Return one vector for each image, from before the joint space.
 
         It is what linear heads are trained on: CLIP's class token after the last norm.
 
         Args:
-            tokens: What enters the first layer, (B, L, W).
+            tokens: What enters a layer, (B, L, W).
+            layer: Number of that layer.
 
         Returns:
             Pooled vectors, (B, P).
@@ -105,16 +106,32 @@ class DualEncoder(nn.Module, ABC):
             Features of any length, (B, D).
         """
 
-    def tower(self, tokens: Tensor) -> Tensor:
+    def enter(self, pixels: Tensor, layer: int) -> Tensor:
+        """Return the tokens that enter a layer.
+
+        Args:
+            pixels: Normalised images, (B, 3, H, W).
+            layer: Number of the layer, from 0.
+
+        Returns:
+            Tokens, (B, L, W).
+        """
+        tokens = self.stem(pixels)
+        for before in list(self.layers)[:layer]:
+            tokens = before(tokens)
+        return tokens
+
+    def tower(self, tokens: Tensor, layer: int = 0) -> Tensor:
         """Return unit features of images whose tokens are at hand.
 
         Args:
-            tokens: What enters the first layer, (B, L, W).
+            tokens: What enters a layer, (B, L, W).
+            layer: Number of that layer.
 
         Returns:
             Features of length one, (B, D).
         """
-        return F.normalize(self.project(self.pool(tokens)), dim=-1)
+        return F.normalize(self.project(self.pool(tokens, layer)), dim=-1)
 
     @property
     def device(self) -> torch.device:

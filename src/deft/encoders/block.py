@@ -5,6 +5,7 @@ Shapes: B images, L tokens, n prompts, W width, H heads, d = W / H.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -85,7 +86,7 @@ def as_blocks(layers: nn.ModuleList) -> None:
         layers[depth] = Block(layer)
 
 
-def class_token(layers: nn.ModuleList, tokens: Tensor) -> Tensor:
+def class_token(layers: Iterable[nn.Module], tokens: Tensor) -> Tensor:
     """Return what the last layer gives at the first place, (B, W), without computing its other places.
 
     Args:

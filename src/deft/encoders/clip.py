@@ -75,9 +75,9 @@ class ClipEncoder(DualEncoder):
         tokens: Tensor = model.pre_layrnorm(model.embeddings(pixels))
         return tokens
 
-    def pool(self, tokens: Tensor) -> Tensor:
+    def pool(self, tokens: Tensor, layer: int = 0) -> Tensor:
         model: Any = self._visual["model"]
-        pooled: Tensor = model.post_layernorm(class_token(self.layers, tokens))
+        pooled: Tensor = model.post_layernorm(class_token(list(self.layers)[layer:], tokens))
         return pooled
 
     @property

@@ -139,9 +139,9 @@ class HybridVision(nn.Module):
         projected = self.project(features)
         return torch.cat([projected.mean(1, keepdim=True), projected], dim=1) + self.positions
 
-    def pool(self, tokens: Tensor) -> Tensor:
-        """Return the class token after the last norm, (B, W), of the tokens that enter the first layer, (B, L, W)."""
-        pooled: Tensor = self.norm(class_token(self.layers, tokens))
+    def pool(self, tokens: Tensor, layer: int = 0) -> Tensor:
+        """Return the class token after the last norm, (B, W), of the tokens that enter a layer, (B, L, W)."""
+        pooled: Tensor = self.norm(class_token(list(self.layers)[layer:], tokens))
         return pooled
 
     def features(self, tokens: Tensor) -> Tensor:
@@ -207,8 +207,8 @@ class HybridEncoder(DualEncoder):
         parts = pixels.split(CPU_IMAGES) if pixels.device.type == "cpu" else (pixels,)
         return torch.cat([self._vision.tokens(self._vision.trunk(part)) for part in parts])
 
-    def pool(self, tokens: Tensor) -> Tensor:
-        return self._vision.pool(tokens)
+    def pool(self, tokens: Tensor, layer: int = 0) -> Tensor:
+        return self._vision.pool(tokens, layer)
 
     @property
     def pooled_width(self) -> int:

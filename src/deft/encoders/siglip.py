@@ -70,9 +70,9 @@ class SiglipEncoder(DualEncoder):
         tokens: Tensor = self._visual.embeddings(pixels)
         return tokens
 
-    def pool(self, tokens: Tensor) -> Tensor:
-        for layer in self.layers:
-            tokens = layer(tokens)
+    def pool(self, tokens: Tensor, layer: int = 0) -> Tensor:
+        for block in list(self.layers)[layer:]:
+            tokens = block(tokens)
         pooled: Tensor = self._visual.head(self._visual.post_layernorm(tokens))
         return pooled
 

@@ -36,6 +36,22 @@ class Augmentation(ABC):
             uint8, (B, 3, S, S), or smaller squares where it cuts them out.
         """
 
+    def apply_to_some(self, pixels: Tensor, rng: np.random.Generator, *, count: int, places: np.ndarray) -> Tensor:
+        """Return the views that some images of a batch get when the whole batch does; as many numbers are drawn.
+
+        Args:
+            pixels: These images, uint8 (b, 3, S, S).
+            rng: Draws everything that is drawn.
+            count: Images B of the batch.
+            places: Places of these images in it, (b,).
+
+        Returns:
+            uint8, (b, 3, S, S).
+        """
+        whole = pixels.new_zeros(count, *pixels.shape[1:])
+        whole[places] = pixels
+        return self.apply(whole, rng)[places]
+
 
 @dataclass(frozen=True)
 class CropFlip(Augmentation):
@@ -51,6 +67,10 @@ class CropFlip(Augmentation):
 
     def apply(self, pixels: Tensor, rng: np.random.Generator) -> Tensor:
         return crop_and_flip(pixels, rng, reach=self.reach)
+
+    def apply_to_some(self, pixels: Tensor, rng: np.random.Generator, *, count: int, places: np.ndarray) -> Tensor:
+        moves = _moves(rng, count, int(pixels.shape[2] * self.reach))
+        return _moved(pixels, *(each[places] for each in moves))
 
 
 @dataclass(frozen=True)
@@ -162,10 +182,17 @@ def crop_and_flip(pixels: Tensor, rng: np.random.Generator, *, reach: float = 0.
     Returns:
         (B, 3, S, S).
     """
-    count, _, side, _ = pixels.shape
-    most = int(side * reach)
+    return _moved(pixels, *_moves(rng, len(pixels), int(pixels.shape[2] * reach)))
+
+
+def _moves(rng: np.random.Generator, count: int, most: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return how far each image goes down and right, in pixels, and whether it is mirrored, (count,) each."""
     down, right = torch.from_numpy(rng.integers(-most, most + 1, size=(2, count)))
-    mirror = torch.from_numpy(rng.random(count) < 0.5)
+    return down, right, torch.from_numpy(rng.random(count) < 0.5)
+
+
+def _moved(pixels: Tensor, down: Tensor, right: Tensor, mirror: Tensor) -> Tensor:
+    side = pixels.shape[2]
     lines = _reflect(torch.arange(side) + down[:, None], side)
     columns = _reflect(torch.arange(side) + right[:, None], side)
     return picked(pixels, lines, torch.where(mirror[:, None], columns.flip(1), columns))

@@ -63,6 +63,17 @@ class Loader(ABC):
             view: Which augmentation is drawn.
         """
 
+    def load_some(self, rows: Rows, places: np.ndarray, rng: np.random.Generator, view: View = "weak") -> Tensor:
+        """Return the inputs of some rows of a batch, in the views that they get when the whole batch is loaded.
+
+        Args:
+            rows: Rows of the data set that are one batch, (B,).
+            places: Which of them are wanted, (b,); there may be none.
+            rng: Draws the augmentation of the whole batch.
+            view: Which augmentation is drawn.
+        """
+        return self.load(rows, rng, view)[torch.from_numpy(places)]
+
 
 def once(groups: np.ndarray, order: np.ndarray) -> np.ndarray:
     """Return an order with only the first member of each group of duplicates.
@@ -112,12 +123,25 @@ class PixelLoader(Loader):
         self._std = torch.tensor(spec.std, device=device).view(1, 3, 1, 1)
 
     def load(self, rows: Rows, rng: np.random.Generator | None, view: View = "weak") -> Tensor:
-        pixels = torch.from_numpy(self._store.read(rows)).to(self._device)
-        pixels = pixels.permute(0, 3, 1, 2)
+        pixels = self._read(rows)
         if rng is not None and view != "plain":
             pixels = self._views[view].apply(pixels, rng)
         elif self._spec.margin is not None and self._spec.margin.plain == "centre":
             pixels = centre_crop(pixels, self._share)
+        return self._normalised(pixels)
+
+    def load_some(self, rows: Rows, places: np.ndarray, rng: np.random.Generator, view: View = "weak") -> Tensor:
+        pixels = self._read(rows[places])
+        if view != "plain":
+            pixels = self._views[view].apply_to_some(pixels, rng, count=len(rows), places=places)
+        return self._normalised(pixels)
+
+    def _read(self, rows: Rows) -> Tensor:
+        """Return stored pixels, uint8 (B, 3, S, S)."""
+        return torch.from_numpy(self._store.read(rows)).to(self._device).permute(0, 3, 1, 2)
+
+    def _normalised(self, pixels: Tensor) -> Tensor:
+        """Return what the model reads, (B, 3, S, S), of uint8 pixels."""
         images = pixels.float() / 255
         size = self._spec.size
         if images.shape[-1] != size:

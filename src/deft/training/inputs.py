@@ -203,6 +203,7 @@ def _kept(
         strong=reading.strong_views if part.augmented else 0,
         precision=resolve_precision(reading.precision, part.device),
         progress=workspace.progress,
+        most=workspace.kept_bytes,
         name=_name(part, images, workspace, reading),
         known=None if workspace.earlier is None else kept_features(workspace.earlier, _plain(part), images.content_id),
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from torch import nn
 
 from deft.data.images import LabeledImages
+from deft.errors import SettingsError
 from deft.progress import Progress, Silent
 from deft.runs.lock import only_writer
 from deft.training.checkpoint import Checkpoint, encoder_fingerprint
@@ -33,6 +34,12 @@ class Workspace:
         keep_features: Whether what a frozen model sees in the images stays in the folder, for other runs on them.
         earlier: Folder of an earlier run over the same images: what it kept of their features isn't computed again.
         processes: Those that share the work; all of them work in the same folder.
+        kept_bytes: Largest size of what a model's frozen part gives and is kept on the disk between epochs (`VPT` of
+            some layers, and whatever leaves the stem of `tiny` alone); None for half of what is free there. Of images
+            beyond that it is computed anew. Features of one vector per image are small, and always kept.
+
+    Raises:
+        SettingsError: `kept_bytes` is less than nothing.
 
     Example:
         >>> found = detector.detect(images, workspace=Workspace(Path("run/work"), resume=True))  # doctest: +SKIP
@@ -45,6 +52,11 @@ class Workspace:
     keep_features: bool = False
     earlier: Path | None = None
     processes: Processes = field(default_factory=Processes)
+    kept_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.kept_bytes is not None and self.kept_bytes < 0:
+            raise SettingsError(f"What is kept on the disk can't be {self.kept_bytes} bytes at most.")
 
     def checkpoint(
         self, settings: Mapping[str, object], images: LabeledImages, encoder: nn.Module

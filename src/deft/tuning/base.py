@@ -81,6 +81,19 @@ class Tuning(ABC):
     changes_images: ClassVar[bool]
     changes_stem: ClassVar[bool]
 
+    def first_layer(self, depth: int) -> int:
+        """Return the number of the first layer that changes while it trains, from 0.
+
+        What enters that layer stays as it is, so it may be kept between epochs (`deft.tuning.parts`).
+
+        Args:
+            depth: Number of layers of the image tower.
+
+        Raises:
+            SettingsError: It wants more layers than there are.
+        """
+        return 0
+
     @abstractmethod
     def attach(self, encoder: DualEncoder, *, seed: int) -> Attachment:
         """Put the tuning onto an encoder.

@@ -6,6 +6,7 @@ Shapes: B batch, S side of the images, L tokens, W width of the tokens, D width 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 from torch import Tensor
@@ -17,7 +18,7 @@ from deft.training.inputs import FrozenPart
 from deft.tuning.base import Tuning
 
 Entry = Literal["pixels", "tokens", "features"]
-"""What a batch holds: images, the tokens that enter the first layer, or the features that a head reads."""
+"""What a batch holds: images, the tokens that enter the first layer that learns, or the features that a head reads."""
 Features = Literal["joint", "pooled"]
 """What is kept where the image half stays as it is: unit features (B, D), or what they are projected from, (B, P)."""
 
@@ -27,11 +28,26 @@ def entry_of(encoder: DualEncoder, tuning: Tuning) -> Entry:
 
     Args:
         encoder: The model.
-        tuning: What of it is trained; tokens are kept only where the stem is heavy and stays as it is.
+        tuning: What of it is trained; tokens are kept where what gives them costs enough, a heavy stem or a layer, and
+            stays as it is.
+
+    Raises:
+        SettingsError: The tuning wants more layers than there are.
     """
     if not tuning.changes_images:
         return "features"
-    return "tokens" if encoder.heavy_stem and not tuning.changes_stem else "pixels"
+    costly = encoder.heavy_stem or first_layer(encoder, tuning) > 0
+    return "tokens" if costly and not tuning.changes_stem else "pixels"
+
+
+def first_layer(encoder: DualEncoder, tuning: Tuning) -> int:
+    """Return the number of the layer that kept tokens enter: the first one that learns.
+
+    Args:
+        encoder: The model.
+        tuning: What of it is trained.
+    """
+    return tuning.first_layer(len(encoder.layers))
 
 
 def frozen_part(encoder: DualEncoder, tuning: Tuning, features: Features = "joint") -> FrozenPart:
@@ -49,7 +65,9 @@ def frozen_part(encoder: DualEncoder, tuning: Tuning, features: Features = "join
             )
             return FrozenPart(encoder.spec, encoder.device, compute, augmented=False, identity=named(encoder, features))
         case "tokens":
-            return FrozenPart(encoder.spec, encoder.device, encoder.stem, identity=named(encoder, "tokens"))
+            layer = first_layer(encoder, tuning)
+            name = named(encoder, f"tokens of layer {layer}" if layer else "tokens")
+            return FrozenPart(encoder.spec, encoder.device, partial(encoder.enter, layer=layer), identity=name)
         case _:
             return FrozenPart(encoder.spec, encoder.device)
 
@@ -76,7 +94,7 @@ def trained_part(encoder: DualEncoder, tuning: Tuning, features: Features = "joi
         case "features":
             return _as_they_are if features == "joint" else lambda pooled: F.normalize(encoder.project(pooled), dim=-1)
         case "tokens":
-            return encoder.tower
+            return partial(encoder.tower, layer=first_layer(encoder, tuning))
         case _:
             return encoder.encode_images
 

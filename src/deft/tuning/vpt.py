@@ -18,9 +18,13 @@ from deft.tuning.base import Attachment, Tuning
 class VPT(Tuning):
     """Visual prompts, new ones for every layer ("deep", Jia et al. 2022, Eq. 5) or for the first ("shallow", Eq. 4).
 
+    With prompts in the last few layers only, what enters the first of these is computed once and kept on the disk
+    (docs/speed.md has the cost, and what it does to the verdict).
+
     Args:
         length: Number of prompt tokens; DeFT uses 20.
         depth: "deep" replaces the prompts at every layer, "shallow" lets the first layer's pass through.
+        layers: Number of the last layers that have prompts; None for all layers.
 
     Example:
         >>> with VPT(length=20).attach(encoder, seed=0) as prompts:  # doctest: +SKIP
@@ -32,15 +36,25 @@ class VPT(Tuning):
 
     length: int = 20
     depth: Literal["deep", "shallow"] = "deep"
+    layers: int | None = None
 
     def __post_init__(self) -> None:
         if self.length < 1:
             raise SettingsError(f"VPT needs at least one prompt token, not {self.length}.")
         if self.depth not in ("deep", "shallow"):
             raise SettingsError(f"Unknown depth {self.depth!r} of VPT. Known: deep, shallow.")
+        if self.layers is not None and self.layers < 1:
+            raise SettingsError(f"VPT needs prompts in at least one layer, not {self.layers}.")
+
+    def first_layer(self, depth: int) -> int:
+        if self.layers is None:
+            return 0
+        if self.layers > depth:
+            raise SettingsError(f"VPT is to have prompts in {self.layers} layers, and the image tower has {depth}.")
+        return depth - self.layers
 
     def attach(self, encoder: DualEncoder, *, seed: int) -> Attachment:
-        layers = list(encoder.layers)
+        layers = list(encoder.layers)[self.first_layer(len(encoder.layers)) :]
         prompted = layers if self.depth == "deep" else layers[:1]
         generator = torch.Generator().manual_seed(seed)
         # Xavier's bound for the model's own patch embedding, as the authors of VPT draw them.
