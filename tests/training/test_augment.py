@@ -168,7 +168,7 @@ def test_a_crop_is_a_share_of_the_photo(share: float) -> None:
         RandomCrop(share)
 
 
-@pytest.mark.parametrize("view", VIEWS, ids=str)
+@pytest.mark.parametrize("view", [*VIEWS, RandomCrop()], ids=str)
 @pytest.mark.parametrize("places", [[], [2], [5, 0, 2]], ids=str)
 def test_some_images_of_a_batch_get_the_views_that_they_get_in_it(
     photos: Tensor, view: Augmentation, places: list[int]

@@ -44,9 +44,6 @@ class Augmentation(ABC):
             rng: Draws everything that is drawn.
             count: Images B of the batch.
             places: Places of these images in it, (b,).
-
-        Returns:
-            uint8, (b, 3, S, S).
         """
         whole = pixels.new_zeros(count, *pixels.shape[1:])
         whole[places] = pixels
@@ -172,15 +169,12 @@ class RandAugment(Augmentation):
 
 
 def crop_and_flip(pixels: Tensor, rng: np.random.Generator, *, reach: float = 0.125) -> Tensor:
-    """Shift each image by up to a share of its side, and mirror half of them.
+    """Shift each image by up to a share of its side, and mirror half of them, (B, 3, S, S).
 
     Args:
         pixels: (B, 3, S, S).
         rng: Draws shifts and mirrors.
         reach: Largest shift as a share of the side.
-
-    Returns:
-        (B, 3, S, S).
     """
     return _moved(pixels, *_moves(rng, len(pixels), int(pixels.shape[2] * reach)))
 
