@@ -92,7 +92,7 @@ PAGES = (
         "A classifier from any backbone, on the labels that are believed.",
         (
             *("adapt", "fix_labels", "TrainingSet", "AdaptedModel", "Validation", "Optimization"),
-            *("fit", "Training", "Workspace", "Processes", "Progress", "ProgressBar", "TensorBoard"),
+            *("fit", "Training", "Workspace", "Processes", "Progress", "ProgressBar", "LoggedProgress", "TensorBoard"),
         ),
     ),
     Page(

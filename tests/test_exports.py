@@ -47,6 +47,7 @@ PUBLIC = [
     "LabeledImages",
     "Layers",
     "LoRA",
+    "LoggedProgress",
     "LongReMix",
     "Method",
     "ModelError",

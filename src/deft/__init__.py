@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from deft.metrics import score_detection as score_detection
     from deft.progress import Progress as Progress
     from deft.progress_bar import ProgressBar as ProgressBar
+    from deft.progress_log import LoggedProgress as LoggedProgress
     from deft.prompts.learned import PromptSettings as PromptSettings
     from deft.report.build import build_report as build_report
     from deft.reviewing.notebook import review as review
@@ -126,6 +127,7 @@ _HOMES = {
     "LabeledImages": "deft.data.images",
     "Layers": "deft.tuning",
     "LoRA": "deft.tuning",
+    "LoggedProgress": "deft.progress_log",
     "LongReMix": "deft.methods.longremix",
     "Method": "deft.methods.base",
     "ModelError": "deft.errors",
@@ -209,6 +211,7 @@ __all__ = [
     "LabeledImages",
     "Layers",
     "LoRA",
+    "LoggedProgress",
     "LongReMix",
     "Method",
     "ModelError",
