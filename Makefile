@@ -45,7 +45,7 @@ docs: $(INSTALLED)
 # The pages that are made of the code.
 pages: $(INSTALLED)
 	$(BIN)/python scripts/cli_docs.py
-	$(BIN)/python scripts/methods_docs.py
+	$(BIN)/python -m scripts.methods_docs
 	$(BIN)/python -m scripts.api_docs
 
 # The suite, with the share of the code that it runs; the floor is in pyproject.toml.

@@ -20,7 +20,6 @@ LONG_MODULES: Mapping[str, str] = {
     "cli/detect.py": "a signature of options",
     "detectors/deft_trained.py": "one detector, with how it is kept",
     "data/images.py": "a public class, a third of it docstrings",
-    "methods/promix.py": "one paper, one file",
     "runs/detection.py": "a public class, a third of it docstrings",
     "runs/decisions.py": "a public class, a third of it docstrings",
 }

@@ -101,7 +101,7 @@ class AreaUnderMargin(FeatureDetector):
     AUM is the mean over the epochs of z_y − max_{k≠y} z_k: wrong labels are learned late and against the others, so
     theirs is small. The border is found with threshold samples, n / (K + 1) images that are told a class of their own:
     what lies below the 99th percentile of their AUM is called wrong. A second head with other threshold samples
-    judges those of the first. The authors train a whole network so; here the image tower stays as it is.
+    judges those of the first. The image tower stays as it is.
 
     Args:
         encoder: A vision-language model.

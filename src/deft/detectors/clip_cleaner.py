@@ -24,9 +24,7 @@ class CLIPCleaner(OnePassDetector):
     Gaussians over the log p_y of its class, with posterior ≥ θ_gmm. The score is the worst of the four, so it passes ½
     exactly where all of them pass.
 
-    Unlike the authors' code the probe is out of fold (theirs is scored on what it learned from), prompts are one
-    sentence (theirs have eight features of each class, written by a language model), the temperature is the encoder's
-    own (theirs is 0.07), and classes left empty stay so.
+    Where it differs from the authors' code is listed in docs/detectors.md.
 
     Args:
         encoder: A vision-language model.

@@ -152,7 +152,7 @@ class DeFT(Detector):
         Every class learns its own contexts, since a shared one relies on what the names mean to the model; L_sim is
         generalised cross-entropy over all labels in every epoch, since a weak model's early verdicts are unreliable;
         the verdict is the posterior, since a weak model is often unsure. The learning rate suits `tiny`, whose inverse
-        temperature is a third of CLIP's. `docs/benchmarks.md` shows what this gains.
+        temperature is a third of CLIP's.
 
         Args:
             encoder: A vision-language model.

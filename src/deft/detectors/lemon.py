@@ -28,8 +28,8 @@ class LEMoN(OnePassDetector):
     k = 30), where they otherwise choose them with known truth. Nothing is trained.
 
     The method is a score; which labels are wrong is asked for as a rate, or estimated by a mixture of two Gaussians.
-    Texts of one class are equally near each other, so s_m takes all images of the class, where the authors' code takes
-    whichever k the index gives first. The suggestion is the class with the smallest s.
+    Texts of one class are equally near each other, so s_m takes all images of the class. The suggestion is the class
+    with the smallest s.
 
     Args:
         encoder: A vision-language model.

@@ -25,8 +25,7 @@ class CoTeaching(Method):
 
     R rises in equal steps from 0 in the first epoch to the noise rate in the last one of the warm-up, and stays.
     With one network, as in DeFT's baseline, the network chooses for itself; with two, as in the paper, each one
-    learns what the other has chosen. The loss is the mean over the chosen labels; the authors' code divides that
-    mean by their number once more.
+    learns what the other has chosen. The loss is the mean over the chosen labels.
 
     Args:
         networks: Number of networks, 1 or 2.

@@ -24,8 +24,7 @@ class ELR(Method):
     """Minimises CE + λ·log(1 − ⟨t, p⟩), t being the sample's own past predictions; Eq. 6 and 9 of the paper.
 
     After E epochs the targets hold only 1 − β^E of their mass: 0.65 for β = 0.9 and 10 epochs, 0.97 for β = 0.7. The
-    correction fills them from the first epoch on, which ties a new head to its first guesses; on CIFAR-10 it lost about
-    a point in four of five kinds of noise (`docs/benchmarks.md`), so it is off by default.
+    correction fills them from the first epoch on, which ties a new head to its first guesses; it is off by default.
 
     Args:
         beta: Share of the old target that stays.

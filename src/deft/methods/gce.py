@@ -31,7 +31,7 @@ class GCE(Method):
 
     With a random head over many classes p_y is small at the start, and so is its gradient: p_y^q times that of
     cross-entropy. A head that starts from text needs no warm-up. It is computed as exp(q·log p), whose gradient stays
-    finite where published code clips p at 1e-7 and so teaches nothing below it.
+    finite at any p.
 
     Args:
         q: The exponent; all published code takes 0.7.
@@ -57,8 +57,7 @@ class GCE(Method):
 class TruncatedGCE(Method):
     """Minimises GCE, leaving out samples whose loss is above a threshold; Eq. 9 and Algorithm 1 of the paper.
 
-    The authors refresh the choice with the checkpoint that is best on a validation set; here the current network
-    makes it, since no clean data is needed.
+    The current network chooses, so no clean data is needed.
 
     Args:
         q: The exponent.

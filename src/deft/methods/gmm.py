@@ -25,7 +25,7 @@ class GMM(Method):
     """Learns from all labels in a warm-up, then in each epoch from those that a mixture over the losses calls clean.
 
     Section 3.1 of the paper, as DeFT uses it for a baseline: one network, and nothing is learned from the rest.
-    The losses come from a pass in evaluation mode; DeFT's code scores random crops on some data sets.
+    The losses come from a pass in evaluation mode over plain images.
 
     Args:
         threshold: A label is clean if its posterior probability is above it.

@@ -31,10 +31,6 @@ class LongReMix(Method):
     last K epochs. The largest such set from the end of the stage is kept, both networks start again, and in stage 2
     its members are always labelled; an epoch of it has as many steps as all samples fill, however few are labelled.
 
-    Differences from the authors' code: each network finds its own set (theirs uses the first one's for both, which
-    makes the networks alike), and the stages are shares of the run, which may have any number of epochs from 2 and
-    counts both stages. Their mean of losses over epochs for 90 % noise is left out.
-
     Args:
         warmup: Epochs of cross-entropy at the start of each stage.
         consecutive: The number K of consecutive epochs; fewer while there have been fewer.

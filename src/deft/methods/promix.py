@@ -40,10 +40,6 @@ class ProMix(Method):
     The loss is a sum over heads and views, as in the paper, and its gradient up to eight times that of cross-entropy:
     without clipping it needs a smaller learning rate.
 
-    Differences from the authors' code: an empty part of a batch costs nothing and leaves its prior alone (theirs turns
-    it into NaN for ever); FMix follows the size of the images and keeps soft targets; the negative entropy is that of
-    probabilities (theirs clips the scores). FMix on kept tokens or features becomes a second mixup.
-
     Args:
         warmup: Epochs of cross-entropy first.
         start_share: ρ at the start, roughly the share of right labels.

@@ -30,7 +30,7 @@ class RoLT(Method):
     from all labels, one mixture of two Gaussians per class over the distances, prototypes again from the clean
     ones, and the mixtures again. A clean label is the target; a noisy one becomes 0.4·ŷ_erm + 0.2·ŷ_ncm + 0.2·y +
     0.2/K, the guesses being those of the head and of the nearest prototype, from scores averaged over the epochs.
-    The order of the steps is that of the authors' code. Its deferred re-weighting for long tails is left out.
+    The order of the steps is that of the authors' code.
 
     Args:
         start: Share of the epochs in which all labels are believed; the authors wait 80 of 200.

@@ -17,8 +17,6 @@ from deft.training.loop import Training
 class SCE(Method):
     """Minimises α·CE + β·RCE, with the reverse cross-entropy RCE = 9.21·(1 − p_y); Eq. 6 and 7 of the paper.
 
-    The paper writes A = −4 for log 0, its code clips at 1e-4, which is −9.21; the code's is used here.
-
     Args:
         alpha: Weight of the cross-entropy; DeFT takes 1 on every data set, the authors 0.1 on CIFAR-10 and 6 on
             CIFAR-100.

@@ -29,8 +29,7 @@ class TURN(Method):
     """Trains only the head with GCE, cleans the data by its losses, then tunes everything on balanced classes.
 
     Noisy labels spoil good features when everything is tuned from the start; a head alone can't spoil them
-    (Algorithm 1 of the paper). The authors published no code, and this follows their abstract and a reader's notes
-    on the algorithm: the threshold, the lengths of the stages and cleaning before every epoch are assumptions.
+    (Algorithm 1 of the paper; the authors published no code).
     The quota is the smallest number of clean labels that any class has; since a single poor class would throw away
     the rest, it is kept at a share of the mean number, and a class with fewer gives what it has.
 

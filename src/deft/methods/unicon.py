@@ -36,10 +36,6 @@ class UNICON(Method):
     lowered by (mean − min)/τ where the mean is at least d_μ. Each network then minimises
     L_x + λ_u·L_u + L_pen + λ_c·L_c on mixtures of strong views, their targets guessed from weak ones.
 
-    Differences from the authors' code: the projection head has a LayerNorm in place of a BatchNorm, so that a batch of
-    one works; a class that is smaller than its quota gives what it has (theirs repeats sample 0); if there is nothing
-    to believe, the epoch is one of cross-entropy. With kept tokens or features, those are mixed.
-
     Args:
         warmup: Epochs of cross-entropy first.
         batch: Number B of labelled samples per step, at most the run's batch size. A step computes gradients for about
