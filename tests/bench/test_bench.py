@@ -274,7 +274,9 @@ def test_data_that_is_not_there_is_named(tmp_path: Path) -> None:
         Bench(tmp_path, data=tmp_path).run(LIBRARY.table("figure1"), "paper", seeds=1)
     with pytest.raises(SettingsError, match=r"table1 has no row 'magic'. Known: label-match, small-loss, deft"):
         Bench(tmp_path).run(LIBRARY.table("table1"), "smoke", only="magic")
-    with pytest.raises(SettingsError, match=r"There is no table 'table9'. Known: ablation, figure1, peers, table1"):
+    with pytest.raises(
+        SettingsError, match=r"There is no table 'table9'. Known: ablation, figure1, methods, peers, table1"
+    ):
         LIBRARY.table("table9")
 
 

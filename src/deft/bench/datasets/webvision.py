@@ -45,7 +45,9 @@ class WebVision50(BenchmarkSet):
 
 
 def imagenet_test(folder: Path, webvision: LabeledImages) -> LabeledImages:
-    """Return ImageNet's validation photos of the same 50 classes, the second test of the paper's tables.
+    """Return ImageNet's validation photos of the same 50 classes, the second test of others' tables.
+
+    DeFT's Table 3 has one number for WebVision, and the authors' second phase tests on WebVision's own photos alone.
 
     Args:
         folder: ImageNet, with the folders `val/n01440764/`, ...
