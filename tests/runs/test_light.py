@@ -103,6 +103,30 @@ def test_the_demo_s_run_does_not_wait_for_scikit_learn(tmp_path: Path) -> None:
     assert "sklearn" not in loaded(f"{code}\nimport sys\nprint('loaded:', *(n for n in {HEAVY} if n in sys.modules))")
 
 
+def test_naming_the_detector_waits_for_no_model_of_transformers() -> None:
+    code = f"import sys, deft\ndeft.DeFT\nprint('loaded:', *(name for name in {HEAVY} if name in sys.modules))"
+    assert set(loaded(code)) <= {"torch", "scipy"}
+
+
+def test_the_demo_speaks_before_it_loads_what_learns(tmp_path: Path) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+import deft.cli.progress
+from deft.cli.demo import demo
+from deft.progress import Silent
+
+class First(Silent):
+    def note(self, text):
+        print("loaded:", *(name for name in {HEAVY} if name in sys.modules))
+        raise SystemExit
+
+deft.cli.progress.choose_progress = lambda **settings: First()
+demo(Path({str(tmp_path / "demo")!r}))
+"""
+    assert loaded(code) == []
+
+
 def test_the_run_is_as_it_was_made(run: Path) -> None:
     found, images = open_run(run)
     assert found.clean_labels is not None

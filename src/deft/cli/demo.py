@@ -28,19 +28,22 @@ def demo(
     """Find the wrong labels among handwritten digits, 30 % of which were made wrong; needs no network."""
     from deft.cli.progress import choose_progress
     from deft.cli.run_folder import check_run
-    from deft.data.digits import digits
     from deft.data.sources import DEMO
-    from deft.encoders.load import load_encoder
-    from deft.metrics import score_detection
     from deft.runs.folder import is_run
     from deft.runs.lock import only_writer
     from deft.runs.source import Source
-    from deft.training.workspace import Workspace
 
     check_run(out, resume=is_run(out))
     progress = choose_progress(quiet=quiet)
+    progress.note("Loading the digits and the bundled model")  # before the seconds that this takes
+    from deft.data.digits import digits
+    from deft.encoders.load import load_encoder
+    from deft.encoders.remembered import remember_stem
+    from deft.metrics import score_detection
+    from deft.training.workspace import Workspace
+
     images, truth = digits(NOISE, SEED)
-    encoder = load_encoder("tiny", device="cpu")
+    encoder = remember_stem(load_encoder("tiny", device="cpu"))  # three detectors look at the same pictures
     space = Workspace(folder=out, progress=progress)
     rows = []
     with only_writer(out):

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers.activations import QuickGELUActivation
 
 from deft.encoders.cast_cache import NarrowCopies
 
@@ -72,6 +71,8 @@ def feed_forward(mlp: Any, normed: Tensor, narrow: NarrowCopies) -> Tensor:
         normed: What enters it, (..., W).
         narrow: The frozen weights in the format of autocast.
     """
+    from transformers.activations import QuickGELUActivation  # here, for it takes longer than the rest to import
+
     inner = narrow.linear(mlp.fc1, narrow.cast(normed))
     if isinstance(mlp.activation_fn, QuickGELUActivation):
         inner = F.silu(inner * QUICK).mul_(1 / QUICK)
