@@ -205,6 +205,7 @@ def settings() -> Mapping[str, Setting]:
     table["long-tail-0.2"] = _symmetric(_long_tail, 0.2)
     table["two-classes-0.15"] = _symmetric(_cats_and_dogs, 0.15)
     table["open-set-0.1"] = _open_set
+    table["open-crowd-0.1"] = _open_crowd
     table["60-a-class-0.2"] = _symmetric(lambda bank, seed: _first(bank.case("cifar"), seed, [60] * 10), 0.2)
     table["20-a-class-0.2"] = _symmetric(lambda bank, seed: _first(bank.case("cifar"), seed, [20] * 10), 0.2)
     table["three-ships-0"] = _three_ships
@@ -289,12 +290,22 @@ def _catch_all(bank: Bank, seed: int) -> Case:
 
 def _open_set(bank: Bank, seed: int) -> Case:
     """Nine tenths CIFAR with true labels, a tenth photos of things that are none of its classes, labelled at random."""
-    known, other = _part(bank.case("cifar"), seed), bank.case("tiny_imagenet")
+    other = bank.case("tiny_imagenet")
     strange = [k for k, name in enumerate(other.images.words) if not any(part in name.lower() for part in NEAR)]
+    return _with_guests(_part(bank.case("cifar"), seed), other, np.isin(_truth(other), strange), seed)
+
+
+def _open_crowd(bank: Bank, seed: int) -> Case:
+    """Nine tenths Imagenette with true labels, a tenth photos of cars, which are all alike, labelled at random."""
+    other = bank.case("cars")
+    return _with_guests(bank.case("imagenette"), other, np.ones(len(other.images), bool), seed)
+
+
+def _with_guests(known: Case, other: Case, strange: np.ndarray, seed: int) -> Case:
     rng = np.random.default_rng([seed, 4])
-    drawn = rng.permutation(np.flatnonzero(np.isin(_truth(other), strange)))[: len(known.images) // 9]
+    drawn = rng.permutation(np.flatnonzero(strange))[: len(known.images) // 9]
     guests = other.keep(drawn)
-    labels = np.concatenate([_truth(known), rng.integers(10, size=len(drawn))])
+    labels = np.concatenate([_truth(known), rng.integers(len(known.images.classes), size=len(drawn))])
     truth = np.concatenate([_truth(known), np.full(len(drawn), -1)])
     ids = (*known.images.content_id, *guests.images.content_id)
     pixels = np.zeros((len(labels), 1, 1, 3), np.uint8)  # only the embeddings are read

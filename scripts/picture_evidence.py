@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from deft.evidence.discriminant import Discriminant
-from deft.evidence.foreign import Foreign
+from deft.evidence.foreign import Foreign, looks
 from deft.evidence.neighbours import Neighbours
 from deft.evidence.weighing import mixed, weigh
 from deft.noise import symmetric
@@ -70,9 +70,10 @@ def judge(points: Tensor, labels: Tensor, wrong: np.ndarray) -> Made:
     fitted = Discriminant.fit(points, labels, classes=CLASSES, shrinkage=0.1)
     experts = [fitted.scores(points, labels, copies).log_softmax(dim=1), shares.log_softmax(dim=1)]
     found = weigh(experts, labels, torch.arange(len(labels)) % 2 == 0)
-    joint = mixed(experts, found.weights) + found.noise.log_chances(labels)
-    likelihood, unusual = joint.logsumexp(dim=1), fitted.unusualness(points)
-    none = Foreign.learn(unusual, likelihood, CLASSES).probability(unusual, likelihood)
+    log_probs = mixed(experts, found.weights)
+    joint = log_probs + found.noise.log_chances(labels)
+    likelihood, seen = joint.logsumexp(dim=1), looks(fitted.unusualness(points), log_probs)
+    none = Foreign.learn(seen, likelihood, CLASSES).probability(seen, likelihood)
     right = joint.softmax(dim=1).gather(1, labels[:, None]).squeeze(1) * (1 - none)
     return Made(points, labels, wrong, right.numpy(), none.numpy(), 1 - best_threshold(1 - right))
 

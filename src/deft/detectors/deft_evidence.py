@@ -16,7 +16,7 @@ from deft.detectors.collector import odds_of
 from deft.errors import ModelError
 from deft.evidence.cleaned import Cleaned
 from deft.evidence.discriminant import Discriminant
-from deft.evidence.foreign import Foreign
+from deft.evidence.foreign import Foreign, looks
 from deft.evidence.label_noise import LabelNoise
 from deft.evidence.neighbours import Near, Neighbours
 from deft.evidence.weighing import Weighed, mixed
@@ -116,9 +116,10 @@ class Evidence:
             pooled: Pooled features of the untouched encoder, (N, P).
             labels: Given labels, (N,).
         """
-        joint = self.log_probs(experts) + self.weighed.noise.log_chances(labels)
-        likelihood = joint.logsumexp(dim=1)
-        none = self.foreign.probability(self.discriminant.unusualness(pooled.cpu()), likelihood)
+        log_probs = self.log_probs(experts)
+        joint = log_probs + self.weighed.noise.log_chances(labels)
+        seen = looks(self.discriminant.unusualness(pooled.cpu()), log_probs)
+        none = self.foreign.probability(seen, joint.logsumexp(dim=1))
         return joint, none, odds_of(joint, labels, none)
 
     def told(self, verdicts: Verdicts) -> dict[str, Any]:
@@ -164,7 +165,7 @@ class Evidence:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all of it as named tensors, for a file."""
-        weighed, foreign = self.weighed, self.foreign
+        weighed = self.weighed
         numbers = [self.shrinkage, self.threshold, *self.band, weighed.hardness, weighed.gain, weighed.gain_error]
         numbers.append(weighed.rate_error)
         kept = {
@@ -175,7 +176,7 @@ class Evidence:
             "rates": weighed.noise.rates,
             "shares": self.shares,
             "numbers": torch.tensor(numbers, dtype=torch.float64),
-            "foreign": torch.tensor([foreign.share, *foreign.known, *foreign.odd], dtype=torch.float64),
+            **self.foreign.tensors(),
         }
         if self.decisions:
             kept["decisions"] = torch.tensor(self.decisions)
@@ -199,8 +200,6 @@ class Evidence:
         kept = {name.removeprefix(SAVED): tensors.pop(name) for name in list(tensors) if name.startswith(SAVED)}
         try:
             shrinkage, threshold, low, high, hardness, gain, error, rate_error = kept["numbers"].tolist()
-            share, *places = kept["foreign"].tolist()
-            known, odd = (places[0], places[1]), (places[2], places[3])
             noise = LabelNoise(kept["rates"], kept.get("places"))
             weighed = Weighed(kept["weights"], noise, hardness, gain, error, rate_error)
             if len(kept["texts"]) != classes or len(noise.rates) != classes:
@@ -211,12 +210,12 @@ class Evidence:
                 kept["texts"],
                 shrinkage,
                 weighed,
-                Foreign(share, known, odd, classes),
+                Foreign.from_tensors(kept, classes),
                 threshold,
                 kept["shares"],
                 (low, high),
                 Cleaned.from_tensors(kept, kept["references"], shrinkage, classes),
                 int(kept.get("decisions", 0)),
             )
-        except (KeyError, ValueError, IndexError) as error:
+        except (KeyError, ValueError, IndexError, RuntimeError) as error:
             raise ModelError(f"The file holds no evidence on {classes} classes, by which its verdicts go.") from error

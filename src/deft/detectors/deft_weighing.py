@@ -22,7 +22,7 @@ from deft.evidence.cleaned import FOLDS, Doubted, clean
 from deft.evidence.decided import Decided, learn_factor
 from deft.evidence.discriminant import SHRINKAGES
 from deft.evidence.folds import content_keys
-from deft.evidence.foreign import Foreign
+from deft.evidence.foreign import Foreign, looks
 from deft.evidence.label_noise import LabelNoise
 from deft.evidence.neighbours import AT_ONCE, Near
 from deft.evidence.weighing import Weighed, even_likelihood, fit_noise, mixed, weigh
@@ -226,9 +226,10 @@ def _weighed(start: Evidence, sample: Sample, near: Near, scale: float, drawn: T
     strength = torch.stack(
         [weight * part.std(dim=1).mean() for weight, part in zip(found.weights, experts, strict=True)]
     )
-    joint = mixed(experts, found.weights) + found.noise.log_chances(given)
-    unusual = start.discriminant.unusualness(sample.frozen[1])
-    foreign = Foreign.learn(unusual, joint.logsumexp(dim=1), len(start.texts))
+    log_probs = mixed(experts, found.weights)
+    likelihoods = (log_probs + found.noise.log_chances(given)).logsumexp(dim=1)
+    seen = looks(start.discriminant.unusualness(sample.frozen[1]), log_probs)
+    foreign = Foreign.learn(seen, likelihoods, len(start.texts))
     shares = strength / strength.sum().clamp(min=1e-9)
     return replace(start, weighed=found, foreign=foreign, shares=shares), experts
 

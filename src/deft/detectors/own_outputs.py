@@ -21,7 +21,7 @@ from deft.detectors.collector import NO_BORDER, Collector, odds_of, suggesting
 from deft.errors import DataError
 from deft.evidence.discriminant import SHRINKAGES, Discriminant
 from deft.evidence.folds import content_keys
-from deft.evidence.foreign import Foreign
+from deft.evidence.foreign import Foreign, looks
 from deft.evidence.neighbours import Neighbours
 from deft.evidence.weighing import even_likelihood, mixed, weigh
 from deft.runs.detection import Detection, Verdicts
@@ -197,8 +197,10 @@ def _judged(said: Said, images: LabeledImages, rows: np.ndarray, keys: np.ndarra
     probs = mixed(experts, found.weights)
     joint = probs + found.noise.log_chances(labels)
     likelihood = joint.logsumexp(dim=1)
-    foreign = Foreign.none(classes) if said.unusual is None else Foreign.learn(said.unusual, likelihood, classes)
-    none = torch.zeros_like(likelihood) if said.unusual is None else foreign.probability(said.unusual, likelihood)
+    none = torch.zeros_like(likelihood)
+    if said.unusual is not None:
+        seen = looks(said.unusual, probs)
+        none = Foreign.learn(seen, likelihood, classes).probability(seen, likelihood)
     odds = odds_of(joint, labels, none)
     collector = Collector(len(images), classes)
     batch = Batch(said.features, labels, torch.from_numpy(rows))
