@@ -99,7 +99,7 @@ def test_a_file_keeps_all_of_it(share: float) -> None:
 
 def test_a_damaged_file_is_no_foreign_images() -> None:
     kept = Foreign.none(CLASSES).tensors()
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="Gaussian"):
         Foreign.from_tensors({**kept, "foreign_odd": torch.zeros(3)}, CLASSES)
     with pytest.raises(KeyError):
         Foreign.from_tensors({"foreign": kept["foreign"]}, CLASSES)

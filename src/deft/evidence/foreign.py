@@ -166,7 +166,7 @@ class Foreign:
         """
         known, odd = (kept[name] for name in ("foreign_known", "foreign_odd"))
         if known.ndim != 2 or known.shape != odd.shape or len(known) != known.shape[1] + 1:
-            raise ValueError
+            raise ValueError("not the mean and covariance of a Gaussian")
         return cls(kept["foreign"].item(), Cloud(known[0], known[1:]), Cloud(odd[0], odd[1:]), classes)
 
     def _labelled_at_random(self, seen: Tensor, log_likelihoods: Tensor) -> bool:
