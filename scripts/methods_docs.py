@@ -42,8 +42,9 @@ ran theirs.
 TASK = """\
 Percentages are accuracies after ten epochs of a linear head on what `tiny` sees in 2,000 photos of CIFAR-10, 40 % of
 whose labels are wrong at random, on 2,000 others: means and standard deviations over three seeds, of noise and of
-training (`python -m benchmarks.deviations --data DATA`). They show how much a difference matters there and no more: one
-within two standard deviations was not seen to matter."""
+training (`python -m benchmarks.deviations --data DATA --photos PHOTOS`). Of two numbers
+against each other the first is theirs. They show how much a difference matters there and no more: one within two
+standard deviations was not seen to matter."""
 MARK = re.compile(r"<!-- differs: ([\w-]+) -->\n.*?<!-- end -->", re.DOTALL)
 """Where a page that is written by hand takes a detector's differences from its authors' code."""
 

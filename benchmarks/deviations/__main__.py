@@ -1,7 +1,7 @@
 """How much each difference from the authors' code matters: ours and theirs, measured on a small task.
 
-    python -m benchmarks.deviations --data ../shared/data                  # all, some minutes of one core
-    python -m benchmarks.deviations --data ../shared/data --only unicon    # those whose names begin so
+    python -m benchmarks.deviations --data ../shared/data --photos ../photos                  # some minutes of one core
+    python -m benchmarks.deviations --data ../shared/data --photos ../photos --only unicon    # names that begin so
 
 What is printed goes to `benchmarks/results/deviations.json`, from which `python -m scripts.methods_docs` makes the
 sections "Where it differs from the authors' code" of docs/methods.md, docs/detectors.md and docs/deft.md.
@@ -28,21 +28,23 @@ MEASURES = {**FORMULAS, **LEARNING, **DETECTING}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with the Parquet files of CIFAR-10N")
+    parser.add_argument("--photos", type=Path, required=True, help="folder with caltech")
     parser.add_argument("--only", default="", help="how the names of those that are measured begin")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        measure(Task.read(asked.data, Path(folder)), asked.only)
+        measure(Task.read(asked.data, asked.photos, Path(folder)), asked.only)
 
 
 def measure(task: Task, only: str) -> None:
     """Measure those whose names begin so, and write each as soon as it is there."""
-    found = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
     for name in (name for name in MEASURES if name.startswith(only)):
-        numbers = MEASURES[name](task)
-        found[name] = {key: _rounded(value) for key, value in numbers.items()}
-        print(name, {key: shown(value) for key, value in found[name].items()}, flush=True)
-        RESULTS.write_text(json.dumps(dict(sorted(found.items())), indent=1) + "\n", encoding="utf-8")
+        numbers = {key: _rounded(value) for key, value in MEASURES[name](task).items()}
+        print(name, {key: shown(value) for key, value in numbers.items()}, flush=True)
+        found = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}  # others may have written
+        RESULTS.write_text(
+            json.dumps(dict(sorted({**found, name: numbers}.items())), indent=1) + "\n", encoding="utf-8"
+        )
 
 
 def _rounded(value: float | list[float]) -> float | list[float]:

@@ -68,6 +68,16 @@ def deft(encoder: DualEncoder, seed: int, rate: float) -> DeFT:
     return DeFT.paper(encoder, tuning=Frozen(), seed=seed)
 
 
+def warmed(dual: int) -> Make:
+    """The same after a warm-up of five epochs, and of L_dp of another length."""
+
+    def make(encoder: DualEncoder, seed: int, rate: float) -> DeFT:
+        plain = deft(encoder, seed, rate)
+        return replace(plain, recipe=replace(plain.recipe, warmup=5, dual_warmup=dual))
+
+    return make
+
+
 def last_epoch(task: Task) -> Numbers:
     """The verdicts of the last training epoch beside those of a pass of their own; visual prompts, as in the paper."""
     found: dict[str, list[float]] = {"ours": [], "theirs": [], "changed": []}
@@ -174,6 +184,7 @@ DETECTING: Mapping[str, Callable[[Task], Numbers]] = {
             deft(encoder, seed, rate), recipe=replace(deft(encoder, seed, rate).recipe, gradient="both")
         ),
     ),
+    "deft-warmup": compared(warmed(1), warmed(5)),
     "deft-verdict": last_epoch,
     "label-match-text": compared(
         lambda encoder, seed, rate: LabelMatch(encoder),

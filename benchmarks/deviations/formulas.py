@@ -11,6 +11,10 @@ from sklearn.mixture import GaussianMixture
 
 from benchmarks.deviations.task import Task, kept_views
 from deft.bench.preprocessing import Preprocessing
+from deft.data.decode import sides
+from deft.data.image_spec import Margin
+from deft.data.images import LabeledImages
+from deft.encoders.base import DualEncoder
 from deft.losses import generalized_cross_entropy
 from deft.methods.unicon import unlabelled_batch
 from deft.prompts.templates import class_features
@@ -20,6 +24,7 @@ from deft.tuning.parts import frozen_part
 
 Numbers = dict[str, float | list[float]]
 CIFAR = Preprocessing(mean=(0.4914, 0.4822, 0.4465), std=(0.2023, 0.1994, 0.2010), interpolation="bilinear")
+SQUASHED = Preprocessing(fit="squash", interpolation="bilinear", margin=Margin(256, plain="whole"))
 PATCH, WIDTH, LAYERS, TOKENS = 16, 768, 12, 197  # of CLIP ViT-B/16
 
 
@@ -29,17 +34,39 @@ def float16(task: Task) -> Numbers:
 
 
 def pixels(task: Task) -> Numbers:
-    """Zero-shot accuracy with the model's own pixels and with CIFAR's statistics; what a crop loses of a photo."""
-    encoder, own = task.encoder, task.encoder.spec
-    texts = class_features(encoder, task.unseen.words)
-    found = []
-    for spec in (own, CIFAR.of(own)):
-        encoder.spec = spec
-        (features,) = kept_views(frozen_part(encoder, Frozen()), task.unseen, weak=0, strong=0)
-        named = (features @ texts.T).argmax(dim=1).numpy()
-        found.append(100 * float((named == task.unseen.labels).mean()))
+    """Zero-shot accuracy with the model's own pixels and with CIFAR's statistics."""
+    return {"ours": zero_shot(task.encoder, task.unseen), "theirs": zero_shot(task.encoder, task.unseen, CIFAR)}
+
+
+def wide(task: Task) -> Numbers:
+    """The same of photos of full size, cropped and squashed; what a crop loses of them on average, and of 3:2."""
+    lost = []
+    for row in range(len(task.wide)):
+        size = sides(task.wide.reader.read(int(task.wide.rows[row])))
+        assert size is not None
+        lost.append(1 - min(size) / max(size))
+    return {
+        "ours": zero_shot(task.encoder, task.wide),
+        "theirs": zero_shot(task.encoder, task.wide, SQUASHED),
+        "lost": 100 * float(np.mean(lost)),
+        "of_3_2": 100 / 3,
+    }
+
+
+def zero_shot(encoder: DualEncoder, images: LabeledImages, preprocessing: Preprocessing | None = None) -> float:
+    """Return the zero-shot accuracy in per cent.
+
+    Args:
+        encoder: The model.
+        images: With true labels.
+        preprocessing: How photos become pixels; as the model wants them if not given.
+    """
+    own = encoder.spec
+    encoder.spec = own if preprocessing is None else preprocessing.of(own)
+    (features,) = kept_views(frozen_part(encoder, Frozen()), images, weak=0, strong=0)
     encoder.spec = own
-    return {"ours": found[0], "theirs": found[1], "lost": 100 / 3}
+    named = (features @ class_features(encoder, images.words).T).argmax(dim=1).numpy()
+    return 100 * float((named == images.labels).mean())
 
 
 def padding(task: Task) -> Numbers:
@@ -113,6 +140,7 @@ FORMULAS: Mapping[str, Callable[[Task], Numbers]] = {
     "all-float16": float16,
     "all-padding": padding,
     "all-pixels": pixels,
+    "all-wide": wide,
     "ce-weights": second_phase,
     "gce-clip": small_probability,
     "elr-clip": half_precision,

@@ -59,7 +59,9 @@ def shown(value: float | list[float]) -> str:
 def _filled(text: str, values: dict[str, str]) -> str:
     def value(place: re.Match[str]) -> str:
         if place[1] not in values:
-            raise KeyError(f"{place[1]} isn't in {RESULTS.name}: python -m benchmarks.deviations --data DATA")
+            raise KeyError(
+                f"{place[1]} isn't in {RESULTS.name}: python -m benchmarks.deviations --data DATA --photos PHOTOS"
+            )
         return values[place[1]]
 
     return " ".join(PLACE.sub(value, text).split())

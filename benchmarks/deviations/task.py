@@ -30,6 +30,8 @@ from deft.tuning.parts import frozen_part
 
 CPU = torch.device("cpu")
 START, EPOCHS, BATCH, SEEDS = 20_000, 10, 64, (0, 1, 2)
+CLUTTER = "BACKGROUND_Google"
+"""Caltech-101's folder of what is none of its classes."""
 OPTIMIZATION = Optimization(learning_rate=0.03, momentum=0.9, weight_decay=5e-4)
 
 
@@ -57,27 +59,33 @@ class Task:
     Args:
         photos: Photos to learn from, with their true labels.
         unseen: Photos to test on.
+        wide: Photos of full size, mostly wider than high.
         folder: Keeps what the model sees in them, for all detectors.
         rate: Share of the labels that is made wrong.
     """
 
     photos: LabeledImages
     unseen: LabeledImages
+    wide: LabeledImages
     folder: Path
     rate: float = 0.4
 
     @classmethod
-    def read(cls, data: Path, folder: Path, *, count: int = 2000) -> Task:
-        """Return the task on photos of CIFAR-10.
+    def read(cls, data: Path, photos: Path, folder: Path, *, count: int = 2000) -> Task:
+        """Return the task on photos of CIFAR-10, and of Caltech-101 where they are to be of full size.
 
         Args:
             data: Folder with `cifar10n-train.parquet` and `cifar10-test.parquet`.
+            photos: Folder with `caltech/101_ObjectCategories`.
             folder: As in the class.
             count: Photos to learn from, and as many to test on.
         """
         train = load_images(data / "cifar10n-train.parquet", label_column="label_true")
         test = load_images(data / "cifar10-test.parquet", label_column="label_true")
-        return cls(train.keep(np.arange(START, START + count)), test.keep(np.arange(count)), folder)
+        wide = load_images(photos / "caltech" / "101_ObjectCategories")
+        things = np.flatnonzero(wide.labels != wide.classes.index(CLUTTER))
+        some = np.sort(np.random.default_rng(0).permutation(things)[: count // 2])
+        return cls(train.keep(np.arange(START, START + count)), test.keep(np.arange(count)), wide.keep(some), folder)
 
     @cached_property
     def encoder(self) -> DualEncoder:

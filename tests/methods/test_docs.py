@@ -45,7 +45,7 @@ def test_numbers_are_shown_as_shares_of_seeds_or_as_they_are() -> None:
 @pytest.fixture(scope="module")
 def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
     splits = squares(30)
-    return Task(splits.train, splits.test, tmp_path_factory.mktemp("task"), 0.3)
+    return Task(splits.train, splits.test, splits.test, tmp_path_factory.mktemp("task"), 0.3)
 
 
 @pytest.mark.slow
