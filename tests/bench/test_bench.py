@@ -314,3 +314,24 @@ def test_a_row_is_added_by_one_file(tmp_path: Path, bench: Bench) -> None:
     table: Table = read_table(folder)
     (result,) = replace(bench, folder=tmp_path / "out").run(table, "smoke", seeds=1)
     assert result["learner"]["method"] == {"type": "GCE", "q": 0.5, "warmup": 0}
+
+
+def test_a_row_may_prepare_photos_in_a_way_of_its_own(tmp_path: Path, bench: Bench) -> None:
+    """The models that it runs on are other ones, so the next row has the model's own pixels again."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "table.toml").write_text(
+        'title = "Mine"\nabout = "A test."\nkind = "detection"\nrows = ["squashed", "plain"]\nmetrics = ["f1"]\n'
+        '[columns]\npaper = []\nsmall = []\nsmoke = ["squares/sym-0.3"]\n',
+        encoding="utf-8",
+    )
+    row = 'label = "{0}"\n[detector]\nname = "label-match"\n'
+    theirs = '[preprocessing]\nmean = [0.2, 0.2, 0.2]\nfit = "squash"\nmargin = {side = 256, plain = "whole"}\n'
+    (folder / "squashed.toml").write_text(row.format("squashed") + theirs, encoding="utf-8")
+    (folder / "plain.toml").write_text(row.format("plain"), encoding="utf-8")
+    own = replace(bench, folder=tmp_path / "out", _encoders={})
+    squashed, _ = own.run(read_table(folder), "smoke", seeds=1)
+    specs = [encoder.spec for encoder in own._encoders.values()]
+    assert [spec.margin for spec in specs] == [Margin(256, plain="whole"), None]
+    assert specs[1] == load_encoder("tiny", device="cpu").spec
+    assert squashed["settings"]["preprocessing"]["margin"] == {"side": 256, "plain": "whole"}
