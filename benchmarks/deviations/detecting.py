@@ -23,7 +23,7 @@ from deft.detectors.confident_learning import ConfidentLearning
 from deft.detectors.deft import DeFT
 from deft.detectors.label_match import LabelMatch
 from deft.detectors.lemon import LEMoN
-from deft.detectors.neighbour_vote import NeighbourVote, _votes
+from deft.detectors.neighbour_vote import NeighbourVote
 from deft.detectors.on_features import Judged, Seen
 from deft.detectors.small_loss import SmallLoss
 from deft.encoders.base import DualEncoder
@@ -125,14 +125,17 @@ class RandomHead(SmallLoss):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlainVote(NeighbourVote):
-    """The neighbours' vote in which an image's own label is no half vote: a tie is no majority."""
+class WeighedVote(NeighbourVote):
+    """The vote of SimiFeat's code: weighed by cosine, the image itself being one of its own neighbours."""
 
     def judge(self, seen: Seen, space: Workspace) -> Judged:
-        votes = _votes(seen, self.neighbours)
+        votes = torch.zeros(len(seen.unit), seen.classes)
+        for some, cosines, places in seen.nearest(self.neighbours - 1):
+            votes[some].scatter_add_(1, seen.labels[places], cosines)
+            itself = 2 * cosines[:, 0] - cosines[:, 1]  # as far before the nearest as the next is behind it
+            votes[some].scatter_add_(1, seen.labels[some][:, None], itself[:, None])
         own = score_of(votes, seen.labels)
-        rival = votes.scatter(1, seen.labels[:, None], -1.0).amax(dim=1)
-        return Judged((own + 0.5).log() - (rival + 1).log(), (votes + 1).log(), {})
+        return Judged(own - votes.scatter(1, seen.labels[:, None], -1.0).amax(dim=1), votes, {})
 
 
 def in_sample(features: np.ndarray, labels: np.ndarray, keys: np.ndarray, **settings: Any) -> np.ndarray:
@@ -193,8 +196,8 @@ DETECTING: Mapping[str, Callable[[Task], Numbers]] = {
     "small-loss-head": compared(small_loss(SmallLoss), small_loss(RandomHead)),
     "small-loss-rate": compared(small_loss(SmallLoss), small_loss(SmallLoss, 1 / 0.9)),
     "confident-learning-probe": compared(by_rule(), by_rule(strengths=(1.0,))),
-    "neighbours-tie": compared(
-        lambda encoder, seed, rate: NeighbourVote(encoder), lambda encoder, seed, rate: PlainVote(encoder)
+    "neighbours-votes": compared(
+        lambda encoder, seed, rate: NeighbourVote(encoder), lambda encoder, seed, rate: WeighedVote(encoder)
     ),
     "aum-epochs": compared(
         lambda encoder, seed, rate: AreaUnderMargin(encoder, seed=seed),
