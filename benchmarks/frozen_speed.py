@@ -34,7 +34,7 @@ from deft.noise import symmetric
 from deft.training.workspace import Workspace
 from deft.tuning import Frozen
 
-MOST_FOLDED = 200  # classes up to which folds and presets are measured: at 1,000 they take many minutes
+MOST_PRESET = 200  # classes up to which presets are measured: at 1,000 they take many minutes
 SIDE, APART, WRONG = 32, 0.6, 0.2
 FIRST = ("red", "blue", "old", "new", "big", "small", "oak", "pine", "steel", "glass", "left", "round", "flat", "dark")
 SECOND = ("cat", "dog", "car", "ship", "bird", "chair", "lamp", "tree", "fish", "house", "coat", "boot", "horn", "ring")
@@ -117,13 +117,12 @@ def frozen_table(count: int, numbers: list[int], *, presets: bool, passed: int |
     print("Seconds after the pass, and pass and all in passes; cleanlab: five folds of logistic regression on the same")
     print("     K      deft  ratio  cleanlab  ratio" + ("     paper  ratio      weak  ratio" if presets else ""))
     for classes in numbers:
-        made, folded = Made.of(encoder, count, classes), classes <= MOST_FOLDED
-        took = [after_the_pass(DeFT(encoder), made), folds(made) if folded else None]
-        if presets and folded:
+        made = Made.of(encoder, count, classes)
+        took = [after_the_pass(DeFT(encoder), made), folds(made)]
+        if presets and classes <= MOST_PRESET:
             some = (DeFT.paper(encoder, tuning=Frozen()), DeFT.for_weak_model(encoder, tuning=Frozen()))
             took += [after_the_pass(one, made) for one in some]
-        cells = [f"{'-':>9} {'-':>6}" if own is None else f"{own:>9.1f} {1 + own / base:>6.2f}" for own in took]
-        print(f"{classes:>6} " + " ".join(cells), flush=True)
+        print(f"{classes:>6} " + " ".join(f"{own:>9.1f} {1 + own / base:>6.2f}" for own in took), flush=True)
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from deft.runs.detection import Detection
 
 WORST = 10
+ROW = 10_000  # characters of a line that no terminal shows; tables are as wide as what they hold
 NAMED = 10  # classes that a line names at the most
 
 
@@ -38,8 +39,8 @@ class _Wrapped(Console):
 
 
 def standard_output() -> Console:
-    """Return where a command prints what it found: wrapped at words in a terminal, a line a sentence elsewhere."""
-    return _Wrapped(soft_wrap=True) if sys.stdout.isatty() else Console(soft_wrap=True)
+    """Return where a command prints what it found: wrapped at words in a terminal, a line a sentence or row elsewhere."""
+    return _Wrapped(soft_wrap=True) if sys.stdout.isatty() else Console(soft_wrap=True, width=ROW)
 
 
 def plain(text: object, style: str = "") -> Text:
