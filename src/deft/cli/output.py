@@ -39,7 +39,7 @@ class _Wrapped(Console):
 
 
 def standard_output() -> Console:
-    """Return where a command prints what it found: wrapped at words in a terminal, a line a sentence or row elsewhere."""
+    """Return where what was found is printed: wrapped at words in a terminal, elsewhere a line a sentence or row."""
     return _Wrapped(soft_wrap=True) if sys.stdout.isatty() else Console(soft_wrap=True, width=ROW)
 
 
