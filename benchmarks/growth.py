@@ -6,6 +6,8 @@ processor, user and system, so that other work on the machine counts little; mem
 which loading the library takes most where there are few images. An exponent is the slope between the two largest points
 in double logarithmic scale: 1 where twice as much takes twice as long.
 
+`--where 5000` prints instead where a detection of 5000 classes with one image each spends its time, by steps.
+
 Without numbers after --images or --classes, what was measured of these stays. Results go to
 benchmarks/results/growth.json, pictures to docs/growth-images.png and docs/growth-classes.png.
 """
@@ -20,6 +22,7 @@ import os
 import resource
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -135,6 +138,20 @@ ACTIONS: Mapping[str, Callable[[Path], None]] = {
 }
 
 
+STEPS: Mapping[str, str] = {
+    "inputs._decoded": "decoding",
+    "inputs._groups": "looking for duplicates",
+    "deft._train": "learning prompts",
+    "deft_weighing._shrunk": "shrinking the discriminant",
+    "weighing.fit_noise": "weighing by the labels as they are",
+    "cleaned.clean": "doubting the labels",
+    "weighing.weigh": "weighing again",
+    "deft_trained.judge": "judging",
+    "detection.save": "writing the run, with its evidence",
+}
+"""Functions of a detection that follow one another, as `module.function`."""
+
+
 def measure(act: Callable[[], None], limit: int) -> dict[str, float] | None:
     """Do something in a process of its own; what it took, or None if that was more than a limit, in CPU seconds."""
     sys.stdout.flush()
@@ -190,6 +207,24 @@ def run(images: Sequence[int], classes: Sequence[int], limit: int) -> list[dict[
                 sys.stdout.write(json.dumps(found[-1]) + "\n")
                 RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     return found
+
+
+def where(kinds: int) -> str:
+    """Return how long each step of a detection takes, with one image of each class, as a share of the whole."""
+    import cProfile
+    import pstats
+
+    with tempfile.TemporaryDirectory() as name:
+        make(Path(name), kinds, kinds)
+        profile = cProfile.Profile(time.process_time)
+        profile.runcall(detect, Path(name))
+        stats: Any = pstats.Stats(profile)
+    times = {
+        f"{Path(file).stem}.{function}": cumulative for (file, _, function), (*_, cumulative, _) in stats.stats.items()
+    }
+    whole = times["growth.detect"]
+    shares = (f"| `{step}` | {what} | {times[step] / whole:.0%} |" for step, what in STEPS.items())
+    return "\n".join([f"| step of {whole:.0f} s | what | share |", "|---|---|---|", *shares])
 
 
 def exponent(points: Sequence[tuple[int, float]]) -> float:
@@ -252,8 +287,13 @@ def main() -> None:
     parser.add_argument("--images", type=int, nargs="*", default=[1000, 5000, 20_000, 50_000])
     parser.add_argument("--classes", type=int, nargs="*", default=[2, 100, 1000, 5000])
     parser.add_argument("--limit", type=int, default=1200, help="CPU seconds after which an action is given up")
+    parser.add_argument("--where", type=int, metavar="K", help="only print the steps of K classes with one image each")
     parser.add_argument("--draw", action="store_true", help="only draw and print what was measured")
     given = parser.parse_args()
+    if given.where is not None:
+        load()
+        sys.stdout.write(f"{where(given.where)}\n")
+        return
     if not given.draw:
         load()
         run(given.images, given.classes, given.limit)

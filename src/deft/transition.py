@@ -103,17 +103,16 @@ def estimate_transition(scores: Tensor, labels: Tensor) -> NoiseTransition:
     _check(scores, labels)
     count = scores.shape[1]
     if len(labels) < 2:
-        return NoiseTransition(_even(count, START_RATE), 1.0)
+        return NoiseTransition(_Matrix.even(_Cells(labels[:0], count), START_RATE).whole(), 1.0)
     problem = _Labels.of(scores, labels)
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
     halves = problem.part(order[::2]), problem.part(order[1::2])
 
     def surprise(log_inverse_temperature: float, strength: float) -> float:
-        inverse_temperature = math.exp(log_inverse_temperature)
-        return -sum(
-            unseen.likelihood(inverse_temperature, seen.maximise(inverse_temperature, strength))
-            for seen, unseen in (halves, reversed(halves))
-        )
+        chances = [half.chances(math.exp(log_inverse_temperature)) for half in halves]
+        found = [half.maximise(own, strength) for half, own in zip(halves, chances, strict=True)]
+        held = zip(halves, chances, reversed(found), strict=True)
+        return -sum(half.likelihood(own, matrix) for half, own, matrix in held)
 
     bounds = tuple(math.log(bound) for bound in SHARPNESS)
     found = [
@@ -125,7 +124,8 @@ def estimate_transition(scores: Tensor, labels: Tensor) -> NoiseTransition:
     ]
     best, strength = min(found, key=lambda pair: pair[0].fun)
     inverse_temperature = math.exp(best.x)
-    transition = NoiseTransition(problem.maximise(inverse_temperature, strength), inverse_temperature)
+    matrix = problem.maximise(problem.chances(inverse_temperature), strength)
+    transition = NoiseTransition(matrix.whole(), inverse_temperature)
     right = transition.posterior(scores, labels).gather(1, labels.unsqueeze(1)).squeeze(1)
     return replace(transition, threshold=best_threshold(1 - right))
 
@@ -186,49 +186,147 @@ class _Labels:
         return _Labels(self.scores[rows], self.labels[rows], self.classes[rows])
 
     @cached_property
-    def cells(self) -> Tensor:
-        """Place of each candidate's chance of the given label in the flat matrix, (N * C,)."""
-        return (self.classes * self.scores.shape[1] + self.labels.unsqueeze(1)).flatten()
+    def asked(self) -> tuple[_Cells, Tensor]:
+        """The cells of the matrix that candidates ask for, and which of these each candidate's is, (N, C)."""
+        flat = self.classes * self.scores.shape[1] + self.labels.unsqueeze(1)
+        cells, places = flat.unique(return_inverse=True)
+        return _Cells(cells, self.scores.shape[1]), places
 
     def chances(self, inverse_temperature: float) -> Tensor:
         """Return P(class | image) of each candidate, (N, C)."""
-        return (inverse_temperature * self.scores).log_softmax(dim=1).gather(1, self.classes).exp()
+        scores = inverse_temperature * self.scores
+        return (scores.gather(1, self.classes) - scores.logsumexp(dim=1, keepdim=True)).exp()
 
-    def maximise(self, inverse_temperature: float, strength: float) -> Tensor:
-        """Return the most likely matrix, (K, K), for a given sharpness and pull to the common rate."""
-        chances, matrix = self.chances(inverse_temperature), _even(self.scores.shape[1], START_RATE)
+    def maximise(self, chances: Tensor, strength: float) -> _Matrix:
+        """Return the most likely matrix for given chances (N, C) and a given pull to the common rate."""
+        matrix = _Matrix.even(self.asked[0], START_RATE)
         for _ in range(MOST_ROUNDS):
-            before, matrix = matrix, _matrix(self._expect(chances, matrix)[0], strength)
-            if float((matrix - before).abs().max()) < STILL:
+            before, matrix = matrix, self._learned(chances, matrix, strength)
+            if matrix.change(before) < STILL:
                 break
         return matrix
 
-    def likelihood(self, inverse_temperature: float, matrix: Tensor) -> float:
+    def likelihood(self, chances: Tensor, matrix: _Matrix) -> float:
         """Return the mean log-likelihood of the labels."""
-        return float(self._expect(self.chances(inverse_temperature), matrix)[1].log().mean())
+        joint, other = self._joint(chances, matrix)
+        return float((joint.sum(dim=1) + other).log().mean())
 
-    def _expect(self, chances: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the expected counts of (class, label), (K, K), and the probability of each label, (N,)."""
-        count = len(matrix)
-        joint = chances * matrix.flatten()[self.cells].view_as(chances)
+    def _joint(self, chances: Tensor, matrix: _Matrix) -> tuple[Tensor, Tensor]:
+        """Return P(class, label) of each candidate, (N, C), and of all other classes together, (N,)."""
+        cells, places = self.asked
         # What is left for classes that are no candidates is taken as one class with the mean of their rows.
         rest = (1 - chances.sum(dim=1)).clamp(min=0)
-        other = rest * ((matrix.sum(dim=0) - matrix.diagonal()) / (count - 1))[self.labels]
+        return chances * matrix.at(cells)[places], rest * matrix.mean_of_others()[self.labels]
+
+    def _learned(self, chances: Tensor, matrix: _Matrix, strength: float) -> _Matrix:
+        """Return the matrix of the counts of (class, label) that are expected under another one."""
+        cells, places = self.asked
+        joint, other = self._joint(chances, matrix)
         evidence = joint.sum(dim=1) + other
-        counts = chances.new_zeros(count * count).index_add_(0, self.cells, (joint / evidence.unsqueeze(1)).flatten())
-        spread = chances.new_zeros(count).index_add_(0, self.labels, other / evidence) / (count - 1)
-        return counts.view(count, count) + spread - torch.diag(spread), evidence
+        counts = chances.new_zeros(len(cells.flat))
+        counts.index_add_(0, places.flatten(), (joint / evidence.unsqueeze(1)).flatten())
+        spread = chances.new_zeros(cells.classes).index_add_(0, self.labels, other / evidence) / (cells.classes - 1)
+        return _Matrix.learned(cells, counts, spread, strength)
 
 
-def _matrix(counts: Tensor, strength: float) -> Tensor:
-    """Return the matrix of expected counts of (class, label), with images of the common rate added to each row."""
-    # Two images added: a rate of zero could never be left again, and no new label would ever be blamed.
-    rate = (counts.sum() - counts.trace() + 2 * START_RATE) / (counts.sum() + 2)
-    added = strength * len(counts)
-    return (counts + added * _even(len(counts), float(rate))) / (counts.sum(dim=1, keepdim=True) + added)
+@dataclass(frozen=True)
+class _Cells:
+    """Cells of a matrix.
+
+    Args:
+        flat: Their places in the flat matrix, rising, (E,).
+        classes: Rows and columns K.
+    """
+
+    flat: Tensor
+    classes: int
+
+    @cached_property
+    def row(self) -> Tensor:
+        """True class of each, (E,)."""
+        return self.flat // self.classes
+
+    @cached_property
+    def column(self) -> Tensor:
+        """Label of each, (E,)."""
+        return self.flat % self.classes
+
+    @cached_property
+    def same(self) -> Tensor:
+        """Which are on the diagonal, bool (E,)."""
+        return self.row == self.column
 
 
-def _even(classes: int, rate: float) -> Tensor:
-    """Return the matrix of symmetric noise."""
-    matrix = torch.full((classes, classes), rate / (classes - 1), dtype=torch.float64)
-    return matrix.fill_diagonal_(1 - rate)
+@dataclass(frozen=True)
+class _Matrix:
+    """A matrix that differs from a number for each column, and one for the diagonal, in some cells only.
+
+    So it takes the time and the memory of its images, not of its K² cells. Rows are divided by their totals.
+
+    Args:
+        cells: Those that differ.
+        more: By how much, before the division, (E,).
+        columns: The number of each column off the diagonal, before the division, (K,).
+        diagonal: That of the diagonal.
+        totals: What rows are divided by, (K,).
+    """
+
+    cells: _Cells
+    more: Tensor
+    columns: Tensor
+    diagonal: float
+    totals: Tensor
+
+    @classmethod
+    def even(cls, cells: _Cells, rate: float) -> _Matrix:
+        """Return the matrix of symmetric noise."""
+        ones = torch.ones(cells.classes, dtype=torch.float64)
+        none = torch.zeros(len(cells.flat), dtype=torch.float64)
+        return cls(cells, none, ones * rate / (cells.classes - 1), 1 - rate, ones)
+
+    @classmethod
+    def learned(cls, cells: _Cells, counts: Tensor, spread: Tensor, strength: float) -> _Matrix:
+        """Return the matrix of expected counts of (class, label), with images of the common rate added to each row.
+
+        Args:
+            cells: Those of the candidates.
+            counts: Their counts, (E,).
+            spread: Counts of each other class with each label, (K,).
+            strength: Images added, in units of K.
+        """
+        images = counts.sum() + spread.sum() * (cells.classes - 1)
+        # Two images added: a rate of zero could never be left again, and no new label would ever be blamed.
+        rate = float((images - counts[cells.same].sum() + 2 * START_RATE) / (images + 2))
+        added = strength * cells.classes
+        totals = (spread.sum() - spread).index_add_(0, cells.row, counts) + added
+        return cls(cells, counts, spread + added * rate / (cells.classes - 1), added * (1 - rate), totals)
+
+    def at(self, cells: _Cells) -> Tensor:
+        """Return the values of some cells, (E',)."""
+        more = self.more
+        if cells is not self.cells:
+            place = torch.searchsorted(self.cells.flat, cells.flat).clamp(max=len(self.more) - 1)
+            more = torch.where(self.cells.flat[place] == cells.flat, more[place], 0.0)
+        return (more + torch.where(cells.same, self.diagonal, self.columns[cells.column])) / self.totals[cells.row]
+
+    def mean_of_others(self) -> Tensor:
+        """Return the mean of each column off the diagonal, (K,)."""
+        cells, shares = self.cells, 1 / self.totals
+        sums = self.columns * (shares.sum() - shares)
+        off = torch.where(cells.same, 0.0, self.more * shares[cells.row])
+        return sums.index_add_(0, cells.column, off) / (cells.classes - 1)
+
+    def change(self, before: _Matrix) -> float:
+        """Return by how much a value differs at most from that of a matrix with the same cells; at least that much."""
+        found = float((self.at(self.cells) - before.at(self.cells)).abs().max())
+        if len(self.more) == self.cells.classes**2:
+            return found
+        shares, earlier = 1 / self.totals, 1 / before.totals
+        moved = (self.columns - before.columns).abs().max() * shares.max()
+        return max(found, float(moved + before.columns.max() * (shares - earlier).abs().max()))
+
+    def whole(self) -> Tensor:
+        """Return all of it, float64 (K, K)."""
+        matrix = self.columns.repeat(self.cells.classes, 1).fill_diagonal_(self.diagonal)
+        matrix.view(-1).index_add_(0, self.cells.flat, self.more)
+        return matrix / self.totals[:, None]

@@ -72,3 +72,13 @@ def test_one_image_of_each_class_says_nothing_of_itself() -> None:
     features = torch.randn(3, 5, generator=torch.Generator().manual_seed(0))
     fitted = Discriminant.fit(features, torch.arange(3), classes=4, shrinkage=0.1)
     assert bool(torch.isfinite(fitted.scores(features, torch.arange(3), torch.ones(3))).all())
+
+
+@pytest.mark.parametrize("shrinkage", [0.02, 0.6])
+def test_many_classes_of_one_image_each_are_no_error(shrinkage: float) -> None:
+    """What is left of the scatter is rounding, which isn't positive definite."""
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(2000, 1, generator=generator) + 0.01 * torch.randn(2000, 48, generator=generator)
+    labels = torch.randperm(2000, generator=generator)
+    fitted = Discriminant.fit(features, labels, classes=2000, shrinkage=shrinkage)
+    assert bool(torch.isfinite(fitted.scores(features, labels, torch.ones(2000))).all())

@@ -14,6 +14,7 @@ from torch import Tensor
 SHRINKAGES = (0.02, 0.1, 0.3, 0.6)  # that are tried
 TAIL = 1 / 3  # degrees of freedom of the t-distribution, in units of P
 LEAST_PULL = 1e-3  # images: of a class without an image but the one that is left out, the common mean is left
+ROUNDING = 1e-9  # of the variance of all features: a scatter within classes that is smaller is taken for rounding
 LEAST_LEFT = 1e-3  # of an image's own part in the covariance, so that the one image in its direction divides by no zero
 
 
@@ -78,6 +79,11 @@ class Discriminant:
         scatter = (total - (counts[:, None] * means).T @ means) / free
         return cls(center, scale, means, counts, scatter, shrinkage)
 
+    @property
+    def _free(self) -> float:
+        """Degrees of freedom of the scatter."""
+        return max(float(self.counts.sum()) - int((self.counts > 0).sum()), 1.0)
+
     @cached_property
     def pull(self) -> float:
         """Images by which a class's mean is drawn to the common one: variance within over variance between."""
@@ -91,7 +97,8 @@ class Discriminant:
     def _whitening(self) -> Tensor:
         """The matrix (P, P) after which the shrunk scatter is the identity."""
         width = len(self.center)
-        level = max(float(self.scatter.diagonal().mean()), 1e-9)
+        rounding = ROUNDING * float(self.counts.sum()) / self._free  # standardised features have a variance of one
+        level = max(float(self.scatter.diagonal().mean()), rounding)
         shrunk = (1 - self.shrinkage) * self.scatter + self.shrinkage * level * torch.eye(width, dtype=torch.float64)
         lower = torch.linalg.cholesky(shrunk)
         identity = torch.eye(width, dtype=torch.float64)
@@ -132,8 +139,7 @@ class Discriminant:
         copies = torch.minimum(copies, counts)
         left = counts - copies
         rest = (standard - self.means[labels]) @ self._whitening
-        free = max(float(self.counts.sum()) - int((self.counts > 0).sum()), 1.0)
-        part = torch.where(left > 0, (1 - self.shrinkage) / free * copies * counts / left.clamp(min=1), 0.0)
+        part = torch.where(left > 0, (1 - self.shrinkage) / self._free * copies * counts / left.clamp(min=1), 0.0)
         part = part / (1 - part * rest.square().sum(dim=1)).clamp(min=LEAST_LEFT)
         across = (rest * white).sum(dim=1, keepdim=True) - rest @ pulled.T
         distances = distances + part[:, None] * across.square()
