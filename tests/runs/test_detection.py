@@ -76,6 +76,11 @@ def test_suspects_come_worst_first(found: Detection) -> None:
     assert found.suspects(limit=1)["sample_id"].tolist() == ["e"]
 
 
+def test_titles_of_all_classes_are_made_once(found: Detection) -> None:
+    """Each card of a report names classes: with thousands of them, a page took a minute."""
+    assert found.titles is found.titles
+
+
 def test_the_summary_counts(found: Detection) -> None:
     summary = found.summary()
     assert (summary["images"], summary["judged"], summary["flagged"], summary["unreadable"]) == (5, 4, 2, 1)

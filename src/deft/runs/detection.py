@@ -190,7 +190,7 @@ class Detection:
         judged: np.ndarray = np.isfinite(self.verdicts.p_clean)
         return judged
 
-    @property
+    @cached_property
     def titles(self) -> tuple[str, ...]:
         """What a page calls each class: its name, with its words where they say more, (K,)."""
         return tuple(map(title, self.classes, self.words))
