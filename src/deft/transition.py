@@ -14,8 +14,8 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from deft.errors import DataError
+from deft.noise_matrix import START_RATE, Cells, SparseMatrix
 
-START_RATE = 0.2
 SHARPNESS = (0.005, 5.0)  # where it is looked for
 LEAST_BORDER = 1 / 3
 MOST_ROUNDS, STILL = 100, 1e-4
@@ -103,7 +103,7 @@ def estimate_transition(scores: Tensor, labels: Tensor) -> NoiseTransition:
     _check(scores, labels)
     count = scores.shape[1]
     if len(labels) < 2:
-        return NoiseTransition(_Matrix.even(_Cells(labels[:0], count), START_RATE).whole(), 1.0)
+        return NoiseTransition(SparseMatrix.even(Cells(labels[:0], count), START_RATE).whole(), 1.0)
     problem = _Labels.of(scores, labels)
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
     halves = problem.part(order[::2]), problem.part(order[1::2])
@@ -186,39 +186,39 @@ class _Labels:
         return _Labels(self.scores[rows], self.labels[rows], self.classes[rows])
 
     @cached_property
-    def asked(self) -> tuple[_Cells, Tensor]:
+    def asked(self) -> tuple[Cells, Tensor]:
         """The cells of the matrix that candidates ask for, and which of these each candidate's is, (N, C)."""
         flat = self.classes * self.scores.shape[1] + self.labels.unsqueeze(1)
         cells, places = flat.unique(return_inverse=True)
-        return _Cells(cells, self.scores.shape[1]), places
+        return Cells(cells, self.scores.shape[1]), places
 
     def chances(self, inverse_temperature: float) -> Tensor:
         """Return P(class | image) of each candidate, (N, C)."""
         scores = inverse_temperature * self.scores
         return (scores.gather(1, self.classes) - scores.logsumexp(dim=1, keepdim=True)).exp()
 
-    def maximise(self, chances: Tensor, strength: float) -> _Matrix:
+    def maximise(self, chances: Tensor, strength: float) -> SparseMatrix:
         """Return the most likely matrix for given chances (N, C) and a given pull to the common rate."""
-        matrix = _Matrix.even(self.asked[0], START_RATE)
+        matrix = SparseMatrix.even(self.asked[0], START_RATE)
         for _ in range(MOST_ROUNDS):
             before, matrix = matrix, self._learned(chances, matrix, strength)
             if matrix.change(before) < STILL:
                 break
         return matrix
 
-    def likelihood(self, chances: Tensor, matrix: _Matrix) -> float:
+    def likelihood(self, chances: Tensor, matrix: SparseMatrix) -> float:
         """Return the mean log-likelihood of the labels."""
         joint, other = self._joint(chances, matrix)
         return float((joint.sum(dim=1) + other).log().mean())
 
-    def _joint(self, chances: Tensor, matrix: _Matrix) -> tuple[Tensor, Tensor]:
+    def _joint(self, chances: Tensor, matrix: SparseMatrix) -> tuple[Tensor, Tensor]:
         """Return P(class, label) of each candidate, (N, C), and of all other classes together, (N,)."""
         cells, places = self.asked
         # What is left for classes that are no candidates is taken as one class with the mean of their rows.
         rest = (1 - chances.sum(dim=1)).clamp(min=0)
         return chances * matrix.at(cells)[places], rest * matrix.mean_of_others()[self.labels]
 
-    def _learned(self, chances: Tensor, matrix: _Matrix, strength: float) -> _Matrix:
+    def _learned(self, chances: Tensor, matrix: SparseMatrix, strength: float) -> SparseMatrix:
         """Return the matrix of the counts of (class, label) that are expected under another one."""
         cells, places = self.asked
         joint, other = self._joint(chances, matrix)
@@ -226,107 +226,4 @@ class _Labels:
         counts = chances.new_zeros(len(cells.flat))
         counts.index_add_(0, places.flatten(), (joint / evidence.unsqueeze(1)).flatten())
         spread = chances.new_zeros(cells.classes).index_add_(0, self.labels, other / evidence) / (cells.classes - 1)
-        return _Matrix.learned(cells, counts, spread, strength)
-
-
-@dataclass(frozen=True)
-class _Cells:
-    """Cells of a matrix.
-
-    Args:
-        flat: Their places in the flat matrix, rising, (E,).
-        classes: Rows and columns K.
-    """
-
-    flat: Tensor
-    classes: int
-
-    @cached_property
-    def row(self) -> Tensor:
-        """True class of each, (E,)."""
-        return self.flat // self.classes
-
-    @cached_property
-    def column(self) -> Tensor:
-        """Label of each, (E,)."""
-        return self.flat % self.classes
-
-    @cached_property
-    def same(self) -> Tensor:
-        """Which are on the diagonal, bool (E,)."""
-        return self.row == self.column
-
-
-@dataclass(frozen=True)
-class _Matrix:
-    """A matrix that differs from a number for each column, and one for the diagonal, in some cells only.
-
-    So it takes the time and the memory of its images, not of its K² cells. Rows are divided by their totals.
-
-    Args:
-        cells: Those that differ.
-        more: By how much, before the division, (E,).
-        columns: The number of each column off the diagonal, before the division, (K,).
-        diagonal: That of the diagonal.
-        totals: What rows are divided by, (K,).
-    """
-
-    cells: _Cells
-    more: Tensor
-    columns: Tensor
-    diagonal: float
-    totals: Tensor
-
-    @classmethod
-    def even(cls, cells: _Cells, rate: float) -> _Matrix:
-        """Return the matrix of symmetric noise."""
-        ones = torch.ones(cells.classes, dtype=torch.float64)
-        none = torch.zeros(len(cells.flat), dtype=torch.float64)
-        return cls(cells, none, ones * rate / (cells.classes - 1), 1 - rate, ones)
-
-    @classmethod
-    def learned(cls, cells: _Cells, counts: Tensor, spread: Tensor, strength: float) -> _Matrix:
-        """Return the matrix of expected counts of (class, label), with images of the common rate added to each row.
-
-        Args:
-            cells: Those of the candidates.
-            counts: Their counts, (E,).
-            spread: Counts of each other class with each label, (K,).
-            strength: Images added, in units of K.
-        """
-        images = counts.sum() + spread.sum() * (cells.classes - 1)
-        # Two images added: a rate of zero could never be left again, and no new label would ever be blamed.
-        rate = float((images - counts[cells.same].sum() + 2 * START_RATE) / (images + 2))
-        added = strength * cells.classes
-        totals = (spread.sum() - spread).index_add_(0, cells.row, counts) + added
-        return cls(cells, counts, spread + added * rate / (cells.classes - 1), added * (1 - rate), totals)
-
-    def at(self, cells: _Cells) -> Tensor:
-        """Return the values of some cells, (E',)."""
-        more = self.more
-        if cells is not self.cells:
-            place = torch.searchsorted(self.cells.flat, cells.flat).clamp(max=len(self.more) - 1)
-            more = torch.where(self.cells.flat[place] == cells.flat, more[place], 0.0)
-        return (more + torch.where(cells.same, self.diagonal, self.columns[cells.column])) / self.totals[cells.row]
-
-    def mean_of_others(self) -> Tensor:
-        """Return the mean of each column off the diagonal, (K,)."""
-        cells, shares = self.cells, 1 / self.totals
-        sums = self.columns * (shares.sum() - shares)
-        off = torch.where(cells.same, 0.0, self.more * shares[cells.row])
-        return sums.index_add_(0, cells.column, off) / (cells.classes - 1)
-
-    def change(self, before: _Matrix) -> float:
-        """Return by how much a value differs at most from that of a matrix with the same cells; at least that much."""
-        found = float((self.at(self.cells) - before.at(self.cells)).abs().max())
-        if len(self.more) == self.cells.classes**2:
-            return found
-        shares, earlier = 1 / self.totals, 1 / before.totals
-        moved = (self.columns - before.columns).abs().max() * shares.max()
-        return max(found, float(moved + before.columns.max() * (shares - earlier).abs().max()))
-
-    def whole(self) -> Tensor:
-        """Return all of it, float64 (K, K)."""
-        matrix = self.columns.repeat(self.cells.classes, 1).fill_diagonal_(self.diagonal)
-        matrix.view(-1).index_add_(0, self.cells.flat, self.more)
-        return matrix / self.totals[:, None]
+        return SparseMatrix.learned(cells, counts, spread, strength)
