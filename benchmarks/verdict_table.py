@@ -17,8 +17,9 @@ ABOUT = """## DeFT as typed, beside everything else
 true rate, a CLIPCleaner-style selection, and DeFT with the paper's settings and with those for a weak model, frozen.
 Rows for tuning were CIFAR-10N 0 to 9 999 and halves of the others; these are others (`benchmarks/settings.py`). They
 are a small model's numbers: a full CLIP is another matter. AP is average precision, ECE the calibration error of
-`label_score`, "clean flagged" the share of right labels that DeFT flags; all are means over the seeds. Where no
-other F1 stands, only DeFT was run with as many seeds.
+`label_score`, "clean flagged" the share of right labels that DeFT flags; all are means over the seeds. Where nothing is
+wrong there is no F1. A tenth of the pictures of the two open sets shows none of the classes and is labelled at random:
+things that CIFAR-10 doesn't have, and cars among Imagenette's photos (a crowd that looks like itself).
 """
 COMMAND = "python -m benchmarks.detection --data DATA --photos PHOTOS --seeds 0,1,2"
 
