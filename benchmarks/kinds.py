@@ -3,8 +3,8 @@
     python -m benchmarks.kinds --made tiny-imagenet-train-*.parquet --real cifar10n-train.parquet
 
 Made: 2 000 photos of 20 classes of Tiny-ImageNet; 15 % of the labels are wrong, 5 % of the images show other classes,
-3 % are copies under another label, 1 % are blank. Real: 2 000 photos of CIFAR-10N with one person's labels. `DeFT(tiny)`
-as typed judges both. Prints a table and writes benchmarks/results/kinds.json.
+3 % are copies under another label, 1 % are blank. Real: 2 000 photos of CIFAR-10N with labels of one person.
+`DeFT(tiny)` as typed judges both. Prints a table and writes benchmarks/results/kinds.json.
 """
 
 from __future__ import annotations
