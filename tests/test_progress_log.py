@@ -6,28 +6,11 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from tests.heard import Heard
 
 import deft
 from deft.errors import SettingsError
-from deft.progress import Progress
 from deft.progress_log import LoggedProgress
-
-
-class Seen(Progress):
-    """Remembers what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def track(self, steps, task, *, total=None):  # type: ignore[no-untyped-def]
-        self.told.append(task)
-        return iter(steps)
-
-    def note(self, text: str) -> None:
-        self.told.append(text)
-
-    def measure(self, name: str, value: float, step: int) -> None:
-        self.told.append(name)
 
 
 def test_it_is_in_the_index() -> None:
@@ -35,7 +18,7 @@ def test_it_is_in_the_index() -> None:
 
 
 def test_tasks_notes_and_numbers_become_records(caplog: pytest.LogCaptureFixture) -> None:
-    clock, beside = iter(range(0, 1000, 10)), Seen()
+    clock, beside = iter(range(0, 1000, 10)), Heard()
     log = LoggedProgress(beside, seconds=25, clock=lambda: float(next(clock)))
     with caplog.at_level(logging.DEBUG, logger="deft"), log:
         assert list(log.track(iter("abcdef"), "Encoding images", total=6)) == list("abcdef")
@@ -50,7 +33,7 @@ def test_tasks_notes_and_numbers_become_records(caplog: pytest.LogCaptureFixture
         ("DEBUG", "training/loss 0.25 at 3"),
     ]
     assert {one.name for one in caplog.records} == {"deft"}
-    assert beside.told == ["Encoding images", "Half of it 100 % done.", "training/loss"]
+    assert beside.told == ["Encoding images", "Half of it 100 % done.", ("training/loss", 0.25, 3)]
 
 
 def test_a_task_that_breaks_off_is_not_done(caplog: pytest.LogCaptureFixture) -> None:

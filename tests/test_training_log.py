@@ -6,13 +6,13 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from tests.heard import Heard
 from typer.testing import CliRunner
 
 import deft
 from deft.cli.app import app
 from deft.data.digits import digits
 from deft.data.image_bytes import image_file
-from deft.progress import Progress
 from deft.training_log import TensorBoard
 from deft.tuning import Frozen
 
@@ -89,25 +89,8 @@ def test_a_file_is_no_folder_for_logs(tmp_path: Path) -> None:
         TensorBoard(tmp_path / "log")
 
 
-class Beside(Progress):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[object] = []
-
-    def track(self, steps, task, *, total=None):  # type: ignore[no-untyped-def]
-        self.told.append(task)
-        return iter(steps)
-
-    def note(self, text: str) -> None:
-        self.told.append(text)
-
-    def measure(self, name: str, value: float, step: int) -> None:
-        self.told.append((name, value, step))
-
-
 def test_what_stands_beside_it_hears_everything(tmp_path: Path) -> None:
-    beside = Beside()
+    beside = Heard()
     with TensorBoard(tmp_path / "log", beside) as log:
         assert list(log.track([1, 2], "Reading")) == [1, 2]
         log.note("odd")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.heard import Heard
 from transformers import pipeline
 
 from deft.adaptation.adapt import adapt
@@ -28,7 +29,6 @@ from deft.errors import DataError, ModelError, SettingsError
 from deft.methods.co_teaching import CoTeaching
 from deft.methods.elr import ELR
 from deft.methods.unicon import UNICON
-from deft.progress import Progress
 from deft.runs.detection import Detection
 from deft.training.optimization import Optimization
 from deft.training.workspace import Workspace
@@ -38,19 +38,6 @@ Photos = Callable[..., LabeledImages]
 Folders = Callable[[str], Path]
 Noisy = tuple[LabeledImages, Detection]
 FAST = Optimization(learning_rate=0.02, optimizer="adamw", precision="float32")
-
-
-class Notes(Progress):
-    """Remembers what a person would read."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-
-    def track(self, steps, task, *, total=None):  # type: ignore[no-untyped-def]
-        return iter(steps)
-
-    def note(self, text: str) -> None:
-        self.texts.append(text)
 
 
 def learn(backbone: object, images: object, **settings: object) -> AdaptedModel:
@@ -167,7 +154,7 @@ def test_resuming_with_other_settings_is_refused(backbone_folder: Folders, photo
 
 
 def test_validation_reports_last_and_best(backbone_folder: Folders, photos: Photos) -> None:
-    notes = Notes()
+    notes = Heard()
     model = learn(backbone_folder("resnet"), photos(), epochs=3, validation=0.25, workspace=Workspace(progress=notes))
     report = model.training_record["validation"]
     assert report["images"] == 4
@@ -175,7 +162,7 @@ def test_validation_reports_last_and_best(backbone_folder: Folders, photos: Phot
     assert report["best"] == max(report["per_epoch"])
     assert report["kept"] == "last"
     assert model.training_record["data"]["counts"]["trained on"] == 12
-    assert sum("validation images right" in text for text in notes.texts) == 3
+    assert sum("validation images right" in text for text in notes.notes) == 3
 
 
 def test_the_best_weights_are_kept_if_asked(backbone_folder: Folders, photos: Photos) -> None:
@@ -251,17 +238,17 @@ def test_weights_go_with_cross_entropy_alone(backbone_folder: Folders, noisy: No
 
 
 def test_a_head_for_other_classes_is_replaced_and_said_so(backbone_folder: Folders, photos: Photos) -> None:
-    notes = Notes()
+    notes = Heard()
     learn(backbone_folder("vit"), photos(8), epochs=1, workspace=Workspace(progress=notes))
-    assert any("made for 7 classes, is replaced by a new one for 2" in text for text in notes.texts)
+    assert any("made for 7 classes, is replaced by a new one for 2" in text for text in notes.notes)
 
 
 def test_a_class_without_an_image_is_named(backbone_folder: Folders, photos: Photos) -> None:
-    notes = Notes()
+    notes = Heard()
     images = photos(12, classes=("bird", "cat", "dog"))
     left = images.keep(images.labels != 1)
     model = learn(backbone_folder("vit"), left, epochs=1, workspace=Workspace(progress=notes))
-    assert any(text.startswith("No image is left of cat;") for text in notes.texts)
+    assert any(text.startswith("No image is left of cat;") for text in notes.notes)
     assert model.classes == ("bird", "cat", "dog")
     assert model.training_record["data"]["classes_without_images"] == ["cat"]
 

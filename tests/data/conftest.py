@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 from PIL import Image
+from tests.heard import Heard
 
 from deft.data.image_spec import ImageSpec
-from deft.progress import Progress
 
 T = TypeVar("T")
-
-
-class Heard(Progress):
-    """Remembers the notes and the tasks."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-        self.tasks: list[str] = []
-
-    def track(self, steps: Iterable[T], task: str, *, total: int | None = None) -> Iterator[T]:
-        self.tasks.append(task)
-        return iter(steps)
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def __contains__(self, text: str) -> bool:
-        return any(text in note for note in self.notes)
 
 
 @pytest.fixture
