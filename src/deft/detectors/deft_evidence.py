@@ -118,8 +118,10 @@ class Evidence:
         """
         log_probs = self.log_probs(experts)
         joint = log_probs + self.weighed.noise.log_chances(labels)
-        seen = looks(self.discriminant.unusualness(pooled.cpu()), log_probs)
-        none = self.foreign.probability(seen, joint.logsumexp(dim=1))
+        none = torch.zeros(len(labels))
+        if self.foreign.share > 0:
+            seen = looks(self.discriminant.unusualness(pooled.cpu()), log_probs)
+            none = self.foreign.probability(seen, joint.logsumexp(dim=1))
         return joint, none, odds_of(joint, labels, none)
 
     def told(self, verdicts: Verdicts) -> dict[str, Any]:
