@@ -2,7 +2,7 @@
 
     python -m benchmarks.stability --data ../shared/data --photos ../photos
 
-That is about what another number of threads, or another processor, does to sums. Rows for tuning, frozen, judged by
+That is about what another kind of processor does to sums. Rows for tuning, frozen, judged by
 `DeFT(encoder)` as typed but for its learning rate: 1 000 photos of CIFAR-10N with people's worst labels, 20 photos of
 each class of CIFAR-10 and 2 000 photos of Tiny-ImageNet's 200 classes, with a fifth of the labels wrong.
 """

@@ -15,14 +15,14 @@ from deft.data.digits import digits
 from deft.data.images import LabeledImages
 from deft.data.load import load_images
 from deft.detectors.deft import DeFT
-from deft.detectors.deft_evidence import EXPERTS
+from deft.detectors.deft_evidence import EXPERTS, count_factors
 from deft.detectors.deft_trained import TrainedDeFT
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
 from deft.errors import ModelError
 from deft.evidence.neighbours import Near, Neighbours
 from deft.noise import symmetric
-from deft.runs.detection import Detection
+from deft.runs.detection import Detection, Verdicts
 from deft.training.optimization import Optimization
 
 
@@ -53,6 +53,39 @@ def test_scores_are_probabilities_and_their_mean_is_the_noise_rate(
     low, high = summary["noise_rate_interval"]
     assert low < wrong.mean() < high
     assert float(found.p_clean[wrong].mean()) < 0.1
+
+
+def _rates(learned: TrainedDeFT, none: Tensor, *, error: float) -> tuple[float, float]:
+    """Return the interval of the rate of wrong labels where some images are foreign and all other labels fit."""
+    assert learned.evidence is not None
+    evidence = replace(learned.evidence, weighed=replace(learned.evidence.weighed, rate_error=error))
+    right, rows = (0.999 * (1 - none)).numpy(), len(none)
+    nothing = np.zeros((rows, 1), np.int64)
+    verdicts = Verdicts(right, right > 0.5, nothing[:, 0], nothing, right[:, None], p_none=none.numpy())
+    low, high = evidence.told(verdicts)["noise_rate_interval"]
+    return low, high
+
+
+def test_doubt_about_wrong_labels_does_not_blur_the_share_of_foreign_images(
+    learned: tuple[TrainedDeFT, Detection],
+) -> None:
+    none = torch.cat([torch.full((40,), 0.99), torch.full((360,), 0.001)])
+    low, high = _rates(learned[0], none, error=3.0)
+    assert 0.03 < low < 0.1 < high < 0.25
+
+
+def test_where_next_to_nothing_is_wrong_the_rate_is_small_however_unsure_its_logarithm_is(
+    learned: tuple[TrainedDeFT, Detection],
+) -> None:
+    low, high = _rates(learned[0], torch.zeros(5000), error=3.5)
+    assert low < 0.0005
+    assert 0.01 < high < 0.06
+
+
+@pytest.mark.parametrize(("events", "fewer", "more"), [(4, 1.0899, 10.2416), (1, 0.0253, 5.5716), (100, 81.36, 121.63)])
+def test_factors_are_those_of_a_poisson_count(events: int, fewer: float, more: float) -> None:
+    low, high = count_factors(events**-0.5)
+    assert (events * low, events * high) == pytest.approx((fewer, more), rel=1e-3)
 
 
 def test_what_is_suggested_for_a_flagged_label_is_another_class(learned: tuple[TrainedDeFT, Detection]) -> None:

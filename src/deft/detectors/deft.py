@@ -17,6 +17,7 @@ from deft.detectors.stratified import Stratified
 from deft.encoders.base import DualEncoder
 from deft.errors import SettingsError
 from deft.moved import old_parameters
+from deft.one_thread import FEW_ROWS, one_thread
 from deft.prompts.learned import PromptSettings
 from deft.runs.detection import Detection, Verdicts
 from deft.runs.provenance import Stopwatch
@@ -31,6 +32,7 @@ from deft.tuning import VPT, Frozen, Tuning, tuning_of
 from deft.tuning.parts import frozen_part
 
 AT_ONCE = 16_384  # images in a batch of kept features, at most
+FEW_SCORES = 2**19  # of images and classes, which one thread weighs in seconds
 BY_EVIDENCE = Recipe(warmup=None, warmup_loss="gce", verdict="evidence", steps=100, classes=256, rate="temperature")
 """How the default learns: with a robust loss, from all labels in every epoch, in few steps of the text tower."""
 
@@ -226,8 +228,12 @@ class DeFT(Detector):
             The trained detector and the verdicts, (N,).
         """
         part = replace(inputs, batches=inputs.batches.only(self._drawn(images, inputs)))
-        trained = self._train(images, part, space).observed(images, part, frozen, space.progress)
-        return trained, trained.judge(inputs, frozen, len(images), space.progress)
+        few = len(images.classes) < FEW_ROWS and not self.tuning.changes_images
+        with one_thread(few):
+            trained = self._train(images, part, space)
+        with one_thread(len(images) * len(images.classes) <= FEW_SCORES):
+            trained = trained.observed(images, part, frozen, space.progress)
+            return trained, trained.judge(inputs, frozen, len(images), space.progress)
 
     def _drawn(self, images: LabeledImages, inputs: Inputs) -> np.ndarray:
         """Return the rows that are learned from."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.special import gammaincinv
 from torch import Tensor
 
 from deft.detectors.collector import odds_of
@@ -30,7 +31,9 @@ EXPERTS = (
 FEW = 2  # classes whose prompts aren't heard: sixteen vectors learn labels of so few by heart; docs/deft.md
 CHANCE = 2.0  # standard errors by which the experts must foretell labels better than the labels' shares do
 SAVED = "evidence."
+SURE = 1.96  # standard errors on either side that 95 of 100 cases lie within
 MODEL_ERROR = 0.1  # standard error of the log-odds of the noise rate for what no likelihood knows; docs/deft.md
+FOREIGN_ERROR = 0.3  # and of those of the share of foreign images
 
 
 @dataclass(frozen=True)
@@ -130,10 +133,14 @@ class Evidence:
         Args:
             verdicts: The verdicts that it gave.
         """
-        wrong = 1 - verdicts.p_clean[np.isfinite(verdicts.p_clean)].astype(np.float64)
-        rate = float(wrong.mean())
-        chance = 1.96 * float(np.sqrt((wrong * (1 - wrong)).sum())) / len(wrong) + 0.5 / len(wrong)
-        low, high = self._rates(rate)
+        judged = np.isfinite(verdicts.p_clean)
+        wrong = 1 - verdicts.p_clean[judged].astype(np.float64)
+        none = np.zeros(1) if verdicts.p_none is None else verdicts.p_none[judged].astype(np.float64)
+        rate, foreign = float(wrong.mean()), float(none.mean())
+        chance = SURE * float(np.sqrt((wrong * (1 - wrong)).sum())) / len(wrong) + 0.5 / len(wrong)
+        low, high = self._rates(max(rate - foreign, 0.0) / max(1 - foreign, 1e-9))
+        least, most = _foreign_rates(foreign)
+        low, high = least + (1 - least) * low, most + (1 - most) * high
         counted = {name: round(float(share), 3) for name, share in zip(EXPERTS, self.shares, strict=False)}
         return {
             "judges": self.judges,
@@ -145,10 +152,9 @@ class Evidence:
         }
 
     def _rates(self, rate: float) -> tuple[float, float]:
-        """Return between which rates the true one may lie, chance among the images themselves aside."""
-        error = 1.96 * math.hypot(self.weighed.rate_error, MODEL_ERROR)
-        low, high = (math.log(max(rate * factor, 1e-9) / max(1 - rate * factor, 1e-9)) for factor in self.band)
-        return 1 / (1 + math.exp(error - low)), 1 / (1 + math.exp(-error - high))
+        """Return between which rates the labels of the classes' own images may be wrong, chance among them aside."""
+        fewer, more = count_factors(math.hypot(self.weighed.rate_error, MODEL_ERROR))
+        return _scaled(rate * self.band[0], fewer), _scaled(rate * self.band[1], more)
 
     def _sentence(self) -> str:
         if not self.judges:
@@ -221,3 +227,34 @@ class Evidence:
             )
         except (KeyError, ValueError, IndexError, RuntimeError) as error:
             raise ModelError(f"The file holds no evidence on {classes} classes, by which its verdicts go.") from error
+
+
+def count_factors(error: float) -> tuple[float, float]:
+    """Return by which factors odds may be lower and higher whose logarithm has a standard error, in 95 of 100 cases.
+
+    They are those of a Poisson count (Garwood 1936) of 1 / error² events, as sure as the odds are (Fay and Feuer,
+    Statistics in Medicine 1997). A normal logarithm gives the same factors of many events; of next to none it would
+    let the odds be anything.
+
+    Args:
+        error: Standard error of the logarithm, above 0.
+
+    Example:
+        >>> fewer, more = count_factors(0.5)  # as of four events
+        >>> round(4 * fewer, 2), round(4 * more, 2)
+        (1.09, 10.24)
+    """
+    events = error**-2
+    return float(gammaincinv(events, 0.025)) / events, float(gammaincinv(events + 1, 0.975)) / events
+
+
+def _foreign_rates(rate: float) -> tuple[float, float]:
+    """Return between which rates images may be foreign, chance among them aside."""
+    factor = math.exp(SURE * FOREIGN_ERROR)
+    return _scaled(rate, 1 / factor), _scaled(rate, factor)
+
+
+def _scaled(rate: float, factor: float) -> float:
+    """Return a rate whose odds are multiplied by a factor."""
+    odds = factor * rate / max(1 - rate, 1e-9)
+    return odds / (1 + odds)

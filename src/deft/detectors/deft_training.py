@@ -24,6 +24,7 @@ from deft.losses import (
     masked_mean,
     symmetric_cross_entropy,
 )
+from deft.one_thread import products
 from deft.prompts.learned import DualPrompts
 from deft.training.batches import Batch, Batches
 from deft.training.loop import Training
@@ -231,7 +232,7 @@ class DualPromptTraining(Training):
         features, scale = features.float(), self.encoder.logit_scale
         seen = features.detach() if self._recipe.gradient == "negative" else features
         with torch.autocast(features.device.type, enabled=False):
-            return scale * features @ positive.float().T, scale * seen @ negative.float().T
+            return products(scale * features, positive.float()), products(scale * seen, negative.float())
 
     def _loss(self, batch: Batch, positive_sim: Tensor, negative_sim: Tensor, other: Tensor, epoch: int) -> Tensor:
         """Return L = L_dp + L_sim of one batch (Eq. 7 and 8)."""

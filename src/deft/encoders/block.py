@@ -110,7 +110,7 @@ def _attend(queries: Tensor, keys: Tensor, values: Tensor, heads: int) -> Tensor
     """Return the attention, (B, Q, W), of queries (B, Q, W) and keys and values (B, L, W)."""
     queries, keys, values = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in (queries, keys, values))
     size = queries.shape[-1]
-    if _prefers_products(keys):
+    if queries.shape[2] == 1 or _prefers_products(keys):
         gathered = (queries * size**-0.5 @ keys.mT).softmax(dim=-1) @ values
     else:
         gathered = F.scaled_dot_product_attention(queries, keys, values)

@@ -18,6 +18,7 @@ from deft.encoders.block import feed_forward
 from deft.encoders.cast_cache import NarrowCopies
 from deft.encoders.prompt_plan import PromptPlan, Slots, split_name
 from deft.errors import ModelError
+from deft.one_thread import softmax
 
 NamePosition = Literal["end", "middle", "front"]
 
@@ -271,7 +272,7 @@ class _SharedPrefixAttention:
         to_prefix = queries @ keys[..., : self.prefix, :].mT
         split = queries.unflatten(2, (self.classes, per_class))
         to_own = (split @ own_keys.mT).masked_fill(hide, float("-inf")).flatten(2, 3)
-        weights = torch.cat([to_prefix, to_own], dim=-1).softmax(dim=-1)
+        weights = softmax(torch.cat([to_prefix, to_own], dim=-1))
         from_prefix = weights[..., : self.prefix] @ values[..., : self.prefix, :]
         own_weights = weights[..., self.prefix :].unflatten(2, (self.classes, per_class))
         from_own: Tensor = (own_weights @ own_values).flatten(2, 3)

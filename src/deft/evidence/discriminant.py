@@ -11,6 +11,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from deft.one_thread import one_thread
+
 SHRINKAGES = (0.02, 0.1, 0.3, 0.6)  # that are tried
 TAIL = 1 / 3  # degrees of freedom of the t-distribution, in units of P
 LEAST_PULL = 1e-3  # images: of a class without an image but the one that is left out, the common mean is left
@@ -100,7 +102,8 @@ class Discriminant:
         rounding = ROUNDING * float(self.counts.sum()) / self._free  # standardised features have a variance of one
         level = max(float(self.scatter.diagonal().mean()), rounding)
         shrunk = (1 - self.shrinkage) * self.scatter + self.shrinkage * level * torch.eye(width, dtype=torch.float64)
-        lower = torch.linalg.cholesky(shrunk)
+        with one_thread():
+            lower = torch.linalg.cholesky(shrunk)
         identity = torch.eye(width, dtype=torch.float64)
         whitening: Tensor = torch.linalg.solve_triangular(lower, identity, upper=False).T
         return whitening

@@ -57,9 +57,10 @@ def mixed(experts: Sequence[Tensor], weights: Tensor) -> Tensor:
         experts: Log-probabilities up to a constant of each image, (N, K) each.
         weights: One for each, (E,).
     """
-    total = experts[0] * weights[0]
-    for expert, weight in zip(experts[1:], weights[1:], strict=True):
-        total = total + weight * expert
+    alike = weights[:, None].expand(-1, len(experts[0]))  # gradients are sums of rows first: `deft.one_thread`
+    total = experts[0] * alike[0][:, None]
+    for expert, weight in zip(experts[1:], alike[1:], strict=True):
+        total = total + weight[:, None] * expert
     return total.log_softmax(dim=1)
 
 

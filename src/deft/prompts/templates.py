@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from deft.encoders.base import DualEncoder
 from deft.errors import SettingsError
+from deft.one_thread import FEW_ROWS, one_thread
 
 PHOTO = ("a photo of a {}.",)
 """The single sentence of CLIP's paper, and of DeFT's label-match."""
@@ -54,5 +55,6 @@ def class_features(encoder: DualEncoder, classes: Sequence[str], templates: Sequ
         torch.Size([2, 256])
     """
     texts = [template.format(name) for template in templates for name in classes]
-    features = encoder.encode_texts(texts).unflatten(0, (len(templates), len(classes)))
+    with one_thread(len(texts) < FEW_ROWS):
+        features = encoder.encode_texts(texts).unflatten(0, (len(templates), len(classes)))
     return F.normalize(features.mean(dim=0), dim=-1)

@@ -23,6 +23,8 @@ from deft.training.precision import autocast
 from deft.training.processes import Processes
 from deft.training.recomputed import Recomputed, as_kept
 
+WHOLE = 16  # a CPU shares sums of fewer images among its threads, and another number of them rounds otherwise
+
 
 class BankLoader(Loader):
     """Reads kept outputs; view 0 is the plain one, then come the weak and the strong ones.
@@ -154,9 +156,11 @@ class _Frozen:
     precision: torch.dtype
 
     def __call__(self, inputs: Tensor) -> Tensor:
+        missing = -len(inputs) % WHOLE if self.device.type == "cpu" else 0
+        filled = torch.cat([inputs, inputs[-1:].expand(missing, *inputs.shape[1:])]) if missing else inputs
         with torch.no_grad(), autocast(self.precision, self.device):
-            outputs = self.encode(inputs)
-        return outputs.float().cpu()
+            outputs = self.encode(filled)
+        return outputs[: len(inputs)].float().cpu()
 
 
 def _room(folder: Path, most: int | None) -> int:
