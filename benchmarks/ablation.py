@@ -36,7 +36,15 @@ from deft.training.workspace import Workspace
 RESULTS = Path(__file__).parent / "results"
 SETTINGS = (
     *("human-worst", "human-majority", "symmetric-0.0", "symmetric-0.2", "symmetric-0.6", "pair-0.3", "long-tail-0.2"),
-    *("two-classes-0.15", "open-set-0.1", "20-a-class-0.2", "tiny-imagenet-0.2", "imagenette-0.2", "cars-0.2"),
+    *(
+        "imagenette-pair-0.4",
+        "two-classes-0.15",
+        "open-set-0.1",
+        "20-a-class-0.2",
+        "tiny-imagenet-0.2",
+        "imagenette-0.2",
+        "cars-0.2",
+    ),
 )
 
 
@@ -60,6 +68,7 @@ JUDGING: Mapping[str, Callable[[], Context[Any]]] = {
     **{f"without {name}": lambda name=name: without(name) for name in EXPERTS},  # type: ignore[misc]
     "no text steps (without both prompts)": lambda: without("positive prompts", "negative prompts"),
     "labels as they are (without both cleaned)": lambda: without("cleaned discriminant", "cleaned neighbours"),
+    "no search from the text alone": lambda: patch.object(weighing, "_text_alone", lambda *_: None),
     "no look-alikes": lambda: patch.object(weighing, "ON_LOOK_ALIKES", ()),
     "even noise alone": lambda: patch.object(weighing, "MOST_CLASSES", 0),
     "no image harder than others": lambda: patch.object(label_noise, "HARD_ERRORS", 0.0),

@@ -24,7 +24,7 @@ from deft.data.images import LabeledImages
 from deft.data.load import load_images
 from deft.encoders.base import DualEncoder
 from deft.files import replace_file
-from deft.noise import pair_flip, symmetric
+from deft.noise import asymmetric, instance_dependent, pair_flip, symmetric
 from deft.training.batches import Batches, Loader, Rows, View
 from deft.training.checkpoint import encoder_fingerprint
 from deft.training.inputs import Inputs, Reading, open_inputs
@@ -39,6 +39,7 @@ TINY_IMAGENET = {"tuning": "tiny-imagenet-train-0.parquet", "tables": "tiny-imag
 COUNT = 5_000  # photos of a setting, where the data set has as many
 HUMAN = ("worse_label", "aggre_label", "random_label1")
 CIFAR_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+MIXED_UP = {"truck": "automobile", "bird": "airplane", "deer": "horse", "cat": "dog", "dog": "cat"}
 NEAR = (  # what Tiny-ImageNet has of CIFAR's classes
     *("cat", "dog", "truck", "ship", "car", "wagon", "frog", "bird", "goose", "penguin", "stork", "albatross", "bus"),
     *("limousine", "retriever", "terrier", "poodle", "chihuahua", "shepherd", "trailer", "van", "gazelle"),
@@ -201,7 +202,11 @@ def settings() -> Mapping[str, Setting]:
     }
     for rate in (0.0, 0.1, 0.2, 0.4, 0.6):
         table[f"symmetric-{rate}"] = _symmetric(lambda bank, seed: _part(bank.case("cifar"), seed), rate)
-    table["pair-0.3"] = _pairs
+    table["pair-0.3"] = _pairs(lambda bank, seed: _part(bank.case("cifar"), seed), 0.3)
+    table["imagenette-pair-0.4"] = _pairs(lambda bank, seed: bank.case("imagenette"), 0.4)
+    table["tiny-imagenet-pair-0.2"] = _pairs(lambda bank, seed: bank.case("tiny_imagenet"), 0.2)
+    table["asymmetric-0.4"] = _asymmetric
+    table["instance-0.4"] = _instance
     table["long-tail-0.2"] = _symmetric(_long_tail, 0.2)
     table["two-classes-0.15"] = _symmetric(_cats_and_dogs, 0.15)
     table["open-set-0.1"] = _open_set
@@ -247,9 +252,29 @@ def _symmetric(base: Setting, rate: float) -> Setting:
     return make
 
 
-def _pairs(bank: Bank, seed: int) -> Case:
+def _pairs(base: Setting, rate: float) -> Setting:
+    def make(bank: Bank, seed: int) -> Case:
+        case = base(bank, seed)
+        return case.relabel(pair_flip(_truth(case), rate, num_classes=len(case.images.classes), seed=seed))
+
+    return make
+
+
+def _asymmetric(bank: Bank, seed: int) -> Case:
+    """Four tenths of trucks are cars, of birds airplanes, deer horses, cats dogs, dogs cats (Patrini et al. 2017)."""
     case = _part(bank.case("cifar"), seed)
-    return case.relabel(pair_flip(_truth(case), 0.3, num_classes=10, seed=seed))
+    place = {name: index for index, name in enumerate(case.images.classes)}
+    wrong = {place[name]: place[other] for name, other in MIXED_UP.items()}
+    return case.relabel(asymmetric(_truth(case), 0.4, class_map=wrong, num_classes=10, seed=seed))
+
+
+def _instance(bank: Bank, seed: int) -> Case:
+    """Noise by the photo's own pixels, as the paper's code makes it (Xia et al. 2020)."""
+    case = _part(bank.case("cifar"), seed)
+    pixels = np.stack(
+        [np.asarray(one.image.convert("RGB")) for one in (case.images[n] for n in range(len(case.images)))]
+    )
+    return case.relabel(instance_dependent(pixels, _truth(case), 0.4, num_classes=10, seed=seed, scale="raw"))
 
 
 def _first(case: Case, seed: int, sizes: list[int]) -> Case:

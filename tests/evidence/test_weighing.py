@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from deft.evidence.weighing import even_likelihood, mixed, weigh
+from deft.evidence.weighing import even_likelihood, fit_noise, mixed, weigh
 from deft.noise import pair_flip, symmetric
 
 CLASSES, COUNT = 5, 3000
@@ -152,3 +154,28 @@ def test_symmetric_errors_are_not_taken_for_those_of_look_alikes(seed: int) -> N
     found = weigh([scores], labels, torch.arange(1500) % 2 == 0)
     assert found.hardness == 1
     assert float(found.noise.rates.mean()) == pytest.approx(0.2, abs=0.04)
+
+
+def _sharp(classes: Tensor, count: int, share: float = 0.97) -> Tensor:
+    """Return log-probabilities that give a class most of the probability."""
+    probs = torch.full((len(classes), count), (1 - share) / (count - 1))
+    return probs.scatter(1, classes[:, None], share).log()
+
+
+def _mistaken(truth: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Return classes of which a share is drawn at random."""
+    anything = torch.randint(6, (len(truth),), generator=generator)
+    return torch.where(torch.rand(len(truth), generator=generator) < share, anything, truth)
+
+
+def test_labels_of_one_other_class_are_errors_though_what_learned_from_them_expects_them() -> None:
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.randint(6, (1200,), generator=generator)
+    labels = torch.from_numpy(pair_flip(truth.numpy(), 0.4, num_classes=6, seed=0))
+    text, seen = (_mistaken(truth, share, generator) for share in (0.03, 0.12))
+    both = _sharp(seen, 6) + math.log(0.6), _sharp((seen + 1) % 6, 6) + math.log(0.4)
+    fitted = fit_noise([_sharp(text, 6), torch.logaddexp(*both)], labels, torch.arange(1200) % 2 == 0)
+    assert float(fitted.noise.rates.mean()) == pytest.approx(0.4, abs=0.04)
+    assert fitted.noise.places is not None
+    falls = fitted.noise.places[torch.arange(6), (torch.arange(6) + 1) % 6]
+    assert float(falls.min()) > 0.8  # 80 of a class fall there, and ten are drawn to anywhere

@@ -21,7 +21,8 @@ LEAST_WEIGHT = 1e-4
 EVENLY = (Pull(30, 10), Pull(places=10), Pull(rate=30))  # of class-wise noise, those tried
 ON_LOOK_ALIKES = (Pull(30, 10, alike=True), Pull(100, 100, alike=True), Pull(alike=True))  # and these, where errors are
 LEAST_ALIKE = 0.65  # share of wrong labels on look-alikes from which they are tried
-MOST_CLASSES = 100  # for which noise of its own for every class is tried
+PLACES = Pull(places=10)  # tried on the text alone, and of more than a few classes at all
+FEW_CLASSES, MOST_CLASSES = 100, 1_000  # for which noise of its own for every class is tried; of more, by text alone
 LEAST_IMAGES = 50
 MOST_CURVED = 1_000_000  # class scores of an expert that the error of the rate is found from
 ALTERNATIONS, STILL = 5, 0.01
@@ -87,8 +88,9 @@ def weigh(experts: Sequence[Tensor], labels: Tensor, half: Tensor) -> Weighed:
     First all noise is even, and its rate and the weights are found by maximum likelihood. Then each class gets noise of
     its own, in several strengths; that is kept only where it surely foretells the other half of the labels better (by
     one and a half standard errors; three where even noise says that next to nothing is wrong), for with many classes K²
-    numbers follow chance. Where errors seem to fall on
-    look-alikes, what each class's noise is drawn to lies there too, so that a few hundred images show it.
+    numbers follow chance. Where errors seem to fall on look-alikes, what each class's noise is drawn to lies there too,
+    so that a few hundred images show it. The search sets out twice, from the weights under even noise and from the
+    text alone: see `_text_alone`.
 
     Args:
         experts: Log-probabilities up to a constant of each image, its own label left out, (N, K) each.
@@ -117,12 +119,33 @@ def fit_noise(experts: Sequence[Tensor], labels: Tensor, half: Tensor) -> Fitted
     held = _held_out(experts, labels, half, _evenly)
     if 2 <= classes <= MOST_CLASSES and len(labels) >= LEAST_IMAGES:
         sure = SURE if float(noise.rates.mean()) >= NEXT_TO_NOTHING else VERY_SURE
-        pulls = _pulls(experts, labels, weights, noise)
-        better = _foretells_better(experts, labels, half, held, [_classwise(weights, pull) for pull in pulls], sure)
+        few = classes <= FEW_CLASSES
+        fits = [_classwise(weights, pull) for pull in _pulls(experts, labels, weights, noise)] if few else []
+        text = _text_alone(experts, labels, half)
+        if text is not None:
+            pulls = _pulls(experts, labels, weights, noise) if few else (PLACES,)
+            fits += [_classwise(text, pull) for pull in pulls]
+        better = _foretells_better(experts, labels, half, held, fits, sure)
         if better is not None:
             held, fit = better
             weights, noise = fit(experts, labels)
     return Fitted(weights, noise, held)
+
+
+def _text_alone(experts: Sequence[Tensor], labels: Tensor, half: Tensor) -> Tensor | None:
+    """Return weights by which the first expert alone counts, None if it shows no places where wrong labels fall.
+
+    The others learned from the labels. Where most wrong labels of a class are of one other class, they expect just
+    those labels, and explain them as doubt; whoever sets out from there doesn't find the noise. The text never saw a
+    label.
+    """
+    text = experts[:1]
+    weights, _ = _evenly(text, labels)
+    found = _held_out(text, labels, half, _classwise(weights, PLACES))
+    ahead = found - _held_out(text, labels, half, _evenly)
+    if float(ahead.mean()) < max(VERY_SURE * _standard_error(ahead), WORTH):
+        return None
+    return torch.cat([weights, torch.full((len(experts) - 1,), LEAST_WEIGHT)])
 
 
 def _pulls(experts: Sequence[Tensor], labels: Tensor, weights: Tensor, noise: LabelNoise) -> Sequence[Pull]:
