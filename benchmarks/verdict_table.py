@@ -19,7 +19,9 @@ Rows for tuning were CIFAR-10N 0 to 9 999 and halves of the others; these are ot
 are a small model's numbers: a full CLIP is another matter. AP is average precision, ECE the calibration error of
 `label_score`, "clean flagged" the share of right labels that DeFT flags; all are means over the seeds. Where nothing is
 wrong there is no F1. A tenth of the pictures of the two open sets shows none of the classes and is labelled at random:
-things that CIFAR-10 doesn't have, and cars among Imagenette's photos (a crowd that looks like itself).
+things that CIFAR-10 doesn't have, and cars among Imagenette's photos (a crowd that looks like itself). "asymmetric" are
+the mistakes of Patrini et al. (trucks called automobiles, cats dogs), "instance" those by each photo's own pixels, made
+as the paper's code makes them.
 """
 COMMAND = "python -m benchmarks.detection --data DATA --photos PHOTOS --seeds 0,1,2"
 
