@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections import defaultdict
+import textwrap
+from collections import Counter, defaultdict
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -49,9 +50,10 @@ def _covered(results: Results) -> list[str]:
     if not told:
         return []
     missed = [one for one in told if not one["rate_low"] <= one["true_rate"] <= one["rate_high"]]
-    names = ", ".join(f"{one['setting']} (seed {one['seed']})" for one in missed)
+    counts = Counter(one["setting"] for one in missed)
+    names = ", ".join(f"{name} ({count} of its runs)" for name, count in sorted(counts.items()))
     text = f"The interval of the noise rate holds the true one in {len(told) - len(missed)} of {len(told)} runs"
-    return [text + (f"; not in {names}." if missed else "."), ""]
+    return [*textwrap.wrap(text + (f"; not in {names}." if missed else "."), 120), ""]
 
 
 def _row(name: str, methods: dict[str, Results]) -> str:
