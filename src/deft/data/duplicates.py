@@ -41,7 +41,6 @@ FARTHEST = 4.0
 
 _DIMENSIONS = 10  # of the fingerprint that the tree holds
 _SMOOTH = 3.0  # pixels; what is smoother than this plays no part in the comparison
-_WINDOW = np.outer(np.hanning(SIDE + 2)[1:-1], np.hanning(SIDE + 2)[1:-1]).astype(np.float32)
 _LOW = [(down, right) for down in range(-5, 6) for right in range(6) if 0 < down * down + right * right <= 25]
 _WAVES = [(down, right) for down, right in _LOW if right or down > 0]  # one of each pair of mirror images
 _PIECE = 512
@@ -93,6 +92,22 @@ def find_groups(names: list[bytes], small: Pixels, labels: IntArray) -> IntArray
     return _number(len(names), np.concatenate([np.stack([rows, copy_of], axis=1), near]))
 
 
+def joined(groups: IntArray, pairs: IntArray) -> IntArray:
+    """Return groups with those joined that further pairs link, numbered by their first image, int64 (N,), −1 for none.
+
+    Args:
+        groups: Number of each image's group, (N,), −1 for none.
+        pairs: Rows that show one picture, (P, 2).
+
+    Example:
+        >>> joined(np.array([-1, 0, 0, -1]), np.array([[0, 2]]))
+        array([ 0,  0,  0, -1])
+    """
+    rows = np.flatnonzero(groups >= 0)
+    _, first, part = np.unique(groups[rows], return_index=True, return_inverse=True)
+    return _number(len(groups), np.concatenate([np.stack([rows, rows[first][part]], axis=1), pairs]))
+
+
 def near_pairs(small: Pixels, labels: IntArray) -> IntArray:
     """Return pairs of rows that show one picture, int64 (P, 2), though not all pairs of a large group.
 
@@ -124,7 +139,7 @@ def fingerprints(small: Pixels) -> Floats:
     down, right = (np.array(part) for part in zip(*_WAVES, strict=True))
     for start in range(0, len(small), _PIECE):
         piece = small[start : start + _PIECE].astype(np.float32)
-        waves = np.abs(np.fft.rfft2((piece - piece.mean(axis=(1, 2), keepdims=True)) * _WINDOW))
+        waves = np.abs(np.fft.rfft2((piece - piece.mean(axis=(1, 2), keepdims=True)) * _window(SIDE)))
         found[start : start + _PIECE] = np.log1p(waves[:, down, right])
     found -= found.mean(axis=1, keepdims=True)
     return found
@@ -151,14 +166,31 @@ def _candidates(small: Pixels) -> IntArray:
 
 def _details(small: Pixels) -> tuple[npt.NDArray[np.float16], Floats]:
     """Return the detail of pictures, at unit length and faded at the border, (B, T, T), and their contrast, (B,)."""
+    details, contrast = sharp(small.astype(np.float32), _SMOOTH)
+    return details.astype(np.float16), contrast
+
+
+def sharp(grey: Floats, smooth: float) -> tuple[Floats, Floats]:
+    """Return the detail of pictures, at unit length and faded at the border, (B, T, T), and their contrast, (B,).
+
+    Args:
+        grey: (B, T, T).
+        smooth: Pixels; what is smoother than this is no detail.
+    """
     from scipy.ndimage import gaussian_filter1d
 
-    grey = small.astype(np.float32)
-    sharp = grey - gaussian_filter1d(gaussian_filter1d(grey, _SMOOTH, axis=1), _SMOOTH, axis=2)
-    contrast = sharp.std(axis=(1, 2))
-    sharp *= _WINDOW
-    length = np.sqrt((sharp**2).sum(axis=(1, 2), keepdims=True))
-    return (sharp / np.maximum(length, 1e-6)).astype(np.float16), contrast
+    details = grey - gaussian_filter1d(gaussian_filter1d(grey, smooth, axis=1), smooth, axis=2)
+    contrast = details.std(axis=(1, 2))
+    details *= _window(grey.shape[1])
+    length = np.sqrt((details**2).sum(axis=(1, 2), keepdims=True))
+    return details / np.maximum(length, 1e-6), contrast
+
+
+def _window(side: int) -> Floats:
+    """Return weights that fade towards the border, (T, T)."""
+    fade = np.hanning(side + 2)[1:-1]
+    weights: Floats = np.outer(fade, fade).astype(np.float32)
+    return weights
 
 
 def _agreement(details: npt.NDArray[np.float16], pairs: IntArray) -> Floats:

@@ -227,6 +227,15 @@ class Batches:
         part._take(np.searchsorted(self.rows, rows))
         return part
 
+    def group(self, groups: np.ndarray) -> None:
+        """Take other groups of duplicates from here on.
+
+        Args:
+            groups: Number of the group of each row, (N,), −1 for none.
+        """
+        self._group = groups[self.rows]
+        self._count = _pictures(self._group)
+
     def larger(self, batch_size: int, *, most: int) -> Batches:
         """Return the same samples in larger batches, or a drawn part of them.
 

@@ -53,6 +53,11 @@ class BankLoader(Loader):
             raise ValueError("The kept outputs are closed.")
         return self._views
 
+    @property
+    def has_features(self) -> bool:
+        """Whether what is kept is one vector per image."""
+        return self.views.ndim == 3
+
     def close(self) -> None:
         """Let go of the outputs; may be called twice."""
         self._views = None  # the last reference: the file without a name goes with it

@@ -16,6 +16,7 @@ from torch import Tensor
 from deft.data.duplicates import find_groups, pixel_names, small_grey
 from deft.data.image_spec import ImageSpec
 from deft.data.images import LabeledImages
+from deft.data.similar import with_similar
 from deft.errors import DataError, SettingsError, UnreadableError
 from deft.progress import Progress
 from deft.runs.earlier import kept_features
@@ -155,9 +156,11 @@ def open_inputs(
         read = replace(images, pixels=store.rule)
         try:
             if part.compute is not None:
-                batches.loader = opened.enter_context(
-                    _kept(part, part.compute, batches, images, workspace, reading, folder)
-                )
+                kept = opened.enter_context(_kept(part, part.compute, batches, images, workspace, reading, folder))
+                batches.loader = kept
+                if duplicates and kept.has_features:
+                    groups = with_similar(groups, kept.views[0], rows, store.read, images.labels)
+                    batches.group(groups)
             yield Inputs(batches, store.errors, images.trusted, groups, read, store.notes, _plain(part))
         except NotFinite as error:
             raise error.named(images.file_name) from error
