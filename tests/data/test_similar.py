@@ -82,6 +82,14 @@ def test_an_image_is_near_by_what_is_usual_for_the_model() -> None:
     assert groups_of(pictures, features=crowded).tolist() == groups_of(pictures).tolist()
 
 
+def test_many_copies_are_all_near_and_still_one_group() -> None:
+    pictures = [*photos(), *[mirrored(scene(0))] * 5, *[cropped(scene(0))] * 5, *[framed(scene(0))] * 5]
+    features = np.concatenate([seen(0), seen(0)[:1] + 0.1 * np.random.default_rng(1).normal(size=(15, 32))])
+    found = groups_of(pictures, features=features)
+    assert np.flatnonzero(found == 0).tolist() == [0, *range(PHOTOS, PHOTOS + 15)]
+    assert found.max() == 0
+
+
 def test_groups_that_pixels_show_are_joined_and_numbered_by_their_first_image() -> None:
     pictures = [*photos(), *map(mirrored, photos(2))]
     shown = np.full(len(pictures), -1, np.int64)

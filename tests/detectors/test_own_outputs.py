@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.data.test_duplicates import scene
 
 from deft.data.images import LabeledImages
 from deft.data.load import load_images
@@ -96,3 +97,19 @@ def test_what_does_not_fit_is_answered_by_a_sentence(
     ):
         with pytest.raises(DataError, match=sentence):
             detector.detect(images)
+
+
+def test_mirrored_copies_are_found_by_embeddings_and_do_not_vote_each_other_right() -> None:
+    rng, copies = np.random.default_rng(1), 20
+    photos = [scene(seed) for seed in range(120)]
+    frames = [np.minimum(photos[0][:, ::-1], 250 - number) for number in range(copies)]
+    truth = np.arange(len(photos)) % 2
+    features = 6.0 * truth[:, None] * np.eye(8)[0] + rng.normal(size=(len(photos), 8))
+    known = np.concatenate([features[:1] + 0.05 * rng.normal(size=(copies, 8)), features])
+    labels = np.concatenate([np.ones(copies, np.int64), np.where(np.arange(len(photos)) == 0, 1, truth)])
+    images = load_images(np.stack([*frames, *photos]), labels=labels, classes=["day", "night"])
+    found = FromEmbeddings(known).detect(images)
+    groups = found.verdicts.duplicate_group
+    assert groups is not None
+    assert groups.tolist() == [0] * (copies + 1) + [-1] * (len(photos) - 1)
+    assert found.is_label_issue[: copies + 1].all()

@@ -24,6 +24,9 @@ Pictures = Callable[[IntArray], Pixels]
 NEARER = 0.6
 """Cosine distance of two duplicates, as a share of the smaller of both images' distances to their eighth nearest."""
 
+CROWDED = 0.5
+"""Least distance to the eighth nearest that is reckoned with, as a share of its median: many copies are all near."""
+
 LEAST_COSINE = 0.5
 """Cosine of two duplicates' features, at the least, whatever else lies near."""
 
@@ -175,7 +178,8 @@ def _ratios(near: IntArray, cosines: Floats) -> tuple[IntArray, Floats]:
     cosine = cosines.reshape(-1)
     kept = (cosine >= LEAST_COSINE) & (pairs[:, 1] >= 0)
     pairs, first = np.unique(np.sort(pairs[kept], axis=1), axis=0, return_index=True)
-    far = np.maximum(1 - cosines[:, -1], np.float32(1e-6))
+    eighth = 1 - cosines[:, -1]
+    far = np.maximum(eighth, max(CROWDED * float(np.median(eighth)), 1e-6))
     return pairs, (1 - cosine[kept][first]) / far[pairs].min(axis=1)
 
 

@@ -28,7 +28,7 @@ from deft.evidence.neighbours import AT_ONCE, Near
 from deft.evidence.weighing import Weighed, even_likelihood, fit_noise, mixed, weigh
 from deft.prompts.templates import class_features
 from deft.runs.detection import Verdicts
-from deft.training.batches import once
+from deft.training.batches import once_a_label
 from deft.training.feature_bank import keep_outputs
 from deft.training.inputs import Inputs, Reading
 from deft.training.precision import resolve_precision
@@ -111,7 +111,7 @@ def learn_evidence(
     names, keys = images.words, content_keys(images.content_id)
     rows = inputs.batches.rows
     rows = rows[np.argsort(keys[rows], kind="stable")]
-    rows = rows[_different(inputs.groups[rows], inputs.batches.labels[rows])][:MOST_REFERENCES]
+    rows = rows[once_a_label(inputs.groups[rows], inputs.batches.labels[rows])][:MOST_REFERENCES]
     pooled = torch.cat([frozen(part)[1].cpu().half() for part in np.array_split(rows, -(-len(rows) // 1024))])
     labels = torch.from_numpy(inputs.batches.labels[rows])
     with torch.no_grad():
@@ -163,12 +163,6 @@ def judge_by_evidence(evidence: Evidence, frozen: Features, scored: Scored, inpu
         none[index], given[index] = foreign.numpy(), labels.numpy()
     verdicts = collector.verdicts()
     return suggesting(verdicts, given, evidence.threshold if evidence.judges else NO_BORDER, none)
-
-
-def _different(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return places with only the first image of each label in a group of duplicates, rising."""
-    both = np.where(groups >= 0, groups * (int(labels.max(initial=0)) + 1) + labels, -1)
-    return np.sort(once(both, np.arange(len(both))))
 
 
 def _kin(evidence: Evidence, frozen: Features, inputs: Inputs) -> dict[int, Tensor]:

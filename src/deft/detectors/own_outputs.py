@@ -15,8 +15,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from deft.data.decode import decode
 from deft.data.identify import identify
+from deft.data.image_spec import ImageSpec
 from deft.data.images import NO_LABEL, LabeledImages
+from deft.data.readers import ImageError, Pixels
+from deft.data.similar import with_similar
 from deft.detectors.collector import NO_BORDER, Collector, odds_of, suggesting
 from deft.errors import DataError
 from deft.evidence.discriminant import SHRINKAGES, Discriminant
@@ -27,13 +31,14 @@ from deft.evidence.weighing import even_likelihood, mixed, weigh
 from deft.runs.detection import Detection, Verdicts
 from deft.runs.judged import new_detection
 from deft.runs.provenance import Stopwatch
-from deft.training.batches import Batch
+from deft.training.batches import Batch, once_a_label
 from deft.training.workspace import Workspace
 from deft.transition import best_threshold
 
 CHANCE = 2.0  # standard errors by which labels must be foretold better than by their shares
 OFF = 0.1  # by how much an estimated rate may be off for other reasons than chance
 MOST_REFERENCES = 20_000  # labelled images that others are compared with
+SQUARE = ImageSpec(128, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # in which possible duplicates are compared
 SUMS_TO = 0.01  # by how much a row of probabilities may miss one
 
 
@@ -45,11 +50,13 @@ class Said:
         experts: Log-probabilities up to a constant of each image, its own label left out, (n, K) each.
         features: By which images are compared with each other, (n, P).
         unusual: How unusual each image looks, (n,); None where that can't be told.
+        groups: Number of each image's group of duplicates, (N,), −1 for none; None where nobody looked for them.
     """
 
     experts: Sequence[Tensor]
     features: Tensor
     unusual: Tensor | None = None
+    groups: np.ndarray | None = None
 
 
 class OwnOutputs(ABC):
@@ -69,7 +76,7 @@ class OwnOutputs(ABC):
 
         Args:
             images: Labelled images, N of them, in the order of the rows that were given. They are read only to tell
-                them apart, never decoded.
+                them apart; those are decoded whose embeddings say that two of them may be one picture.
             workspace: Keeps notes of which file holds what.
 
         Returns:
@@ -93,6 +100,7 @@ class OwnOutputs(ABC):
             read_errors={row: _reason(known, row) for row in known.read_errors},
             settings={"detector": self.name},
             info={**watch.info(known, "cpu"), "evidence": told},
+            duplicate_group=said.groups,
         )
 
     @abstractmethod
@@ -173,18 +181,57 @@ class FromEmbeddings(OwnOutputs):
         return f"FromEmbeddings({'×'.join(map(str, np.shape(self.features)))})"
 
     def _say(self, images: LabeledImages, rows: np.ndarray, labels: Tensor, keys: np.ndarray) -> Said:
-        values = torch.from_numpy(_matrix(self.features, "features", len(images))[rows].astype(np.float32))
-        chosen = torch.from_numpy(np.argsort(keys, kind="stable")[:MOST_REFERENCES])
+        known = _matrix(self.features, "features", len(images)).astype(np.float32)
+        groups = _duplicates(images, rows, keys, known)
+        order = np.argsort(keys, kind="stable")
+        once = order[once_a_label(groups[rows[order]], labels.numpy()[order])][:MOST_REFERENCES]
+        values, chosen = torch.from_numpy(known[rows]), torch.from_numpy(once)
         classes = len(images.classes)
         near = Neighbours.fit(values[chosen], labels[chosen], classes=classes)
-        shares, copies = near.compare(values, labels)
+        shares, copies = near.compare(values, labels, _kin(groups[rows], labels.numpy(), once))
         fitted = [
             Discriminant.fit(values[chosen], labels[chosen], classes=classes, shrinkage=shrinkage)
             for shrinkage in SHRINKAGES
         ]
         scores = [one.scores(values, labels, copies) for one in fitted]
         best = max(range(len(scores)), key=lambda place: even_likelihood(scores[place], labels))
-        return Said([scores[best], shares], values, fitted[best].unusualness(values))
+        return Said([scores[best], shares], values, fitted[best].unusualness(values), groups)
+
+
+def _duplicates(images: LabeledImages, rows: np.ndarray, keys: np.ndarray, features: np.ndarray) -> np.ndarray:
+    """Return the number of each image's group of duplicates, (N,), −1 for none, whatever the order of the images."""
+
+    def pictures(places: np.ndarray) -> Pixels:
+        return np.stack([_picture(images, int(row)) for row in order[places]])
+
+    order = rows[np.argsort(keys, kind="stable")]
+    alone = np.full(len(order), -1, np.int64)
+    groups = np.full(len(images), -1, np.int64)
+    groups[order] = with_similar(alone, features[order], np.arange(len(order)), pictures, images.labels[order])
+    return groups
+
+
+def _picture(images: LabeledImages, row: int) -> Pixels:
+    """Return an image as a square; black, which is like no other, where it can't be decoded."""
+    try:
+        return decode(images.reader.read(int(images.rows[row])), SQUARE, SQUARE.size, images.pixels)
+    except ImageError:
+        return np.zeros((SQUARE.size, SQUARE.size, 3), np.uint8)
+
+
+def _kin(groups: np.ndarray, labels: np.ndarray, chosen: np.ndarray) -> dict[int, Tensor]:
+    """Return the references that show the same picture as an image under the same label, by its place.
+
+    Args:
+        groups: Number of each image's group, (n,), −1 for none.
+        labels: Given labels, (n,).
+        chosen: Images that are references, (R,), one of each label in a group.
+    """
+    reference = {
+        (int(groups[row]), int(labels[row])): place for place, row in enumerate(chosen.tolist()) if groups[row] >= 0
+    }
+    own = {row: (int(groups[row]), int(labels[row])) for row in np.flatnonzero(groups >= 0).tolist()}
+    return {row: torch.tensor([reference[key]]) for row, key in own.items() if key in reference}
 
 
 def _judged(said: Said, images: LabeledImages, rows: np.ndarray, keys: np.ndarray) -> tuple[Verdicts, dict[str, Any]]:

@@ -93,6 +93,21 @@ def once(groups: np.ndarray, order: np.ndarray) -> np.ndarray:
     return first
 
 
+def once_a_label(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return places with only the first image of each label in a group of duplicates, rising.
+
+    Args:
+        groups: Number of each one's group, (n,), −1 for none.
+        labels: Given labels, (n,).
+
+    Example:
+        >>> once_a_label(np.array([0, -1, 0, 0]), np.array([1, 1, 1, 2]))
+        array([0, 1, 3])
+    """
+    both = np.where(groups >= 0, groups * (int(labels.max(initial=0)) + 1) + labels, -1)
+    return np.sort(once(both, np.arange(len(both))))
+
+
 class PixelLoader(Loader):
     """Normalised pixels from a store; random views are made here, in whole batches.
 
