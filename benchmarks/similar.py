@@ -39,6 +39,7 @@ from deft.training.workspace import Workspace
 from deft.tuning import Frozen
 from deft.tuning.parts import frozen_part
 
+RESULTS = Path(__file__).parent / "results"
 SETS = ("cifar", "imagenette", "tiny_imagenet", "cars")
 Change = Callable[[Image.Image, np.random.Generator], Image.Image]
 
@@ -232,10 +233,11 @@ def lite2() -> Callable[..., np.ndarray]:
 
 
 def main() -> None:
-    """Print one JSON object."""
+    """Print one JSON object for each data set, and write it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("data", "photos", "cache"):
         parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of a file for each data set")
     parser.add_argument("--model", choices=("tiny", "lite2"), default="tiny")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
     parser.add_argument("--most", type=int, default=10_000, help="photos of a data set")
@@ -245,13 +247,13 @@ def main() -> None:
     encoder = load_encoder("tiny")
     bank = Bank(options.data, options.photos, options.cache, encoder)
     see = seen_by(encoder) if options.model == "tiny" else lite2()
-    report: dict[str, Any] = {"model": options.model}
     for name in options.sets:
         case = bank.case(name)
         rows = np.arange(min(len(case.images), options.most))
         known = case.pooled[: len(rows)].numpy() if options.model == "tiny" else None
-        report[name] = measured(case.images.keep(rows), known, see, options.each)
-    print(json.dumps(report, indent=1))
+        report = {"model": options.model, "set": name, **measured(case.images.keep(rows), known, see, options.each)}
+        (options.out / f"similar--{options.model}--{name}.json").write_text(json.dumps(report, indent=1) + "\n")
+        print(json.dumps(report))
 
 
 if __name__ == "__main__":

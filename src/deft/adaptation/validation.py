@@ -17,8 +17,9 @@ from deft.classifiers.base import Classifier
 from deft.data.images import LabeledImages
 from deft.errors import DataError, SettingsError
 from deft.progress import Progress
-from deft.training.batches import Batches, once
+from deft.training.batches import Batches
 from deft.training.loop import Training
+from deft.training.once import once
 from deft.wording import counted, noun
 
 SPLIT_STREAM = 77  # sets the draw of the split apart from the order of the epochs

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from deft.data.images import LabeledImages
-from deft.training.batches import Batch, once
+from deft.training.batches import Batch
 from deft.training.inputs import Inputs
+from deft.training.once import once
 
 MOST_SCORES, LEAST_WEIGHED = 2_000_000, 1_000  # class scores of one expert that weights are found from; images
 

@@ -13,8 +13,9 @@ from deft.detectors.collector import Collector, score_of
 from deft.detectors.deft_training import DualPromptTraining, Recipe, believed, evidence
 from deft.progress import Progress
 from deft.runs.detection import Verdicts
-from deft.training.batches import Batch, Batches, once
+from deft.training.batches import Batch, Batches
 from deft.training.inputs import Inputs, Reading
+from deft.training.once import once
 from deft.training.precision import autocast, resolve_precision
 from deft.transition import NoiseTransition, estimate_transition
 

@@ -28,9 +28,9 @@ from deft.evidence.neighbours import AT_ONCE, Near
 from deft.evidence.weighing import Weighed, even_likelihood, fit_noise, mixed, weigh
 from deft.prompts.templates import class_features
 from deft.runs.detection import Verdicts
-from deft.training.batches import once_a_label
 from deft.training.feature_bank import keep_outputs
 from deft.training.inputs import Inputs, Reading
+from deft.training.once import once_a_label
 from deft.training.precision import resolve_precision
 from deft.training.workspace import Workspace
 from deft.transition import best_threshold

@@ -31,7 +31,8 @@ from deft.evidence.weighing import even_likelihood, mixed, weigh
 from deft.runs.detection import Detection, Verdicts
 from deft.runs.judged import new_detection
 from deft.runs.provenance import Stopwatch
-from deft.training.batches import Batch, once_a_label
+from deft.training.batches import Batch
+from deft.training.once import once_a_label
 from deft.training.workspace import Workspace
 from deft.transition import best_threshold
 

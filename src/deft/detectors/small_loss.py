@@ -21,9 +21,10 @@ from deft.runs.provenance import Stopwatch
 from deft.selection import border, estimate_noise_rate, forget_rate, small_loss_mask
 from deft.settings import check_noise_rate
 from deft.stages import of_training
-from deft.training.batches import Batches, once
+from deft.training.batches import Batches
 from deft.training.inputs import Inputs, Reading, open_inputs
 from deft.training.loop import Training, fit
+from deft.training.once import once
 from deft.training.optimization import Optimization
 from deft.training.precision import autocast, resolve_precision
 from deft.training.workspace import Workspace

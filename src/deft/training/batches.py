@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from deft.data.image_spec import ImageSpec
 from deft.training.augment import Augmentation, CropFlip, RandAugment, RandomCrop, centre_crop
+from deft.training.once import once, pictures
 from deft.training.pixel_store import PixelStore
 from deft.training.processes import Processes
 
@@ -73,39 +74,6 @@ class Loader(ABC):
             view: Which augmentation is drawn.
         """
         return self.load(rows, rng, view)[torch.from_numpy(places)]
-
-
-def once(groups: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Return an order with only the first member of each group of duplicates.
-
-    Args:
-        groups: Number of each one's group, (n,), −1 for none.
-        order: Order of all n.
-
-    Example:
-        >>> once(np.array([0, -1, 0, 1, 1]), np.array([4, 2, 1, 0, 3]))
-        array([4, 2, 1])
-    """
-    own = groups[order]
-    kept = own < 0
-    kept[np.unique(own, return_index=True)[1]] = True
-    first: np.ndarray = order[kept]
-    return first
-
-
-def once_a_label(groups: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return places with only the first image of each label in a group of duplicates, rising.
-
-    Args:
-        groups: Number of each one's group, (n,), −1 for none.
-        labels: Given labels, (n,).
-
-    Example:
-        >>> once_a_label(np.array([0, -1, 0, 0]), np.array([1, 1, 1, 2]))
-        array([0, 1, 3])
-    """
-    both = np.where(groups >= 0, groups * (int(labels.max(initial=0)) + 1) + labels, -1)
-    return np.sort(once(both, np.arange(len(both))))
 
 
 class PixelLoader(Loader):
@@ -205,7 +173,7 @@ class Batches:
         self._stream: tuple[int, ...] = ()
         self._latest = [self.rows[:0]]  # shared with all subsets
         self._group = np.full(len(rows), -1, np.int64) if groups is None else groups[rows]
-        self._count = _pictures(self._group)
+        self._count = pictures(self._group)
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -249,7 +217,7 @@ class Batches:
             groups: Number of the group of each row, (N,), −1 for none.
         """
         self._group = groups[self.rows]
-        self._count = _pictures(self._group)
+        self._count = pictures(self._group)
 
     def larger(self, batch_size: int, *, most: int) -> Batches:
         """Return the same samples in larger batches, or a drawn part of them.
@@ -268,7 +236,7 @@ class Batches:
     def _take(self, places: Rows) -> None:
         """Keep the samples at some places."""
         self.rows, self._group = self.rows[places], self._group[places]
-        self._count = _pictures(self._group)
+        self._count = pictures(self._group)
 
     @property
     def latest(self) -> Rows:
@@ -301,8 +269,3 @@ class Batches:
             index=torch.from_numpy(rows).to(self.device),
             more=tuple(more),
         )
-
-
-def _pictures(groups: np.ndarray) -> int:
-    """Return how many images there are if a group of duplicates counts as one."""
-    return int((groups < 0).sum()) + len(np.unique(groups[groups >= 0]))
