@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchmarks.kinds_table import kinds_page
 from benchmarks.verdict_table import verdict_page
 from deft.bench.tables import page_text
 
@@ -33,6 +34,7 @@ def page() -> str:
         "A wrong label is the positive class. Every method sees the same photos through the same encoder.",
         "",
         *verdict_page(RESULTS),
+        *kinds_page(RESULTS / "kinds.json"),
         *bench_page(RESULTS / "bench"),
     ]
     return "\n".join(parts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -145,3 +147,59 @@ def test_names_run_nothing(browser: Any, tmp_path: Path) -> None:
     assert page.evaluate("window.hit") is None
     assert page.locator("article .path code").first.inner_text() == f"{evil[0]}0"
     page.close()
+
+
+LONG = " ".join(["a folder whose name takes several lines on paper"] * 4)
+UNPROTECTED = "@media print{*{break-inside:auto!important;break-after:auto!important}}"
+
+
+@pytest.fixture(scope="module")
+def long_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of suspects and a table whose rows take several lines; the first and the last word of each are its own."""
+    errors = {row: f"start{row:04d} {LONG} end{row:04d}" for row in range(1, 80, 2)}
+    names = tuple(f"top{row:04d} {LONG} base{row:04d}.png" for row in range(80))
+    images, found = make(80, file_name=names, read_errors=errors)
+    path = tmp_path_factory.mktemp("long") / "report.html"
+    build_report(images, found, name="photos").write(path)
+    return path
+
+
+def printed(browser: Any, report: Path, style: str) -> tuple[list[str], int]:
+    """The text of each page that Chromium makes of a report on A4, and how often pages paint a picture."""
+    from pypdf import PdfReader
+
+    page = browser.new_page()
+    page.goto(report.as_uri())
+    page.add_style_tag(content=style)
+    data = page.pdf(format="A4", prefer_css_page_size=True)
+    page.close()
+    document = PdfReader(io.BytesIO(data))
+    assert {round(float(sheet.mediabox.width)) for sheet in document.pages} <= {595, 596}
+    return [sheet.extract_text() for sheet in document.pages], sum(len(sheet.images) for sheet in document.pages)
+
+
+def torn(texts: list[str], first: str, last: str) -> tuple[int, list[str]]:
+    """How many things with these first and last words were printed, and which of them lie on more than one page."""
+    pages: dict[str, set[int]] = {}
+    for number, text in enumerate(texts):
+        for name in re.findall(rf"\b(?:{first}|{last})(\d{{4}})", text):
+            pages.setdefault(name, set()).add(number)
+    return len(pages), [name for name, places in pages.items() if len(places) > 1]
+
+
+@pytest.mark.parametrize("lower", [0, 130, 260])
+def test_paper_tears_nothing(browser: Any, long_report: Path, lower: int) -> None:
+    """Wherever the ends of the pages fall."""
+    texts, pictures = printed(browser, long_report, f"@media print{{body{{padding-top:{lower}px!important}}}}")
+    assert torn(texts, "start", "end") == (40, [])  # rows of a table
+    assert torn(texts, "top", "base") == (60, [])  # cards of suspects, and the files of that table
+    assert pictures == 20  # one that is cut is painted on two pages
+    for title, legend in (("Look at n images", "expected from the scores"), ("Scores of 40", "threshold")):
+        assert [title in text for text in texts] == [title in text and legend in text for text in texts]
+    assert "evidence" not in texts[0]  # a button that nobody can press
+
+
+def test_this_would_see_what_is_torn(browser: Any, long_report: Path) -> None:
+    texts, _ = printed(browser, long_report, UNPROTECTED)
+    assert torn(texts, "start", "end")[1]
+    assert torn(texts, "top", "base")[1]

@@ -1,6 +1,7 @@
 """Which images lie nearest to a suspect, and which are typical of a class, in the features that judged them.
 
-Exact: every suspect is compared with every image, a block at a time, so that no N x N is ever held.
+Up to 200 000 images every suspect is compared with every image, a block at a time, so that no N x N is ever held.
+Beyond, an index names the likely ones where one is installed, and those are compared.
 Shapes: N images, P width of the features, n images asked about, K classes.
 """
 
@@ -12,11 +13,16 @@ from functools import cached_property
 import numpy as np
 
 from deft.runs.disk_rows import DiskRows
+from deft.runs.near_index import NearIndex
 
 NEAREST = 5
 TYPICAL = 4  # one more than is shown, for one of them may be the suspect itself
 BLOCK = 4096  # images compared at a time
 LEAST_SPREAD = 1e-6
+EXACT_UP_TO = 200_000  # images among which neighbours are looked up one by one
+WORTH_AN_INDEX = 1000  # images asked about at once; for fewer, comparing with all is faster than building
+LIKELY = 8  # images that an index names for each one wanted, for it is less exact than the comparison after it
+ASKED = 512  # images asked about at a time, of an index
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,9 @@ class Space:
     def nearest(self, rows: np.ndarray, *, count: int = NEAREST) -> tuple[np.ndarray, np.ndarray]:
         """Return the nearest usable images of some images, themselves and their duplicates aside.
 
+        They are the nearest of all up to `EXACT_UP_TO` usable images; beyond, where faiss is installed and at least
+        `WORTH_AN_INDEX` images are asked about, those that an index finds (about 98 of 100). Their cosines are exact.
+
         Args:
             rows: Numbers of the images, (n,).
             count: How many of each.
@@ -111,11 +120,37 @@ class Space:
         Returns:
             Their rows, int64 (n, count), −1 for none, and their cosines, float32 (n, count), NaN for none.
         """
+        others = np.flatnonzero(self.usable)
+        if len(others) > EXACT_UP_TO and len(rows) >= WORTH_AN_INDEX:
+            index = NearIndex.of(self.directions, others)
+            if index is not None:
+                return self._named(index, rows, count)
+        return self._compared(others, rows, count)
+
+    def _named(self, index: NearIndex, rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """The nearest of those that an index names; of all, for images to which it names too few."""
+        places = np.full((len(rows), count), -1, np.int64)
+        cosines = np.full((len(rows), count), np.nan, np.float32)
+        for start in range(0, len(rows), ASKED):
+            some = rows[start : start + ASKED]
+            asked = self.directions(some)
+            likely = index.candidates(asked, LIKELY * count)
+            known = self.directions(likely.ravel()).reshape(*likely.shape, -1)
+            found = np.einsum("np,ncp->nc", asked, known)
+            own = self.groups[some, None]
+            found[(likely < 0) | (likely == some[:, None]) | ((own >= 0) & (own == self.groups[likely]))] = -np.inf
+            places[start : start + ASKED], cosines[start : start + ASKED] = _best(likely, found, count)
+        few = ~np.isfinite(cosines).all(axis=1)  # a photo with dozens of copies
+        if few.any():
+            places[few], cosines[few] = self._compared(index.rows, rows[few], count)
+        return places, cosines
+
+    def _compared(self, others: np.ndarray, rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """The nearest of all others, each compared."""
         asked = self.directions(rows)
         places = np.full((len(rows), count), -1, np.int64)
         cosines = np.full((len(rows), count), -np.inf, np.float32)
         weights, offset = (asked / self.scale).T, asked @ (self.center / self.scale)
-        others = np.flatnonzero(self.usable)
         own = self.groups[rows]
         for start in range(0, len(others), BLOCK):
             block = others[start : start + BLOCK]
