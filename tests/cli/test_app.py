@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
@@ -88,6 +89,18 @@ def test_help_answers(command: list[str]) -> None:
 def test_help_names_no_type_where_there_is_nothing_to_choose(command: list[str]) -> None:
     text = runner.invoke(app, [*command, "--help"]).stdout
     assert not {kind for kind in ("<bool>", "<str>", "<int", "<float", "<path>") if kind in text}
+
+
+@pytest.mark.parametrize("command", list(OPTIONS))
+def test_help_breaks_no_choice_in_mid_word_at_80_columns(command: str) -> None:
+    text = runner.invoke(app, [command, "--help"], env={"COLUMNS": "80"}).stdout
+    words = set(re.findall(r"[\w/-]+", text))
+    group = typer.main.get_command(app)
+    for param in group.commands[command].params:  # type: ignore[attr-defined]
+        choices = {str(one) for one in param.type_descriptor.choices or ()}
+        assert choices <= words, f"{param.opts} breaks {choices - words}"
+    assert "…" not in text  # a default that is cut
+    assert not re.search(r"x<=\d{6,}", text)  # a bound that nobody meets
 
 
 def test_the_module_is_the_command() -> None:

@@ -11,9 +11,16 @@ from deft.cli import config
 from deft.cli.launch import share_work
 from deft.errors import SettingsError
 
+NARROW = 14  # letters that stand in the narrow column of a help of 80
+FAR = 100_000  # a bound that only keeps numbers out that can't be meant
+
 
 class Command(TyperCommand):
     """A command that refuses empty arguments, and whose help names a type only where there is something to choose."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        spell_out(self.params)
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the parameters, without the types that say nothing."""
@@ -51,6 +58,24 @@ def hide_types(params: Sequence[Any]) -> None:
             param.metavar = ""
         elif param.param_type_name == "argument":
             param.display_type_rich = lambda ctx: None
+
+
+def spell_out(params: Sequence[Any]) -> None:
+    """Name choices in the help's sentence, where lines break between words, and no bound that nobody meets.
+
+    Typer would write <deft|label-match|small-l there, and [2<=x<=1000000000000].
+
+    Args:
+        params: Params of a command.
+    """
+    for param in params:
+        choices = [str(one) for one in param.type_descriptor.choices or ()]
+        if param.metavar is None and len("|".join(choices)) > NARROW:
+            param.metavar = max(param.opts, key=len).lstrip("-").upper()
+            if not all(one in param.help for one in choices):
+                param.help = f"{param.help} One of {', '.join(choices)}."
+        if (getattr(param, "max", None) or 0) >= FAR:
+            param._get_number_range_help_str = lambda: None
 
 
 def refuse_empty(args: Sequence[str]) -> None:
