@@ -259,6 +259,28 @@ def test_the_evidence_stands_beside_the_image(run: Path, found: Detection, room:
     assert ada.page.locator(".actions").bounding_box() == before  # buttons stay where they are
 
 
+def test_all_evidence_is_in_view_on_a_wide_screen(run: Path, room: Room) -> None:
+    ada = room.sit(room.serve(run), (1440, 900))
+    ada.page.locator(".both img").last.wait_for()
+    last = ada.page.locator(".both").bounding_box()
+    buttons = ada.page.locator(".actions").bounding_box()
+    assert last["y"] + last["height"] <= buttons["y"]  # not under the buttons
+
+
+def test_a_small_score_is_not_nothing(found: Detection, tmp_path: Path, room: Room) -> None:
+    worst = int(np.nanargmin(np.where(found.is_label_issue, found.p_clean, 1)))
+    p_clean = found.p_clean.copy()
+    p_clean[worst] = 1e-5
+    own = replace(found, verdicts=replace(found.verdicts, p_clean=p_clean))
+    own.save(tmp_path / "run")
+    Source(DEMO).save(tmp_path / "run")
+    ada = room.sit(room.serve(tmp_path / "run"))
+    assert ada.shown() == found.sample_id[worst]
+    assert ada.page.locator(".labels dd").last.inner_text() == "< 0.001 · wrong label"
+    ada.key("g")
+    ada.page.locator(".tile .score").first.get_by_text("< 0.001").wait_for()
+
+
 def test_a_flagged_label_with_nothing_better_says_so(run: Path, found: Detection, room: Room) -> None:
     worst = int(np.argmin(np.where(found.is_label_issue, found.p_clean, 1)))
     predicted = found.predicted.copy()

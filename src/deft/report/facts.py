@@ -37,7 +37,7 @@ def tiles(found: Detection, summary: Mapping[str, Any]) -> tuple[Fact, ...]:
         Fact(
             "estimated share of wrong labels",
             percent(summary["estimated_noise_rate"]),
-            f"{percent(low)} to {percent(high)} by chance (95\u00a0%)",
+            f"{percent(low)} to {percent(high)} (95\u00a0% interval)",
         ),
         Fact("not judged", count(summary["unreadable"]), "unreadable image or no label" if found.read_errors else ""),
     )

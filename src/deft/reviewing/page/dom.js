@@ -67,3 +67,9 @@ export function decided(item) {
 export function stands(items) {
   return items.map((item) => `${item.name}: ${decided(item)}${item.reviewer ? ` by ${item.reviewer}` : ""}`).join("; ");
 }
+
+/** A score as people read it: no small number looks like nothing. */
+export function told(score) {
+  if (score === null) return "–";
+  return score < 0.0005 ? "< 0.001" : score.toFixed(3);
+}

@@ -38,11 +38,14 @@ export function evidence(item, side) {
   return [sentence, place, file];
 }
 
-/** Size, date and path of an image's file, as far as they are known; no path that its name is already. */
+/** Size, date and path of an image's file, as far as they are known; of the path, what its name doesn't say already. */
 function facts({ size, modified, path }, shown) {
   const known = [size ? `${size[0]} × ${size[1]} pixels` : null, modified ? new Date(modified).toLocaleString() : null];
   const line = el("span", {}, known.filter(Boolean).join(", "));
-  if (path && path !== shown) line.append(known.some(Boolean) ? ", " : "", el("code", {}, name(path)));
+  if (!path || path === shown) return line;
+  const ends = path.replaceAll("\\", "/").endsWith(`/${shown}`);
+  const folder = ends ? path.slice(0, -shown.length - 1) || "/" : null;
+  line.append(known.some(Boolean) ? ", " : "", folder ? "in " : "", el("code", { title: path }, name(folder ?? path)));
   return line;
 }
 

@@ -1,6 +1,6 @@
 // Many images at once: select those that are alike, decide about all of them.
 
-import { better, button, decided, el, name, picture } from "./dom.js";
+import { better, button, decided, el, name, picture, told } from "./dom.js";
 
 export const TILES = 24;
 
@@ -40,9 +40,9 @@ export class Grid {
     el("span", { class: "given" }, name(item.given || "no label")),
     el("span", { class: "suggested" }, "→ ", name(better(item))),
     item.status ? el("span", { class: "said" }, name(decided(item))) : null,
-    el("span", { class: "score" }, item.score === null ? "–" : item.score.toFixed(3),
+    el("span", { class: "score" }, told(item.score),
       item.copies ? ` · ${item.copies.differ ? "copies with other labels" : "copies"}: ${item.copies.count}` : ""),
-    el("span", { class: "file" }, name(item.name)));
+    el("span", { class: "file", title: item.name }, name(item.name)));
   }
 
   /** The images that a decision is about: the selected ones, else the one in focus. */

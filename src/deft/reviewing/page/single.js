@@ -1,6 +1,6 @@
 // One image, large, with what can be decided about it.
 
-import { better, button, decided, el, name, picture } from "./dom.js";
+import { better, button, decided, el, name, picture, told } from "./dom.js";
 import { evidence } from "./evidence.js";
 
 const SHOWN = 5;
@@ -30,13 +30,13 @@ function zoomable(item, side, act) {
 }
 
 function labels(item) {
-  const score = item.score === null ? "–" : item.score.toFixed(3);
+  const kind = item.kind || (item.flagged ? "flagged" : "");
   return el("dl", { class: "labels" },
     el("div", {}, el("dt", {}, "Given label"), el("dd", { class: "given" }, name(item.given || "none"))),
     el("div", {}, el("dt", {}, "Suggestion"), el("dd", { class: "suggested" }, name(better(item)))),
     el("div", {}, el("dt", {}, "Score (low = likely wrong)"),
       el("dd", { class: item.flagged ? "flagged" : "" },
-      item.kind ? `${score} ${item.kind}` : `${score} ${item.flagged ? "flagged" : ""}`.trim())));
+        kind ? `${told(item.score)} · ${kind}` : told(item.score))));
 }
 
 function ranking(item, act) {
@@ -68,7 +68,7 @@ function history(item) {
   }
   const { before } = item;
   if (before) {
-    const score = before.score === null ? "not judged" : `score ${before.score.toFixed(3)}`;
+    const score = before.score === null ? "not judged" : `score ${told(before.score)}`;
     lines.push(el("p", { class: before.changed ? "before changed" : "before" }, "Run before: ",
       name(before.given || "no label"), `, ${before.flagged ? "flagged" : "not flagged"}, ${score}`));
   }
