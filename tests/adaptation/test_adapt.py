@@ -71,6 +71,9 @@ def test_a_saved_model_is_a_hub_folder_with_a_card(
     assert "pipeline_tag: image-classification" in card
     assert "CE" in card
     again = AdaptedModel.load(tmp_path / "model", device="cpu").predict(images)
+    assert repr(model) == f"AdaptedModel({model.training_record['backbone']!r}, 2 classes)"
+    with pytest.raises(SettingsError, match=r"not 'new/': deft\.find_images\('new/'\)"):
+        model.predict("new/")  # type: ignore[arg-type]
     np.testing.assert_allclose(again["predicted_prob"], model.predict(images)["predicted_prob"], atol=1e-5)
 
 

@@ -18,12 +18,14 @@ from deft.adaptation.samples import Samples, open_samples
 from deft.adaptation.training_set import TrainingSet, all_of
 from deft.adaptation.validation import Validation, Watched
 from deft.classifiers.base import Classifier
+from deft.data.given import check_images
 from deft.data.images import LabeledImages
 from deft.encoders.base import DualEncoder
 from deft.encoders.vision import VisionModel
 from deft.errors import SettingsError
 from deft.methods.base import Method, TrainingContext
 from deft.methods.cross_entropy import CE
+from deft.methods.registry import method_of
 from deft.methods.weighted import WeightedCE
 from deft.progress import Progress
 from deft.runs.provenance import Stopwatch
@@ -35,15 +37,15 @@ from deft.training.loop import MENDS, Training, fit
 from deft.training.optimization import Optimization
 from deft.training.processes import Processes, looks_at_batches
 from deft.training.workspace import Workspace
-from deft.tuning import Full, Tuning
+from deft.tuning import Full, Tuning, tuning_of
 
 
 def adapt(
     backbone: str | Path | VisionModel | DualEncoder,
     images: LabeledImages | TrainingSet,
     *,
-    method: Method | None = None,
-    tuning: Tuning | None = None,
+    method: Method | str | None = None,
+    tuning: Tuning | str | None = None,
     head: Head = "random",
     epochs: int = 10,
     optimization: Optimization | None = None,
@@ -62,8 +64,8 @@ def adapt(
         backbone: Id or folder of any image classification model of the Hugging Face hub, "tiny", or a model from
             `load_vision_model` or `load_encoder`.
         images: What to learn from: images, or what `fix_labels` made of a detection.
-        method: How to learn; cross-entropy if not given.
-        tuning: What of the backbone learns; all of it if not given.
+        method: How to learn, or the name of a method with its own settings; cross-entropy if not given.
+        tuning: What of the backbone learns, or the name of a tuning; all of it if not given.
         head: "random", a new linear head; for a vision-language model also "linear", the same on what its image tower
             pools (of CLIP the class token after the last norm, as in the paper), "text", a linear head that starts as
             the zero-shot classifier, or "prompts", learned prompts as the classifier.
@@ -88,12 +90,14 @@ def adapt(
         >>> model = deft.adapt("facebook/convnext-tiny-224", deft.fix_labels(found, images))  # doctest: +SKIP
         >>> model.save("model/")  # doctest: +SKIP
     """
+    if not isinstance(images, TrainingSet):
+        check_images(images, "adapt")
     kept = (images if isinstance(images, TrainingSet) else all_of(images)).by_content()
     watch, space = Stopwatch(), workspace or Workspace()
-    learns = tuning if tuning is not None else Full()
+    learns = Full() if tuning is None else tuning_of(tuning)
     loaded = load_backbone(backbone, head) if isinstance(backbone, str | Path) else backbone
     plan = _Plan(
-        method=_weighted(method, kept),
+        method=_weighted(None if method is None else method_of(method), kept),
         tuning=learns,
         head=head,
         epochs=epochs,

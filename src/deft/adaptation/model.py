@@ -16,6 +16,7 @@ import torch
 
 from deft.adaptation.model_card import model_card
 from deft.adaptation.predictors import CONFIG, Predictor, load_predictor
+from deft.data.given import check_images
 from deft.data.image_notes import CUT_OFF, count_notes
 from deft.data.images import LabeledImages
 from deft.data.pixel_rule import PixelRule
@@ -81,6 +82,11 @@ class AdaptedModel:
     classes: tuple[str, ...]
     training_record: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        backbone = self.training_record.get("backbone")
+        named = "" if backbone is None else f"{backbone!r}, "
+        return f"AdaptedModel({named}{counted(len(self.classes), 'class', 'classes')})"
+
     def predict(
         self, images: LabeledImages, *, top: int = 5, workers: int | None = None, progress: Progress | None = None
     ) -> pd.DataFrame:
@@ -100,6 +106,7 @@ class AdaptedModel:
             DataError: No image can be read.
             ModelError: An answer is no number.
         """
+        check_images(images, "predict", "find_images")
         told = progress or Silent()
         count = min(max(top, 1), len(self.classes))
         best = np.full((len(images), count), -1, np.int64)

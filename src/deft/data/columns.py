@@ -94,9 +94,10 @@ def _settle(named: str | None, there: Sequence[str], known: Sequence[str], words
             f"{source} has several columns that may hold the {kind}: {', '.join(found)}; its columns are: "
             f"{columns}. Choose one with {argument}."
         )
+    header = "" if source.startswith("The ") else "; if its first line is a row, put a header above it"
     raise (NoLabels if known is LABEL_COLUMNS else DataError)(
         f"{source} has no column that is known to hold the {kind} ({', '.join(known)}); "
-        f"its columns are: {columns}. Name one with {argument}; if its first line is a row, put a header above it."
+        f"its columns are: {columns}. Name one with {argument}{header}."
     )
 
 

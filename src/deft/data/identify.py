@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from deft.data.contents import UNREAD, keep_known, load_known, read_contents
+from deft.data.given import check_images
 from deft.data.images import LabeledImages
 from deft.progress import Progress
 
@@ -25,7 +26,9 @@ def identify(
 
     Raises:
         DataError: The notes can't be written.
+        SettingsError: What was given are no labelled images.
     """
+    check_images(images, "detect")
     if images.content is not None:
         return images
     known = {} if folder is None else load_known(folder)

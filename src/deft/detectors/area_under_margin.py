@@ -94,7 +94,7 @@ class MarginTraining(Training):
         return [head(standard) for head in self.heads]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class AreaUnderMargin(FeatureDetector):
     """The area under the margin (Pleiss et al. 2020) of a linear head on the encoder's pooled features.
 

@@ -19,13 +19,13 @@ from deft.runs.earlier import SEEN
 from deft.runs.judged import new_detection
 from deft.runs.provenance import Stopwatch
 from deft.runs.reorder import in_order
-from deft.settings import to_settings
+from deft.settings import short_repr, to_settings
 from deft.training.inputs import Inputs, Reading
 from deft.training.precision import resolve_precision
 from deft.training.workspace import Workspace
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Detector(ABC):
     """Finds wrong labels; a frozen value, chosen by its type and changed with `dataclasses.replace`.
 
@@ -48,6 +48,9 @@ class Detector(ABC):
 
     name: ClassVar[str]
     citation: ClassVar[str]
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     def detect(self, images: LabeledImages, *, workspace: Workspace | None = None) -> Detection:
         """Judge the label of every image; the order of the images changes no verdict.

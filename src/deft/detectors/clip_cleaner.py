@@ -15,7 +15,7 @@ from deft.selection import two_component_posterior
 from deft.training.workspace import Workspace
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class CLIPCleaner(OnePassDetector):
     """The selection of CLIPCleaner (Feng et al. 2024): four tests, all of which a label has to pass.
 

@@ -26,7 +26,7 @@ Rule = Literal[
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ConfidentLearning(OnePassDetector):
     """Confident learning (Northcutt et al. 2021), as cleanlab does it, on out-of-fold probabilities of a linear probe.
 

@@ -38,7 +38,7 @@ BY_EVIDENCE = Recipe(warmup=None, warmup_loss="gce", verdict="evidence", steps=1
 
 
 @old_parameters("prompts", {"context_length": "length", "position": "position", "class_specific": "class_specific"})
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class DeFT(Detector):
     """Finds wrong labels with dual prompts and other evidence about the class (Wei et al. 2024, extended).
 

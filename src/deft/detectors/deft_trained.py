@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from deft.data.given import check_images
 from deft.data.images import LabeledImages
 from deft.data.pixel_rule import PixelRule
 from deft.data.words import words_for
@@ -32,7 +33,7 @@ from deft.progress import Progress
 from deft.prompts.learned import DualPrompts, PromptSettings
 from deft.runs.detection import Detection, Verdicts
 from deft.runs.provenance import Stopwatch
-from deft.settings import from_settings, to_settings
+from deft.settings import from_settings, short_repr, to_settings
 from deft.training.checkpoint import encoder_fingerprint
 from deft.training.inputs import Inputs, Reading, open_inputs
 from deft.training.processes import looks_at_batches
@@ -40,6 +41,7 @@ from deft.training.workspace import Workspace
 from deft.transition import NoiseTransition
 from deft.tuning import Attachment, Tuning, tuning_from_settings
 from deft.tuning.parts import frozen_part, trained_part
+from deft.wording import counted
 
 CONFIG = "detector.json"
 WEIGHTS = "detector.safetensors"
@@ -47,7 +49,7 @@ MOST_AT_ONCE, SCORES_AT_ONCE = 1024, 1_000_000  # images whose kept features are
 MATRIX, NUMBERS = "transition.matrix", "transition.numbers"  # beside the weights
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class TrainedDeFT(Detector):
     """DeFT after its first phase: prompts and tuning that judge labelled images without further training.
 
@@ -83,6 +85,10 @@ class TrainedDeFT(Detector):
     evidence: Evidence | None = None
     pixels: PixelRule = field(default_factory=PixelRule)
 
+    def __repr__(self) -> str:
+        known = counted(len(self.classes), "class", "classes")
+        return f"TrainedDeFT({self.encoder!r}, {known}, tuning={short_repr(self.tuning)})"
+
     def settings(self) -> dict[str, object]:
         learned = ("encoder", "classes", "weights", "transition", "evidence", "pixels")
         return {
@@ -105,6 +111,7 @@ class TrainedDeFT(Detector):
         Raises:
             DataError: Images have a class that the detector doesn't know.
         """
+        check_images(images, "detect")
         known = images.in_classes(self.classes, self._words)
         known = replace(known, pixels=known.pixels.with_ranges(self.pixels.ranges))
         return super().detect(known, workspace=workspace)

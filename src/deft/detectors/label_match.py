@@ -21,7 +21,7 @@ from deft.tuning import Frozen
 from deft.tuning.parts import frozen_part
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class LabelMatch(Detector):
     """Zero-shot agreement, the simplest baseline of DeFT's Table 1: clean iff argmax_k sim(I, T_k) = y.
 

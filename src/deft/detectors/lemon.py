@@ -18,7 +18,7 @@ from deft.settings import check_noise_rate
 from deft.training.workspace import Workspace
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class LEMoN(OnePassDetector):
     """Multimodal neighbours (Zhang et al. 2025): s = d(x, y) + β·s_n + γ·s_m, all distances 1 − cosine.
 

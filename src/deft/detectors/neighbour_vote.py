@@ -14,7 +14,7 @@ from deft.errors import SettingsError
 from deft.training.workspace import Workspace
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class NeighbourVote(OnePassDetector):
     """The vote of the k nearest images (Wilson 1972; on deep features, SimiFeat: Zhu et al. 2022).
 

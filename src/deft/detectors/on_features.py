@@ -145,7 +145,7 @@ class FeatureDetector(Detector):
         return self._judged(inputs, collector.verdicts(), watch, self.reading, judged.info)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class OnePassDetector(FeatureDetector):
     """A detector by features that trains nothing: images are read once, as its own settings say.
 

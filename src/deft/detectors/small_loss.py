@@ -86,7 +86,7 @@ class SmallLossTraining(Training):
         return scores
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class SmallLoss(Detector):
     """Ranks labels by their loss after training on the small ones, and keeps the best 1 − r (DeFT's Table 1 baseline).
 

@@ -35,6 +35,9 @@ class DualEncoder(nn.Module, ABC):
     spec: ImageSpec
     text: TextTower
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
     @property
     @abstractmethod
     def layers(self) -> nn.ModuleList:

@@ -75,6 +75,7 @@ def choose_device(device: str) -> torch.device:
         place = torch.device(device)
         torch.empty(0, device=place)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise SettingsError(f"There is no device {device!r} here: {reason}") from error
+        reason = str(error).splitlines()[0].partition("Expected one of")[0]  # which would name twenty
+        known = "" if reason else "known are auto, cpu, cuda, cuda:1, mps and the like."
+        raise SettingsError(f"There is no device {device!r} here: {reason}{known}") from error
     return place

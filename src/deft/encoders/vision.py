@@ -72,6 +72,9 @@ class VisionModel(nn.Module):
             self.classes = tuple(str(model.config.id2label[k]) for k in range(own.out_features))
         self._put(nn.Identity())
 
+    def __repr__(self) -> str:
+        return f"VisionModel({self.name!r})"
+
     @property
     def head(self) -> nn.Linear | None:
         """Its own head; None if the checkpoint has none."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from deft.errors import SettingsError
 from deft.homes import look_up
 
 if TYPE_CHECKING:
@@ -45,3 +46,23 @@ def method_class(name: str) -> type[Method]:
     """
     found: type[Method] = look_up(METHODS, "method", name)
     return found
+
+
+def method_of(given: Method | str) -> Method:
+    """Return a method as it is, or the one that a name stands for, with its own settings.
+
+    Args:
+        given: A method, or a key of `METHODS`.
+
+    Raises:
+        SettingsError: It is neither.
+
+    Example:
+        >>> method_of("gce")
+        GCE(q=0.7, warmup=0)
+    """
+    if isinstance(given, str):
+        return method_class(given)()
+    if isinstance(given, type) or not hasattr(given, "settings"):
+        raise SettingsError(f"A method is a value such as deft.GCE(), or its name; {given!r} is none.")
+    return given

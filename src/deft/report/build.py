@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from deft.data.given import check_images
 from deft.data.images import LabeledImages
 from deft.data.printable import shown
 from deft.errors import DataError, SettingsError
@@ -78,6 +79,7 @@ def build_report(
     Example:
         >>> build_report(images, found).write("report.html")  # doctest: +SKIP
     """
+    check_images(images, "build_report(images, found)")
     if images.sample_id != found.sample_id:
         raise DataError(
             f"The verdicts are about other images: {len(found)} rows were judged, {len(images)} given, and their "

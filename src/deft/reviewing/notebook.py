@@ -14,6 +14,7 @@ from types import TracebackType
 
 import uvicorn
 
+from deft.data.given import check_images
 from deft.data.images import LabeledImages
 from deft.errors import DataError
 from deft.reviewing.hosts import LOOPBACK, RISK
@@ -134,6 +135,7 @@ def review(
     folder, images = Path(folder), found.images if images is None else images
     if images is None:
         raise DataError("The verdicts don't have their images at hand; give them: deft.review(found, images).")
+    check_images(images, "review(found, images)")
     if images.sample_id != found.sample_id:
         raise DataError(
             f"The verdicts are about other images: {len(found)} were judged, {len(images)} given, and their sample_id "
