@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,8 +45,13 @@ def test_a_path_where_labelled_images_are_due(tmp_path: Path) -> None:
     images = digits()[0].keep(np.arange(20))
     encoder = load_encoder("tiny", device="cpu")
     found = FromEmbeddings(np.eye(20)).detect(images)
-    takers = (LabelMatch(encoder).detect, DeFT(encoder).fit, FromEmbeddings(np.eye(20)).detect)
-    for act in (*takers, lambda given: adapt("tiny", given)):
+    takers: tuple[Callable[[Any], object], ...] = (
+        LabelMatch(encoder).detect,
+        DeFT(encoder).fit,
+        FromEmbeddings(np.eye(20)).detect,
+        lambda given: adapt("tiny", given),
+    )
+    for act in takers:
         with pytest.raises(SettingsError, match=r"labelled images, not 'photos/': deft\.load_images\('photos/'\)"):
             act("photos/")
         with pytest.raises(SettingsError, match=r"of the type ndarray: deft\.load_images\(images, labels=labels\)"):

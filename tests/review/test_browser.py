@@ -262,8 +262,9 @@ def test_the_evidence_stands_beside_the_image(run: Path, found: Detection, room:
 def test_all_evidence_is_in_view_on_a_wide_screen(run: Path, room: Room) -> None:
     ada = room.sit(room.serve(run), (1440, 900))
     ada.page.locator(".both img").last.wait_for()
-    last = ada.page.locator(".both").bounding_box()
-    buttons = ada.page.locator(".actions").bounding_box()
+    last, buttons = ada.page.locator(".both").bounding_box(), ada.page.locator(".actions").bounding_box()
+    assert last is not None
+    assert buttons is not None
     assert last["y"] + last["height"] <= buttons["y"]  # not under the buttons
 
 
