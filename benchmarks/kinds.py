@@ -1,10 +1,12 @@
 """How often each kind of error is what it is called: precision of `issue_kind` on made and on real noise.
 
     python -m benchmarks.kinds --made tiny-imagenet-train-*.parquet --real cifar10n-train.parquet
+    python -m benchmarks.kinds --inside imagenette/val --outside cars/cars_train
 
 Made: 2 000 photos of 20 classes of Tiny-ImageNet; 15 % of the labels are wrong, 5 % of the images show other classes,
 3 % are copies under another label, 1 % are blank. Real: 2 000 photos of CIFAR-10N with labels of one person.
-`DeFT(tiny)` as typed judges both. Prints a table and writes benchmarks/results/kinds.json.
+Open: 1 000 photos of Imagenette, a tenth of the labels wrong, among 100 photos of cars under their labels. `DeFT(tiny)`
+as typed judges all. Prints a table and writes benchmarks/results/kinds.json, where what isn't named stays as it was.
 """
 
 from __future__ import annotations
@@ -21,9 +23,11 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 import deft
+from benchmarks.settings import IMAGENETTE
 from deft.runs.vocabulary import KIND_IN_WORDS
 
 RESULT = Path(__file__).parent / "results" / "kinds.json"
+OPEN_EACH, OPEN_WRONG = 100, 0.1
 CLASSES, EACH, REAL = 20, 100, 2_000
 WRONG, FOREIGN, COPIES, BLANK = 0.15, 0.05, 0.03, 0.01
 
@@ -78,6 +82,24 @@ def real(path: Path) -> tuple[deft.LabeledImages, np.ndarray]:
     return images, np.where(images.labels != images.clean_labels, "wrong_label", "")
 
 
+def opened(inside: Path, outside: Path, seed: int = 0) -> tuple[deft.LabeledImages, np.ndarray]:
+    """Return photos of classes among photos of something else under their labels, and what is wrong with each."""
+    rng = np.random.default_rng(seed)
+    names = [path.name for path in sorted(inside.iterdir()) if path.is_dir()]
+    files = [path for name in names for path in sorted((inside / name).iterdir())[:OPEN_EACH]]
+    labels = np.array([names.index(path.parent.name) for path in files])
+    wrong = rng.random(len(labels)) < OPEN_WRONG
+    labels = np.where(wrong, (labels + rng.integers(1, len(names), len(labels))) % len(names), labels)
+    there = sorted(path for path in outside.rglob("*") if path.is_file())
+    guests = [there[place] for place in rng.choice(len(there), len(files) // 10, replace=False)]
+    drawn = rng.integers(len(names), size=len(guests))
+    kinds = np.where(wrong, "wrong_label", "").tolist() + ["none_of_the_classes"] * len(guests)
+    classes = [IMAGENETTE.get(name, name) for name in names]
+    given = [*labels.tolist(), *drawn.tolist()]
+    pictures = [path.read_bytes() for path in (*files, *guests)]
+    return deft.load_images(pictures, labels=given, classes=classes), np.array(kinds)
+
+
 def judged(images: deft.LabeledImages, truth: np.ndarray) -> dict[str, dict[str, int]]:
     """Return how many images are of each kind, how many of those are of it in truth, and how many have any error."""
     kinds = np.array([kind or "" for kind in deft.DeFT(deft.load_encoder("tiny")).detect(images).issue_kind])
@@ -96,11 +118,21 @@ def judged(images: deft.LabeledImages, truth: np.ndarray) -> dict[str, dict[str,
 def main() -> None:
     """Measure, print and keep."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--made", type=Path, nargs="+", required=True)
-    parser.add_argument("--real", type=Path, required=True)
+    parser.add_argument("--made", type=Path, nargs="+")
+    parser.add_argument("--real", type=Path)
+    parser.add_argument("--inside", type=Path)
+    parser.add_argument("--outside", type=Path)
     chosen = parser.parse_args()
-    found = {"made": judged(*made(chosen.made)), "real": judged(*real(chosen.real))}
-    RESULT.write_text(json.dumps({"command": "python -m benchmarks.kinds", **found}, indent=2) + "\n", encoding="utf-8")
+    found = {}
+    if chosen.made:
+        found["made"] = judged(*made(chosen.made))
+    if chosen.real:
+        found["real"] = judged(*real(chosen.real))
+    if chosen.inside:
+        found["open"] = judged(*opened(chosen.inside, chosen.outside))
+    before = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.is_file() else {}
+    kept = {**before, "command": "python -m benchmarks.kinds", **found}
+    RESULT.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
     for name, kinds in found.items():
         print(name)
         for kind, numbers in kinds.items():

@@ -11,14 +11,18 @@ ABOUT = """## Kinds of error
 
 How often `issue_kind` is what it says, with `DeFT(tiny)` as typed. Made noise: 2 000 photos of 20 classes of
 Tiny-ImageNet, 15 % wrong labels, 5 % photos of other classes, 3 % copies under another label, 1 % blank. Real noise:
-2 000 photos of CIFAR-10N with one person's labels. "There" is how many images have that error, "called" how many are
-said to have it, "precision" the share of those that have it, "any error" the share that have this or another one:
+2 000 photos of CIFAR-10N with one person's labels. Open: 1 000 photos of Imagenette, a tenth with a wrong label, and
+100 photos of cars under their labels. "There" is how many images have that error, "called" how many are said to have
+it, "precision" the share of those that have it, "any error" the share that have this or another one:
 nobody wrote down which images are ambiguous, so that kind has no other measure.
 """
-BELOW = """The photos of other classes are things much like those of the classes, which aren't told from hard photos of
-the classes: they are found as wrong labels, or not. Photos of other things are told: see the open sets above.
+BELOW = """The made photos of other classes are things much like those of the classes, which aren't told from hard
+photos of the classes: they are found as wrong labels, or not. Photos of other things, as the cars are, are told.
 """
-COMMAND = "python -m benchmarks.kinds --made DATA/tiny-imagenet-train-*.parquet --real DATA/cifar10n-train.parquet"
+COMMANDS = (
+    "python -m benchmarks.kinds --made DATA/tiny-imagenet-train-*.parquet --real DATA/cifar10n-train.parquet",
+    "python -m benchmarks.kinds --inside PHOTOS/imagenette/val --outside PHOTOS/cars/cars_train",
+)
 
 
 def kinds_page(path: Path) -> list[str]:
@@ -33,11 +37,22 @@ def kinds_page(path: Path) -> list[str]:
     rows = [
         _row(words, noise, found[noise][kind])
         for kind, words in KIND_IN_WORDS.items()
-        for noise in ("made", "real")
+        for noise in ("made", "open", "real")
+        if noise in found
         if found[noise][kind]["called"] or found[noise][kind]["there"]
     ]
     head = ["| kind | noise | there | called | precision | any error |", "|---|---|--:|--:|--:|--:|"]
-    return [*ABOUT.splitlines(), "", *head, *rows, "", *BELOW.splitlines(), "", f"    {COMMAND}", ""]
+    return [
+        *ABOUT.splitlines(),
+        "",
+        *head,
+        *rows,
+        "",
+        *BELOW.splitlines(),
+        "",
+        *(f"    {command}" for command in COMMANDS),
+        "",
+    ]
 
 
 def _row(words: str, noise: str, told: dict[str, int]) -> str:

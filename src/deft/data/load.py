@@ -49,8 +49,8 @@ def load_images(
             export); a zip or tar file of one; a table (CSV, TSV, list, JSON, JSON Lines, Parquet) with a column of
             paths, relative to the table, or of image bytes; a pattern or a list of tables or WebDataset shards; a
             `datasets.Dataset`, a folder of `save_to_disk` or an id on the Hugging Face Hub; a pandas data frame; a
-            uint8 array (N, H, W[, 3]); a list of Pillow images.
-        labels: A table of labels for a folder of images; or, for images in memory, one label each.
+            uint8 array (N, H, W[, 3]); a list of Pillow images, or of paths of images.
+        labels: A table of labels for a folder of images; or, for images in memory or by their paths, one label each.
         classes: The classes: names in order of their integer labels; or a mapping of integer labels to names, or of
             names as the data has them to words; or a file of one of these (`class_names`).
         words: What a model is to read for the classes: a text for each, in order, or by name, or a file of either.
@@ -104,6 +104,8 @@ def _rows(source: Any, labels: Any, columns: Columns, split: str | None, progres
         return from_frame(source, columns, progress)
     if isinstance(source, np.ndarray | Sequence) and not isinstance(source, bytes):
         if len(source) and all(isinstance(item, str | os.PathLike) for item in source):
+            if labels is not None and not isinstance(labels, str | os.PathLike) and is_image(os.fspath(source[0])):
+                return _labelled_files(source, labels, progress)
             refuse_labels(labels, "A list of tables")
             return from_paths(list(source), f"The list of {len(source)} files", columns, progress)
         if labels is None or isinstance(labels, str | os.PathLike):
@@ -113,6 +115,18 @@ def _rows(source: Any, labels: Any, columns: Columns, split: str | None, progres
         f"Images can't be loaded from a {type(source).__name__}: expected a path, a Hub id, a datasets.Dataset, a "
         "pandas data frame, a uint8 array or a list of Pillow images."
     )
+
+
+def _labelled_files(paths: Any, labels: Any, progress: Progress) -> SourceRows:
+    """Return images by their paths, relative to the current folder, with one label each."""
+    import pandas as pd
+
+    if len(labels) != len(paths):
+        raise DataError(f"There are {len(labels)} labels for {len(paths)} images.")
+    table = pd.DataFrame({"image": list(paths), "label": list(labels)})
+    found = from_frame(table, Columns("image", "label"), progress)
+    found.source = f"The list of {len(paths)} files"
+    return found
 
 
 def find_images(source: str | Path, *, progress: Progress | None = None) -> LabeledImages:
