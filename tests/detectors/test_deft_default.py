@@ -19,7 +19,7 @@ from deft.detectors.deft_evidence import EXPERTS, count_factors
 from deft.detectors.deft_trained import TrainedDeFT
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
-from deft.errors import ModelError
+from deft.errors import ModelError, SettingsError
 from deft.evidence.neighbours import Near, Neighbours
 from deft.noise import symmetric
 from deft.runs.detection import Detection, Verdicts
@@ -86,6 +86,12 @@ def test_where_next_to_nothing_is_wrong_the_rate_is_small_however_unsure_its_log
 def test_factors_are_those_of_a_poisson_count(events: int, fewer: float, more: float) -> None:
     low, high = count_factors(events**-0.5)
     assert (events * low, events * high) == pytest.approx((fewer, more), rel=1e-3)
+
+
+def test_what_was_trained_is_shown_in_a_line(learned: tuple[TrainedDeFT, Detection]) -> None:
+    assert repr(learned[0]) == "TrainedDeFT(HybridEncoder('tiny'), 10 classes, tuning=Frozen())"
+    with pytest.raises(SettingsError, match=r"labelled images, not 'photos/': deft\.load_images"):
+        learned[0].detect("photos/")  # type: ignore[arg-type]
 
 
 def test_what_is_suggested_for_a_flagged_label_is_another_class(learned: tuple[TrainedDeFT, Detection]) -> None:
