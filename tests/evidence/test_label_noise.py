@@ -42,6 +42,22 @@ def test_pair_flips_are_found_where_they_are() -> None:
     assert float(noise.rates.mean()) == pytest.approx(0.3, abs=0.04)
 
 
+def test_a_partner_is_found_with_fewer_wrong_labels_than_free_places_take() -> None:
+    classes, images = 60, 15
+    truth = torch.arange(classes).repeat(images)
+    seen = torch.where(torch.arange(len(truth)) % 7 == 0, (7 * truth + 3) % classes, truth)  # mistaken without a system
+    log_probs = torch.full((len(truth), classes), 0.1 / (classes - 1)).scatter(1, seen[:, None], 0.9).log()
+    labels = torch.from_numpy(pair_flip(truth.numpy(), 0.2, num_classes=classes, seed=1))
+
+    def falls(pull: Pull) -> Tensor:
+        places = learn_noise(log_probs, labels, pull).places
+        assert places is not None
+        torch.testing.assert_close(places.sum(dim=1), torch.ones(classes))
+        return places[torch.arange(classes), (torch.arange(classes) + 1) % classes]
+
+    assert float(falls(Pull(places=100, partner=True)).mean()) > 2 * float(falls(Pull(places=100)).mean())
+
+
 def test_chances_of_a_label_are_a_distribution() -> None:
     places = (1 - torch.eye(3)) / 2
     for noise in (LabelNoise.even(3, 0.2), LabelNoise(torch.tensor([0.1, 0.2, 0.3]), places)):

@@ -28,11 +28,14 @@ class Pull:
         places: Wrong labels added to each class that fall as is common to all; infinity leaves them there.
         alike: Whether what is common to all is a mixture of even places and of those where the model's own doubt lies,
             in the proportion that makes the labels most likely; evenly if not.
+        partner: Whether a part of it, as large as it is found to be, is that each class has one other that most of its
+            wrong labels name: as many numbers as classes, where free places are their square.
     """
 
     rate: float = math.inf
     places: float = math.inf
     alike: bool = False
+    partner: bool = False
 
 
 @dataclass(frozen=True)
@@ -201,7 +204,16 @@ def _maximised(counts: Tensor, pull: Pull, common: Tensor) -> LabelNoise:
     rates = torch.full_like(wrong, rate)
     if math.isfinite(pull.rate):
         rates = (wrong + pull.rate * rate) / (total + pull.rate)
+    if pull.partner:
+        common = _with_partners(flows, common)
     places = common if pull.alike else None
     if math.isfinite(pull.places):
         places = (flows + pull.places * common) / (wrong + pull.places)[:, None]
     return LabelNoise(rates.clamp(1e-6, MOST_RATE), places)
+
+
+def _with_partners(flows: Tensor, common: Tensor) -> Tensor:
+    """Return places of which a part is each class's most frequent wrong label, the rest as before, (K, K)."""
+    most, partner = flows.max(dim=1)
+    share = float(most.sum() / flows.sum().clamp(min=1e-9))
+    return (1 - share) * common + share * torch.nn.functional.one_hot(partner, len(flows))

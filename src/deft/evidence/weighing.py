@@ -19,9 +19,13 @@ PENALTY = 1e-4  # on squared logarithms of the weights
 FARTHEST = 20.0  # that a logarithm goes from 0: where more weight hardly helps, a line search would overflow
 LEAST_WEIGHT = 1e-4
 EVENLY = (Pull(30, 10), Pull(places=10), Pull(rate=30))  # of class-wise noise, those tried
+PARTNERS = (
+    Pull(30, 100, partner=True),
+    Pull(places=100, partner=True),
+)  # and those with one wrong label for each class
 ON_LOOK_ALIKES = (Pull(30, 10, alike=True), Pull(100, 100, alike=True), Pull(alike=True))  # and these, where errors are
 LEAST_ALIKE = 0.65  # share of wrong labels on look-alikes from which they are tried
-PLACES = Pull(places=10)  # tried on the text alone, and of more than a few classes at all
+PLACES = PARTNERS[1]  # tried on the text alone, and of more than a few classes at all
 FEW_CLASSES, MOST_CLASSES = 100, 1_000  # for which noise of its own for every class is tried; of more, by text alone
 LEAST_IMAGES = 50
 MOST_CURVED = 1_000_000  # class scores of an expert that the error of the rate is found from
@@ -153,7 +157,7 @@ def _pulls(experts: Sequence[Tensor], labels: Tensor, weights: Tensor, noise: La
     if experts[0].shape[1] == 2:
         return [pull for pull in EVENLY if math.isinf(pull.places)]
     alike = share_alike(mixed(experts, weights), labels, noise) >= LEAST_ALIKE
-    return (*EVENLY, *ON_LOOK_ALIKES) if alike else EVENLY
+    return (*EVENLY, *PARTNERS, *ON_LOOK_ALIKES) if alike else (*EVENLY, *PARTNERS)
 
 
 def _foretells_better(
