@@ -31,6 +31,7 @@ from deft.detectors.deft_evidence import EXPERTS, Evidence
 from deft.detectors.deft_weighing import frozen_features
 from deft.encoders.load import load_encoder
 from deft.evidence import foreign, label_noise, weighing
+from deft.evidence.label_noise import Pull
 from deft.training.workspace import Workspace
 
 RESULTS = Path(__file__).parent / "results"
@@ -69,6 +70,7 @@ JUDGING: Mapping[str, Callable[[], Context[Any]]] = {
     "no text steps (without both prompts)": lambda: without("positive prompts", "negative prompts"),
     "labels as they are (without both cleaned)": lambda: without("cleaned discriminant", "cleaned neighbours"),
     "no search from the text alone": lambda: patch.object(weighing, "_text_alone", lambda *_: None),
+    "no partners": lambda: patch.multiple(weighing, PARTNERS=(), PLACES=Pull(places=10)),
     "no look-alikes": lambda: patch.object(weighing, "ON_LOOK_ALIKES", ()),
     "even noise alone": lambda: patch.object(weighing, "MOST_CLASSES", 0),
     "no image harder than others": lambda: patch.object(label_noise, "HARD_ERRORS", 0.0),
