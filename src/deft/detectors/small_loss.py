@@ -100,6 +100,7 @@ class SmallLoss(Detector):
         optimization: Learning rate, schedule and number format.
         batch_size: Images per step.
         seed: Draws order and augmentation.
+        views: Views kept per image where an encoder's stem is heavy (see `Reading`).
 
     Example:
         >>> found = SmallLoss(load_encoder("tiny"), noise_rate=0.2).detect(images)  # doctest: +SKIP
@@ -115,6 +116,7 @@ class SmallLoss(Detector):
     optimization: Optimization = Optimization()
     batch_size: int = 64
     seed: int = 0
+    views: int = 2
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tuning", tuning_of(self.tuning))
@@ -128,7 +130,7 @@ class SmallLoss(Detector):
     @property
     def reading(self) -> Reading:
         """How images are read."""
-        return Reading(self.batch_size, self.seed, self.optimization.precision)
+        return Reading(self.batch_size, self.seed, self.optimization.precision, self.views)
 
     def _detect(self, images: LabeledImages, space: Workspace, watch: Stopwatch) -> Detection:
         space.progress.expect(of_training(self.epochs, changes_images=self.tuning.changes_images))

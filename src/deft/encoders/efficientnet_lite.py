@@ -78,8 +78,9 @@ class InvertedResidual(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return maps (B, C', H / stride, W / stride) of maps (B, C, H, W)."""
-        hidden: Tensor = maps if self.expand is None else F.relu6(self.expand(maps))
-        hidden = self.project(F.relu6(self.depthwise(hidden)))
+        # In place, since maps as large as these cost more to find memory for than to compute.
+        hidden: Tensor = maps if self.expand is None else F.relu6(self.expand(maps), inplace=True)
+        hidden = self.project(F.relu6(self.depthwise(hidden), inplace=True))
         return hidden + maps if self.residual else hidden
 
 
@@ -116,12 +117,12 @@ class Trunk(nn.Module):
         Returns:
             Features, (B, 1280, H / 32, W / 32), between 0 and 6.
         """
-        features: Tensor = F.relu6(self.head(self.late(self.early(pixels))))
+        features: Tensor = F.relu6(self.head(self.late(self.early(pixels))), inplace=True)
         return features
 
     def early(self, pixels: Tensor) -> Tensor:
         """Return the maps between the shared blocks and those that exist twice, (B, 192, H / 32, W / 32)."""
-        maps = F.relu6(self.first(pixels.contiguous(memory_format=torch.channels_last)))
+        maps = F.relu6(self.first(pixels.contiguous(memory_format=torch.channels_last)), inplace=True)
         return through(self.blocks[:LATE], maps)
 
     def late(self, maps: Tensor) -> Tensor:

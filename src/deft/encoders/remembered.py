@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
+from hashlib import sha256
 from typing import TypeVar
 
 import torch
@@ -30,7 +30,7 @@ def remember_stem(encoder: Encoder) -> Encoder:
     def remembered(pixels: Tensor) -> Tensor:
         device = pixels.device.type
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else pixels.dtype
-        key = (blake2b(pixels.contiguous().cpu().numpy().data).digest(), tuple(pixels.shape), dtype)
+        key = (sha256(pixels.contiguous().cpu().numpy().data).digest(), tuple(pixels.shape), dtype)
         if key not in known:
             known[key] = stem(pixels).detach()
         return known[key]
