@@ -2,21 +2,26 @@
 
     python -m benchmarks.last_layers                                     # cost, random ViT-B/16
     python -m benchmarks.last_layers --data DATA                         # and F1 with `tiny` on CIFAR-10N, three seeds
+    python -m benchmarks.last_layers --classes --data DATA --rows tuning # the same on rows that settings were chosen on
+
+What early stopping saves depends on the epochs that it leaves out: beside the cost of ten epochs stands how many epochs
+keep to six passes, a look at the images held out after each of them included.
 
 The pass and all parts of a detection are timed apart, in bfloat16 where the machine has it, and put together for
 every image: its two views up to the first prompted layer, once; ten epochs from there, forward and backward, with the
 text tower's share of a batch; the untouched encoder's features, which the default verdict reads; judging. Seconds are
 the processors' own, the shortest of several turns, so that other jobs count for little; operations are counted, too.
 
-F1 is that of `DeFT(encoder, tuning=VPT(...))` on rows of CIFAR-10N that settings were chosen on (0 to 9,999).
+F1 is that of `DeFT(encoder, tuning=VPT(...))` on rows 10,000 to 19,999 of CIFAR-10N, with the labels of people: after
+all ten epochs, and where training ends by itself (`Stopping`).
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,12 +29,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.settings import CIFAR
 from benchmarks.speed import BATCH, build_encoder, class_names, flops
+from deft.data.images import LabeledImages
 from deft.data.load import load_images
 from deft.detectors.deft import DeFT
+from deft.detectors.deft_stopping import Stopping
+from deft.encoders.base import DualEncoder
 from deft.encoders.clip import ClipEncoder
 from deft.encoders.load import load_encoder
+from deft.encoders.remembered import remember_stem
 from deft.metrics import score_detection
+from deft.progress import Silent, T
 from deft.prompts.learned import DualPrompts, PromptSettings
 from deft.training.precision import autocast, resolve_precision
 from deft.training.workspace import Workspace
@@ -117,7 +128,7 @@ def cost_of(encoder: ClipEncoder, classes: int, repeats: int) -> None:
         f"\nDetection with VPT(20, layers=...) at ViT-B/16, {EPOCHS} epochs, batches of {STEP}, K = {classes}, ", end=""
     )
     print(f"{str(dtype)[6:]}, beside one pass ({took['pass'].seconds / BATCH:.2f} s of processors an image)")
-    print("layers   kept  epochs   text  judging    sum  by operations  MB an image on the disk")
+    print("layers   kept  epochs   text  judging    sum  by operations  epochs within 6  MB an image on the disk")
     for count in LAYERS:
         print(_row(took, count, entering[count]), flush=True)
     print(f"aim: at most {AIM}")
@@ -135,33 +146,73 @@ def _row(took: dict[str, Work], count: int, tokens: Tensor) -> str:
     cells = "  ".join(f"{part.seconds / base.seconds:5.2f}" for part in parts)
     disk = 0.0 if whole else VIEWS * tokens[0].numel() * 2 / 1e6
     ratio, counted = total.seconds / base.seconds, total.operations / base.operations
-    return f"{count:>6}  {cells:>30}  {ratio:5.2f}  {counted:>13.2f}  {disk:>23.2f}"
+    look = took[f"seen {count}"].times(Stopping().share)
+    epoch = (parts[1] + parts[2]).times(1 / EPOCHS) + look
+    within = int((AIM * base.seconds - (parts[0] + parts[3]).seconds) / epoch.seconds)
+    return f"{count:>6}  {cells:>30}  {ratio:5.2f}  {counted:>13.2f}  {within:>15}  {disk:>23.2f}"
 
 
-def quality(data: Path, count: int, seeds: int) -> None:
-    """Print F1 with `tiny`, prompts in both of its layers and in the last one alone."""
+@dataclass(frozen=True)
+class Way:
+    """A row of the table of F1.
+
+    Args:
+        verdict: "evidence" or "weak".
+        layers: Those with prompts.
+        stopping: When training ends.
+    """
+
+    verdict: str
+    layers: int
+    stopping: Stopping
+
+    def detector(self, encoder: DualEncoder, seed: int) -> DeFT:
+        """Return the detector of one run."""
+        tuning = VPT(length=20, layers=self.layers)
+        weak = DeFT.for_weak_model(encoder, tuning=tuning, seed=seed)
+        made = weak if self.verdict == "weak" else DeFT(encoder, tuning=tuning, seed=seed)
+        return replace(made, stopping=self.stopping)
+
+
+def quality(data: Path, rows: tuple[int, int], count: int, seeds: int, patience: list[int]) -> None:
+    """Print F1 with `tiny`, prompts in both of its layers and in the last one alone, to the end and stopped early."""
     images = load_images(data / "cifar10n-train.parquet", label_column="label_human", clean_column="label_true")
-    encoder = load_encoder("tiny", device="cpu")
-    print(f"\nF1 with tiny on {count:,} of CIFAR-10N's rows 0 to 9,999, labels of people, {EPOCHS} epochs")
-    print("verdict   layers  " + "  ".join(f"seed {seed}" for seed in range(seeds)) + "    mean")
-    for verdict in ("evidence", "weak"):
-        for layers in (2, 1):
-            tuning = VPT(length=20, layers=layers)
-            found = []
-            for seed in range(seeds):
-                rows = np.sort(np.random.default_rng([seed, 1]).permutation(10_000)[:count])
-                part = images.keep(rows)
-                make = DeFT.for_weak_model(encoder, tuning=tuning, seed=seed)
-                detector = DeFT(encoder, tuning=tuning, seed=seed) if verdict == "evidence" else make
-                result = detector.detect(part, workspace=Workspace(workers=1))
-                assert part.clean_labels is not None
-                found.append(
-                    score_detection(
-                        result.is_label_issue, result.p_clean, part.labels, part.clean_labels, result.predicted
-                    ).f1
-                )
-            print(f"{verdict:<9} {layers:>6}  " + "  ".join(f"{one:6.3f}" for one in found), end="")
-            print(f"  {sum(found) / len(found):6.3f}", flush=True)
+    whole, early = Stopping(patience=None), [Stopping(patience=number) for number in patience]
+    ways = [Way("evidence", layers, stopping) for layers in (2, 1) for stopping in (whole, *early)]
+    ways += [Way("weak", layers, whole) for layers in (2, 1)]
+    found: dict[Way, list[tuple[float, int]]] = {way: [] for way in ways}
+    for seed in range(seeds):
+        encoder = remember_stem(load_encoder("tiny", device="cpu"))  # all ways look at the same views
+        drawn = rows[0] + np.sort(np.random.default_rng([seed, 1]).permutation(rows[1] - rows[0])[:count])
+        for way in ways:
+            found[way].append(_f1(way.detector(encoder, seed), images.keep(drawn)))
+    print(f"\nF1 with tiny on {count:,} of CIFAR-10N's rows {rows[0]:,} to {rows[1] - 1:,}, labels of people,", end="")
+    print(f" {EPOCHS} epochs or fewer (in brackets)")
+    print("verdict   layers  patience  " + "  ".join(f"     seed {seed}" for seed in range(seeds)) + "    mean  epochs")
+    for way, runs in found.items():
+        cells = "  ".join(f"{f1:6.3f} ({epochs:>2})" for f1, epochs in runs)
+        means = f"{np.mean([f1 for f1, _ in runs]):6.3f}  {np.mean([epochs for _, epochs in runs]):6.1f}"
+        print(f"{way.verdict:<9} {way.layers:>6}  {way.stopping.patience or 'none':>8}  {cells}  {means}", flush=True)
+
+
+class Epochs(Silent):
+    """Remembers the last epoch that was trained."""
+
+    last = 0
+
+    def track(self, steps: Iterable[T], task: str, *, total: int | None = None) -> Iterator[T]:
+        if task.startswith("Training, epoch"):
+            self.last = int(task.split()[-1].partition("/")[0])
+        return iter(steps)
+
+
+def _f1(detector: DeFT, images: LabeledImages) -> tuple[float, int]:
+    """Return F1 of one run, and its epochs."""
+    epochs = Epochs()
+    found = detector.detect(images, workspace=Workspace(workers=1, progress=epochs))
+    assert images.clean_labels is not None
+    scores = score_detection(found.is_label_issue, found.p_clean, images.labels, images.clean_labels, found.predicted)
+    return scores.f1, epochs.last
 
 
 def main() -> None:
@@ -171,13 +222,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder with cifar10n-train.parquet, for F1")
     parser.add_argument("--count", type=int, default=1000, help="photos of a run, for F1")
     parser.add_argument("--seeds", type=int, default=3, help="runs, for F1")
+    parser.add_argument("--rows", choices=list(CIFAR), default="tables", help="of CIFAR-10N, for F1")
+    parser.add_argument("--patience", type=int, nargs="*", default=[1], help="of early stopping, for F1")
     options = parser.parse_args()
     encoder = build_encoder() if options.classes else None
     for classes in options.classes:
         assert encoder is not None
         cost_of(encoder, classes, options.repeats)
     if options.data is not None:
-        quality(options.data, options.count, options.seeds)
+        quality(options.data, CIFAR[options.rows], options.count, options.seeds, options.patience)
 
 
 if __name__ == "__main__":

@@ -62,6 +62,7 @@ PAGES = (
             "DeFT",
             "PromptSettings",
             "Recipe",
+            "Stopping",
             "Stratified",
             "TrainedDeFT",
             "LabelMatch",

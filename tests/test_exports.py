@@ -65,6 +65,7 @@ PUBLIC = [
     "SCE",
     "SettingsError",
     "SmallLoss",
+    "Stopping",
     "Stratified",
     "TURN",
     "TensorBoard",

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from deft.detectors.clip_cleaner import CLIPCleaner as CLIPCleaner
     from deft.detectors.confident_learning import ConfidentLearning as ConfidentLearning
     from deft.detectors.deft import DeFT as DeFT
+    from deft.detectors.deft_stopping import Stopping as Stopping
     from deft.detectors.deft_trained import TrainedDeFT as TrainedDeFT
     from deft.detectors.deft_training import Recipe as Recipe
     from deft.detectors.label_match import LabelMatch as LabelMatch
@@ -145,6 +146,7 @@ _HOMES = {
     "SCE": "deft.methods.sce",
     "SettingsError": "deft.errors",
     "SmallLoss": "deft.detectors.small_loss",
+    "Stopping": "deft.detectors.deft_stopping",
     "Stratified": "deft.detectors.stratified",
     "TURN": "deft.methods.turn",
     "TensorBoard": "deft.training_log",
@@ -228,6 +230,7 @@ __all__ = [
     "RoLT",
     "SettingsError",
     "SmallLoss",
+    "Stopping",
     "Stratified",
     "TensorBoard",
     "TrainedDeFT",

@@ -10,6 +10,7 @@ import numpy as np
 from deft.data.images import LabeledImages
 from deft.detectors.base import Detector, by_content, check_model
 from deft.detectors.deft_sample import Features
+from deft.detectors.deft_stopping import HeldOut, Stopping
 from deft.detectors.deft_trained import TrainedDeFT, build_method
 from deft.detectors.deft_training import CITATION, MOST_GROUPS, Recipe
 from deft.detectors.deft_weighing import frozen_features
@@ -61,6 +62,7 @@ class DeFT(Detector):
         seed: Draws prompts, order, augmentation and complementary labels.
         views: Views kept per image where an encoder's stem is heavy (see `Reading`).
         learn_from: The part of the images that it learns from; the others are judged with what was learned.
+        stopping: When a tuning that changes the image tower has learned enough.
 
     Raises:
         SettingsError: A setting is out of its bounds.
@@ -82,6 +84,7 @@ class DeFT(Detector):
     seed: int = 0
     views: int = 2
     learn_from: Stratified = Stratified()
+    stopping: Stopping = Stopping()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tuning", tuning_of(self.tuning))
@@ -125,6 +128,7 @@ class DeFT(Detector):
             optimization=Optimization(learning_rate=0.03, momentum=0.9, weight_decay=5e-4, schedule="cosine"),
             batch_size=64,
             seed=seed,
+            stopping=Stopping(patience=None),
         )
 
     @classmethod
@@ -259,14 +263,19 @@ class DeFT(Detector):
             method = build_method(
                 self.encoder, self.tuning, inputs, images.words, self.prompts, attachment, self.recipe, seed=self.seed
             )
+            batches, ending = inputs.batches, None
+            if self.tuning.changes_images:
+                batches, ending = self.stopping.split(inputs, images.content_id, self.reading)
+            method.ending = ending
             fit(
                 method,
-                self._samples(inputs.batches, len(images.classes)),
+                self._samples(batches, len(images.classes)),
                 epochs=self.epochs,
                 optimization=self.optimization,
                 checkpoint=checkpoint,
                 progress=space.progress,
             )
+            method.ending = None  # which is no part of what was learned
             weights = {name: value.detach().clone() for name, value in method.state_dict().items()}
         return TrainedDeFT(
             encoder=self.encoder,
@@ -278,4 +287,13 @@ class DeFT(Detector):
             reading=self.reading,
             weights=weights,
             pixels=inputs.images.pixels,
+            ended_after=self._ended(ending, space),
         )
+
+    def _ended(self, ending: HeldOut | None, space: Workspace) -> int | None:
+        """Say that training ended early, and return after how many epochs; None if it didn't."""
+        if ending is None or not ending.over or ending.epochs == self.epochs:
+            return None
+        early = f"Training ended after {ending.epochs} of {self.epochs} epochs"
+        space.progress.note(f"{early}: labels that were held out are foretold no better.")
+        return ending.epochs

@@ -65,6 +65,7 @@ class TrainedDeFT(Detector):
         transition: How true classes turned into the labels that it learned from, if its verdicts are based on that.
         evidence: How much each expert counts and how labels go wrong, if its verdicts are based on that.
         pixels: How it read the pictures that it learned from; those that it judges are read in the same way.
+        ended_after: Epochs after which its training ended, if that was early and has just been (see `Stopping`).
 
     Example:
         >>> detector = TrainedDeFT.from_pretrained("run/detector")  # doctest: +SKIP
@@ -84,13 +85,14 @@ class TrainedDeFT(Detector):
     transition: NoiseTransition | None = None
     evidence: Evidence | None = None
     pixels: PixelRule = field(default_factory=PixelRule)
+    ended_after: int | None = None
 
     def __repr__(self) -> str:
         known = counted(len(self.classes), "class", "classes")
         return f"TrainedDeFT({self.encoder!r}, {known}, tuning={short_repr(self.tuning)})"
 
     def settings(self) -> dict[str, object]:
-        learned = ("encoder", "classes", "weights", "transition", "evidence", "pixels")
+        learned = ("encoder", "classes", "weights", "transition", "evidence", "pixels", "ended_after")
         return {
             "detector": self.name,
             "model": self.encoder.name,
@@ -180,7 +182,8 @@ class TrainedDeFT(Detector):
         Args:
             verdicts: What `judge` gave.
         """
-        return {} if self.evidence is None else {"evidence": self.evidence.told(verdicts)}
+        evidence = {} if self.evidence is None else {"evidence": self.evidence.told(verdicts)}
+        return evidence if self.ended_after is None else evidence | {"epochs_trained": self.ended_after}
 
     @contextlib.contextmanager
     def _method(self, inputs: Inputs) -> Iterator[DualPromptTraining]:

@@ -5,13 +5,14 @@ Shapes: B batch, K classes, D width of the joint space.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from deft.detectors.collector import margin, score_of
 from deft.encoders.base import DualEncoder
@@ -138,6 +139,18 @@ class Recipe:
         return "pooled" if self.verdict == "evidence" else "joint"
 
 
+class Ending(nn.Module, ABC):
+    """What ends training before its last epoch; it is a module so that what it remembers is kept with a run."""
+
+    @abstractmethod
+    def settled(self, method: DualPromptTraining) -> bool:
+        """Return whether to leave out the epochs that are left; asked once after each epoch.
+
+        Args:
+            method: What has learned so far, in evaluation mode.
+        """
+
+
 class DualPromptTraining(Training):
     """Phase 1 of DeFT (Wei et al. 2024, Algorithm 1, Eq. 4 to 8) as a stream of losses.
 
@@ -148,6 +161,9 @@ class DualPromptTraining(Training):
         attachment: The tuning's trainable weights.
         recipe: How it learns.
         trusted: Mask of labels that a person has confirmed, bool (N,) over the rows of the data set: always believed.
+
+    Attributes:
+        ending: What ends it early; None trains for all epochs.
     """
 
     citation = CITATION
@@ -164,6 +180,7 @@ class DualPromptTraining(Training):
         super().__init__()
         self.prompts = prompts
         self.attachment = attachment
+        self.ending: Ending | None = None
         # In a tuple, so that the frozen encoder is no part of this module's state.
         self._borrowed = (encoder,)
         self._encode = encode
@@ -200,6 +217,9 @@ class DualPromptTraining(Training):
             own = torch.from_numpy(place).to(batch.labels.device)[batch.labels]
             rows = own >= 0
             yield Batch(batch.inputs[rows], own[rows], batch.index[rows]), torch.from_numpy(group)
+
+    def settled(self) -> bool:
+        return self.ending is not None and self.ending.settled(self)
 
     def rate_scale(self, epoch: int) -> float:
         if self._recipe.rate == "fixed":

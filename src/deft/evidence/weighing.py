@@ -181,9 +181,19 @@ def even_likelihood(expert: Tensor, labels: Tensor) -> float:
         expert: Log-probabilities up to a constant of each image, (N, K).
         labels: Given labels, (N,).
     """
-    experts = [expert.log_softmax(dim=1)]
+    return float(even_likelihoods([expert], labels).mean())
+
+
+def even_likelihoods(experts: Sequence[Tensor], labels: Tensor) -> Tensor:
+    """Return the log-likelihood of each given label under experts and even noise, all at their best, (N,).
+
+    Args:
+        experts: Log-probabilities up to a constant of each image, (N, K) each.
+        labels: Given labels, (N,).
+    """
+    experts = [expert.log_softmax(dim=1) for expert in experts]
     weights, noise = _evenly(experts, labels)
-    return float(log_likelihoods(mixed(experts, weights), labels, noise).mean())
+    return log_likelihoods(mixed(experts, weights), labels, noise)
 
 
 Fit = Callable[[Sequence[Tensor], Tensor], tuple[Tensor, LabelNoise]]

@@ -64,6 +64,13 @@ class Training(nn.Module, ABC):
         """
         return False
 
+    def settled(self) -> bool:
+        """Return whether to leave out the epochs that are left, since they would change nothing.
+
+        Asked once after each epoch, in evaluation mode, before what was learned is kept.
+        """
+        return False
+
     def rate_scale(self, epoch: int) -> float:
         """Return what the learning rate of an epoch is multiplied by.
 
@@ -172,10 +179,14 @@ def epochs_of(
             tracked = tell.track(steps, f"Training, epoch {epoch + 1}/{epochs}", total=len(train))
             _measure(tell, tracked, epoch, len(train))
         method.eval()
+        over = method.settled()
         if checkpoint and train.processes.writes:
-            keep(method, optimizer, stepper.scaler, checkpoint, epoch + 1)
+            # A run that has ended has no epochs left, also when it is resumed.
+            keep(method, optimizer, stepper.scaler, checkpoint, epochs if over else epoch + 1)
         train.processes.wait()
         yield epoch + 1
+        if over:
+            return
 
 
 def _measure(tell: Progress, steps: Iterator[tuple[float, float]], epoch: int, batches: int) -> None:
