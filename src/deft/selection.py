@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 
 from deft.errors import DataError, SettingsError
+
+if TYPE_CHECKING:
+    from sklearn.mixture import GaussianMixture  # whose import takes a second, for mixtures alone
 
 Floats = npt.NDArray[np.float64]
 OUTLIER_QUANTILE = 0.995
@@ -67,6 +69,8 @@ def two_component_posterior(
     Raises:
         DataError: The losses or labels aren't one value per sample.
     """
+    from sklearn.mixture import GaussianMixture
+
     values = _losses(losses)
     groups = np.zeros(len(values), dtype=np.int64) if labels is None else np.asarray(labels)
     if groups.shape != values.shape:
@@ -219,6 +223,8 @@ def _unit_range(values: Floats) -> Floats:
 
 def _posterior(scaled: Floats, mixture: GaussianMixture) -> Floats:
     """Return the posterior of the component with the smaller mean, made to fall with the loss."""
+    from sklearn.exceptions import ConvergenceWarning
+
     if len(np.unique(scaled)) < 2:
         return np.ones_like(scaled)
     column = scaled[:, None]

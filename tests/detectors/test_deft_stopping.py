@@ -68,9 +68,9 @@ def contents(count: int) -> list[str]:
 
 
 def test_a_share_is_held_out_and_never_more_than_a_thousand() -> None:
-    assert len(Stopping(share=0.25).held_out(inputs(800), contents(800), seed=0)) == 200
-    assert len(Stopping(share=0.5).held_out(inputs(4000), contents(4000), seed=0)) == 1000
-    assert len(Stopping(share=0.1).held_out(inputs(400), contents(400), seed=0)) == 0  # forty: too few
+    assert len(Stopping(1, share=0.25).held_out(inputs(800), contents(800), seed=0)) == 200
+    assert len(Stopping(1, share=0.5).held_out(inputs(4000), contents(4000), seed=0)) == 1000
+    assert len(Stopping(1, share=0.1).held_out(inputs(400), contents(400), seed=0)) == 0  # forty: too few
     assert len(Stopping(patience=None).held_out(inputs(4000), contents(4000), seed=0)) == 0
 
 
@@ -78,7 +78,7 @@ def test_no_copy_and_no_confirmed_label_is_held_out() -> None:
     groups, trusted = np.full(400, -1), np.zeros(400, np.bool_)
     groups[:100] = np.arange(100) // 2
     trusted[100:200] = True
-    held = Stopping(share=0.5).held_out(inputs(400, groups, trusted), contents(400), seed=0)
+    held = Stopping(1, share=0.5).held_out(inputs(400, groups, trusted), contents(400), seed=0)
     assert 50 <= len(held) <= 200
     assert held.min() >= 200
 
@@ -183,6 +183,6 @@ def test_it_is_a_setting_of_detectors_that_change_the_image_tower(tiny: DualEnco
     assert detector_from_settings(kept.settings(), tiny) == kept
     early, whole = (
         replace(DeFT(tiny, epochs=2, prompts=PromptSettings(length=2)), stopping=stopping).detect(noisy).p_clean
-        for stopping in (Stopping(share=0.5), Stopping(patience=None))
+        for stopping in (Stopping(1, share=0.5), Stopping(patience=None))
     )
     np.testing.assert_array_equal(early, whole)

@@ -103,6 +103,11 @@ def test_the_demo_s_run_does_not_wait_for_scikit_learn(tmp_path: Path) -> None:
     assert "sklearn" not in loaded(f"{code}\nimport sys\nprint('loaded:', *(n for n in {HEAVY} if n in sys.modules))")
 
 
+def test_a_detector_that_is_told_the_noise_rate_does_not_wait_for_scikit_learn() -> None:
+    code = f"import sys, deft\ndeft.SmallLoss\nprint('loaded:', *(name for name in {HEAVY} if name in sys.modules))"
+    assert "sklearn" not in loaded(code)
+
+
 def test_naming_the_detector_waits_for_no_model_of_transformers() -> None:
     code = f"import sys, deft\ndeft.DeFT\nprint('loaded:', *(name for name in {HEAVY} if name in sys.modules))"
     assert set(loaded(code)) <= {"torch", "scipy"}

@@ -45,7 +45,7 @@ class Stopping:
         >>> DeFT(encoder, tuning=VPT(length=20), stopping=Stopping(patience=2))  # doctest: +SKIP
     """
 
-    patience: int | None = 1
+    patience: int | None = None
     share: float = 0.1
 
     def __post_init__(self) -> None:
