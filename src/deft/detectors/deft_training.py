@@ -161,9 +161,6 @@ class DualPromptTraining(Training):
         attachment: The tuning's trainable weights.
         recipe: How it learns.
         trusted: Mask of labels that a person has confirmed, bool (N,) over the rows of the data set: always believed.
-
-    Attributes:
-        ending: What ends it early; None trains for all epochs.
     """
 
     citation = CITATION
@@ -180,7 +177,7 @@ class DualPromptTraining(Training):
         super().__init__()
         self.prompts = prompts
         self.attachment = attachment
-        self.ending: Ending | None = None
+        self.ending: Ending | None = None  # for all epochs
         # In a tuple, so that the frozen encoder is no part of this module's state.
         self._borrowed = (encoder,)
         self._encode = encode
