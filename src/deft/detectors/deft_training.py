@@ -144,11 +144,7 @@ class Ending(nn.Module, ABC):
 
     @abstractmethod
     def settled(self, method: DualPromptTraining) -> bool:
-        """Return whether to leave out the epochs that are left; asked once after each epoch.
-
-        Args:
-            method: What has learned so far, in evaluation mode.
-        """
+        """Return whether to leave out the epochs after this one, by what `method` has learned so far."""
 
 
 class DualPromptTraining(Training):
