@@ -11,7 +11,7 @@ from tests.data.test_duplicates import scene
 
 from deft.data import similar
 from deft.data.readers import IntArray, Pixels
-from deft.data.similar import LEAST, neighbours, small_grey, with_similar
+from deft.data.similar import LEAST, area_grey, neighbours, with_similar
 
 PHOTOS = 60
 Change = Callable[[Pixels], Pixels]
@@ -164,6 +164,6 @@ def test_neighbours_in_cells_are_those_of_all_for_whatever_lies_near(monkeypatch
 @pytest.mark.parametrize("side", [8, 36, 72, 192])
 def test_small_pictures_of_mirrored_ones_are_mirrored(side: int) -> None:
     square = np.random.default_rng(0).integers(0, 256, (1, side, side, 3)).astype(np.uint8)
-    assert np.allclose(small_grey(square)[:, :, ::-1], small_grey(square[:, :, ::-1]), atol=1e-3)
+    assert np.allclose(area_grey(square)[:, :, ::-1], area_grey(square[:, :, ::-1]), atol=1e-3)
     mean = square.astype(float).mean(axis=(0, 1, 2)) @ [0.299, 0.587, 0.114]
-    assert float(small_grey(square).mean()) == pytest.approx(float(mean), abs=0.1)
+    assert float(area_grey(square).mean()) == pytest.approx(float(mean), abs=0.1)

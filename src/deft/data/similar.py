@@ -190,13 +190,13 @@ def _agreement(pictures: Pictures, pairs: IntArray) -> Floats:
         part = pairs[start : start + _PIECE]
         rows, place = np.unique(part, return_inverse=True)
         squares = pictures(rows)
-        grey = small_grey(squares)
+        grey = area_grey(squares)
         first, second = (grey[place.reshape(part.shape)[:, number]] for number in (0, 1))
         best[start : start + _PIECE] = _fit(first, second)
     return best
 
 
-def small_grey(squares: Pixels) -> Floats:
+def area_grey(squares: Pixels) -> Floats:
     """Return small grey pictures, float32 (n, T, T): means of areas, which may cut pixels, so that mirrored ones fit.
 
     Args:

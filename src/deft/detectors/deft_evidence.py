@@ -31,7 +31,7 @@ EXPERTS = (
 FEW = 2  # classes whose prompts aren't heard: sixteen vectors learn labels of so few by heart; docs/deft.md
 CHANCE = 2.0  # standard errors by which the experts must foretell labels better than the labels' shares do
 SAVED = "evidence."
-SURE = 1.96  # standard errors on either side that 95 of 100 cases lie within
+WITHIN = 1.96  # standard errors on either side that 95 of 100 cases lie within
 MODEL_ERROR = 0.1  # standard error of the log-odds of the noise rate for what no likelihood knows; docs/deft.md
 FOREIGN_ERROR = 0.3  # and of those of the share of foreign images
 
@@ -137,7 +137,7 @@ class Evidence:
         wrong = 1 - verdicts.p_clean[judged].astype(np.float64)
         none = np.zeros(1) if verdicts.p_none is None else verdicts.p_none[judged].astype(np.float64)
         rate, foreign = float(wrong.mean()), float(none.mean())
-        chance = SURE * float(np.sqrt((wrong * (1 - wrong)).sum())) / len(wrong) + 0.5 / len(wrong)
+        chance = WITHIN * float(np.sqrt((wrong * (1 - wrong)).sum())) / len(wrong) + 0.5 / len(wrong)
         low, high = self._rates(max(rate - foreign, 0.0) / max(1 - foreign, 1e-9))
         least, most = _foreign_rates(foreign)
         low, high = least + (1 - least) * low, most + (1 - most) * high
@@ -250,7 +250,7 @@ def count_factors(error: float) -> tuple[float, float]:
 
 def _foreign_rates(rate: float) -> tuple[float, float]:
     """Return between which rates images may be foreign, chance among them aside."""
-    factor = math.exp(SURE * FOREIGN_ERROR)
+    factor = math.exp(WITHIN * FOREIGN_ERROR)
     return _scaled(rate, 1 / factor), _scaled(rate, factor)
 
 

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from deft.data.images import LabeledImages
 from deft.detectors.collector import NO_BORDER, Collector, score_of, suggesting
-from deft.detectors.deft_evidence import EXPERTS, Evidence
+from deft.detectors.deft_evidence import EXPERTS, WITHIN, Evidence
 from deft.detectors.deft_sample import Features, Sample, Scored, fair_sample
 from deft.detectors.deft_training import DualPromptTraining, Recipe
 from deft.encoders.base import DualEncoder
@@ -238,7 +238,7 @@ def _bordered(evidence: Evidence, experts: Sequence[Tensor], sample: Sample) -> 
 
     lower, upper = 1 / found.hardness, 2 - 1 / found.hardness
     if decided.count >= ENOUGH:  # then they say how sure the factor is, and not what other data sets have shown
-        lower, upper = math.exp(-1.96 * decided.spread), math.exp(1.96 * decided.spread)
+        lower, upper = math.exp(-WITHIN * decided.spread), math.exp(WITHIN * decided.spread)
     rate = max(float(wrong(evidence).mean()), 1e-9)
     easier, harder = (
         float(wrong(replace(evidence, weighed=_harder(evidence.weighed, factor))).mean()) / rate

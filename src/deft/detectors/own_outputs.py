@@ -182,7 +182,7 @@ class FromEmbeddings(OwnOutputs):
         return f"FromEmbeddings({'×'.join(map(str, np.shape(self.features)))})"
 
     def _say(self, images: LabeledImages, rows: np.ndarray, labels: Tensor, keys: np.ndarray) -> Said:
-        known = _matrix(self.features, "features", len(images)).astype(np.float32)
+        known = _matrix(self.features, "features", len(images)).astype(np.float32, copy=False)
         groups = _duplicates(images, rows, keys, known)
         order = np.argsort(keys, kind="stable")
         once = order[once_a_label(groups[rows[order]], labels.numpy()[order])][:MOST_REFERENCES]

@@ -19,10 +19,7 @@ PENALTY = 1e-4  # on squared logarithms of the weights
 FARTHEST = 20.0  # that a logarithm goes from 0: where more weight hardly helps, a line search would overflow
 LEAST_WEIGHT = 1e-4
 EVENLY = (Pull(30, 10), Pull(places=10), Pull(rate=30))  # of class-wise noise, those tried
-PARTNERS = (
-    Pull(30, 100, partner=True),
-    Pull(places=100, partner=True),
-)  # and those with one wrong label for each class
+PARTNERS = (Pull(30, 100, partner=True), Pull(places=100, partner=True))  # and with one wrong label for each class
 ON_LOOK_ALIKES = (Pull(30, 10, alike=True), Pull(100, 100, alike=True), Pull(alike=True))  # and these, where errors are
 LEAST_ALIKE = 0.65  # share of wrong labels on look-alikes from which they are tried
 PLACES = PARTNERS[1]  # tried on the text alone, and of more than a few classes at all
@@ -123,12 +120,11 @@ def fit_noise(experts: Sequence[Tensor], labels: Tensor, half: Tensor) -> Fitted
     held = _held_out(experts, labels, half, _evenly)
     if 2 <= classes <= MOST_CLASSES and len(labels) >= LEAST_IMAGES:
         sure = SURE if float(noise.rates.mean()) >= NEXT_TO_NOTHING else VERY_SURE
-        few = classes <= FEW_CLASSES
-        fits = [_classwise(weights, pull) for pull in _pulls(experts, labels, weights, noise)] if few else []
+        pulls = _pulls(experts, labels, weights, noise) if classes <= FEW_CLASSES else ()
+        fits = [_classwise(weights, pull) for pull in pulls]
         text = _text_alone(experts, labels, half)
         if text is not None:
-            pulls = _pulls(experts, labels, weights, noise) if few else (PLACES,)
-            fits += [_classwise(text, pull) for pull in pulls]
+            fits += [_classwise(text, pull) for pull in pulls or (PLACES,)]
         better = _foretells_better(experts, labels, half, held, fits, sure)
         if better is not None:
             held, fit = better

@@ -129,7 +129,7 @@ def keep_outputs(
     if path is not None and path.is_file() and intact(path):
         return BankLoader(np.load(path, mmap_mode="r"), batches.device, strong=strong)
     frozen = _Frozen(encode, batches.device, precision)
-    one = frozen(batches.loader.load(batches.rows[:1], None)).shape[1:] if known is None else known.shape[1:]
+    one = frozen.bare(batches.loader.load(batches.rows[:1], None)).shape[1:] if known is None else known.shape[1:]
     shape = (views + strong, len(batches.labels), *one)
     rest = _rest(frozen, batches, shape, batches.processes.tell(_room(folder, most) // (1 if path is None else 2)))
     if rest is not None:
@@ -163,9 +163,12 @@ class _Frozen:
     def __call__(self, inputs: Tensor) -> Tensor:
         missing = -len(inputs) % WHOLE if self.device.type == "cpu" else 0
         filled = torch.cat([inputs, inputs[-1:].expand(missing, *inputs.shape[1:])]) if missing else inputs
+        return self.bare(filled)[: len(inputs)]
+
+    def bare(self, inputs: Tensor) -> Tensor:
+        """Return outputs of these inputs alone, however few they are."""
         with torch.no_grad(), autocast(self.precision, self.device):
-            outputs = self.encode(filled)
-        return outputs[: len(inputs)].float().cpu()
+            return self.encode(inputs).float().cpu()
 
 
 def _room(folder: Path, most: int | None) -> int:
