@@ -75,3 +75,26 @@ def test_lists_of_labels(cell: Any) -> None:
 def test_a_label_that_names_nothing() -> None:
     with pytest.raises(DataError, match="must be text or an integer, not dict"):
         read_labels([{"a": 1}])
+
+
+def test_spellings_that_are_read_as_one_label_are_said() -> None:
+    column = read_labels(["cat", " cat", "cat\xa0", "dog", " emu"])
+    assert column.values == ["cat", "cat", "cat", "dog", "emu"]
+    assert column.notes == (
+        "Read as one label, as they differ in blanks around them alone: 'cat', ' cat', 'cat\\xa0'.",
+    )
+
+
+def test_a_number_in_two_spellings_is_two_classes_and_said() -> None:
+    column = read_labels(["1", "1.0", "2", "3"])
+    assert column.values == ["1", "1.0", "2", "3"]
+    assert column.notes == ("Taken for different classes, though they are the same number: '1' and '1.0'.",)
+
+
+def test_cells_that_may_all_hold_several_labels_are_said() -> None:
+    column = read_labels(["cat,dog", "dog,bird", "bird,cat", "cat,dog"])
+    assert column.values == ["cat,dog", "dog,bird", "bird,cat", "cat,dog"]
+    assert column.notes == (
+        "Taken for classes, though they may be several labels in one cell: 'bird,cat', 'cat,dog', 'dog,bird'.",
+    )
+    assert read_labels(["tench, Tinca tinca", "goldfish, Carassius auratus"]).notes == ()

@@ -138,6 +138,77 @@ def test_ids_without_an_ending(animals: Path) -> None:
     assert images.file_name == ("cat/0", "cat/1", "dog/0")
 
 
+@pytest.mark.parametrize("column", ["image_id", "id", "Image ID", "image-id", "ImageId"])
+def test_bare_ids_of_files_in_folders_below(animals: Path, paint: Paint, column: str) -> None:
+    for number in range(4):
+        paint(animals / "all" / f"00{number}.png")
+    text = f"{column},label\n" + "".join(f"00{number},{'ab'[number % 2]}\n" for number in range(4))
+    images = load_images(write(animals, text, "t.csv"))
+    assert images.read_errors == {}
+    assert list(images.given_names()) == ["a", "b", "a", "b"]
+    assert any("found by the bare name" in note for note in images.notes)
+
+
+def test_an_id_that_several_files_have_is_missing(animals: Path) -> None:
+    with pytest.raises(DataError, match="None of the 2 files"):
+        load_images(write(animals, "id,label\n0,a\n1,b\n", "t.csv"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-8-sig"])
+@pytest.mark.parametrize("ending", ["csv", "json", "jsonl"])
+def test_unicode_in_any_form(animals: Path, encoding: str, ending: str) -> None:
+    records = [{"file_name": name, "label": label} for name, label in ROWS]
+    text = {
+        "csv": "file_name;label\n" + "".join(f"{name};{label}\n" for name, label in ROWS),
+        "json": json.dumps(records, ensure_ascii=False),
+        "jsonl": "".join(json.dumps(record) + "\n" for record in records),
+    }[ending]
+    path = animals / f"t.{ending}"
+    path.write_bytes(text.encode(encoding))
+    check(path)
+
+
+@pytest.mark.parametrize("header", ["File Name;Label", "file-name; label ", "FileName;Class Name", "IMAGE PATH;CLASS"])
+def test_names_of_columns_in_any_spelling(animals: Path, header: str) -> None:
+    lines = "".join(f"{name};{label}\n" for name, label in ROWS)
+    check(write(animals, f"{header}\n{lines}", "t.csv"))
+
+
+def test_an_array_in_a_file_of_lines(animals: Path) -> None:
+    records = [{"file_name": name, "label": label} for name, label in ROWS]
+    check(write(animals, json.dumps(records, indent=1), "t.jsonl"))
+
+
+def test_records_inside_an_object(animals: Path) -> None:
+    records = [{"file_name": name, "label": label} for name, label in ROWS]
+    check(write(animals, json.dumps({"version": 1, "data": records, "tags": ["a"]}), "t.json"))
+
+
+def test_a_list_with_an_index_and_labels_as_floats(animals: Path) -> None:
+    rows = [(5, "0.000000", "cat/0.png"), (2, "0.000000", "cat/1.png"), (9, "1.000000", "dog/0.png")]
+    images = load_images(write(animals, "".join("\t".join(map(str, row)) + "\n" for row in rows), "t.lst"))
+    assert list(images.given_names()) == ["0", "0", "1"]
+
+
+@pytest.mark.parametrize("start", ["/data/local-files/?d=", "/data/upload/3/0a1b2c3d-", "upload/3/0a1b2c3d-"])
+def test_addresses_of_label_studio_in_any_of_its_exports(animals: Path, paint: Paint, start: str) -> None:
+    for number in range(3):
+        paint(animals / f"im {number}.png")
+    names = [f"{start}im%20{number}.png" for number in range(3)]
+    rows = list(zip(names, ("cat", "cat", "dog"), strict=True))
+    choice = [{"result": [{"type": "choices", "value": {"choices": [label]}}]} for _, label in rows]
+    for name, text in {
+        "min.json": json.dumps([{"id": 1, "image": name, "choice": label} for name, label in rows]),
+        "all.json": json.dumps(
+            [{"data": {"image": name}, "annotations": [one]} for (name, _), one in zip(rows, choice, strict=True)]
+        ),
+        "t.csv": "image,choice\n" + "".join(f"{name},{label}\n" for name, label in rows),
+    }.items():
+        images = load_images(write(animals, text, name))
+        assert images.read_errors == {}
+        assert list(images.given_names()) == ["cat", "cat", "dog"]
+
+
 def test_a_missing_file_is_said_with_its_line_and_one_full_path(animals: Path) -> None:
     images = load_images(write(animals, "path,label\ncat/0.png,a\n\ncat/77.png,b\n", "t.csv"))
     assert images.read_errors == {1: "file not found"}

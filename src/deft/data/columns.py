@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,10 @@ IMAGE_COLUMNS = (
     "image", "img", "file_name", "filename", "filepath", "file_path", "file", "path", "image_path", "img_path",
     "image_file", "image_name", "image_id",
 )  # fmt: skip
-"""Names under which a column is taken to hold the images or their paths, in any case."""
+"""Names under which a column is taken to hold the images or their paths, in any case, as `File Name` or `fileName`."""
+
+IDS = ("id",)
+"""Names under which a column is taken to hold the images' names where there is none of the others."""
 
 LABEL_COLUMNS = ("label", "labels", "class", "category", "target", "given_label", "class_name", "choice")
 """Names under which a column is taken to hold the labels, in any case."""
@@ -75,8 +79,7 @@ class Columns:
 
 def known_columns(names: Sequence[str]) -> bool:
     """Say whether a column of these names is one of images and another one of labels."""
-    folded = {name.strip().casefold() for name in names}
-    return bool(folded & set(IMAGE_COLUMNS)) and bool(folded & set(LABEL_COLUMNS))
+    return bool(_known(names, IMAGE_COLUMNS)) and bool(_known(names, LABEL_COLUMNS))
 
 
 def _settle(named: str | None, there: Sequence[str], known: Sequence[str], words: tuple[str, str, str]) -> str:
@@ -86,7 +89,7 @@ def _settle(named: str | None, there: Sequence[str], known: Sequence[str], words
         if named in there:
             return named
         raise DataError(f"{source} has no column '{named}' for {argument}; its columns are: {columns}.")
-    found = [column for column in there if column.strip().casefold() in known]
+    found = _known(there, known) or (_known(there, IDS) if known is IMAGE_COLUMNS else [])
     if len(found) == 1:
         return found[0]
     if found:
@@ -99,6 +102,16 @@ def _settle(named: str | None, there: Sequence[str], known: Sequence[str], words
         f"{source} has no column that is known to hold the {kind} ({', '.join(known)}); "
         f"its columns are: {columns}. Name one with {argument}{header}."
     )
+
+
+def _known(there: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return the columns whose names are known, whatever their case, and with blanks, hyphens or nothing for "_"."""
+    folded = {_folded(name) for name in known}
+    return [column for column in there if _folded(column) in folded]
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[\s_-]+", "", name).casefold()
 
 
 def _listed(there: Sequence[str]) -> str:

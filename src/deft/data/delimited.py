@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -21,6 +22,12 @@ _NEVER = set(" \"'./\\_-()[]{}+@#&%")  # marks that stand in names and paths
 _PATH_AND_LABEL = re.compile(rf"(.*(?:{'|'.join(re.escape(e) for e in sorted(IMAGE_ENDINGS))}))\s+(\S.*)", re.I)
 
 _NUMBERS = re.compile(r"-?\d+(\.\d+)?(\s+-?\d+(\.\d+)?)+")
+_MARKS_OF_WIDE = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 _STATED = re.compile(r"\"?sep=(.)\"?", re.I)
 
 Row = tuple[int, list[str]]
@@ -32,7 +39,7 @@ def read_delimited(source: str, data: bytes) -> Table:
 
     Args:
         source: What the table is called.
-        data: Its content: UTF-8 (stray bytes survive), Windows-1252 or UTF-16, with or without a header. A first line
+        data: Its content: UTF-8 (stray bytes survive), Windows-1252, UTF-16 or UTF-32, with or without a header. A first line
             that names an image is a row, and no header.
 
     Raises:
@@ -61,7 +68,7 @@ def read_delimited(source: str, data: bytes) -> Table:
 def as_text(source: str, data: bytes) -> tuple[str, list[str]]:
     """Return the text of a file and, where it isn't UTF-8, the sentence that says how it was read.
 
-    UTF-16 is known by its mark. A file without any letter of UTF-8 beyond ASCII, but with bytes that Windows-1252 has
+    UTF-16 and UTF-32 are known by their mark, or by the zeros in their first line. A file without any letter of UTF-8 beyond ASCII, but with bytes that Windows-1252 has
     letters for, is in that; other stray bytes stay what they are, as names of files may hold them.
 
     Args:
@@ -71,11 +78,12 @@ def as_text(source: str, data: bytes) -> tuple[str, list[str]]:
     Raises:
         DataError: It isn't text.
     """
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    wide = _wide(data[:8192])
+    if wide is not None:
         try:
-            return data.decode("utf-16"), []
+            return data.decode(wide).removeprefix("\ufeff"), []
         except UnicodeDecodeError as error:
-            raise DataError(f"{source} can't be read as a table: it isn't whole UTF-16.") from error
+            raise DataError(f"{source} can't be read as a table: it isn't whole {wide[:6].upper()}.") from error
     if b"\0" in data[:8192]:
         raise DataError(f"{source} can't be read as a table: it isn't text.")
     data = data.removeprefix(b"\xef\xbb\xbf").rstrip(b"\x1a")
@@ -87,6 +95,27 @@ def as_text(source: str, data: bytes) -> tuple[str, list[str]]:
     if len(stray) == len(beyond) and all(_is_western(char) for char in stray):
         return data.decode("cp1252"), [f"{source} isn't UTF-8: it is read as Windows-1252 (Latin-1)."]
     return text, [f"{source} has bytes that aren't UTF-8: they are kept, and shown as \\x and their number."]
+
+
+def _wide(start: bytes) -> str | None:
+    """Return the form of Unicode with two or four bytes a letter that a file is in, by how it starts; None for others.
+
+    Without a mark, letters of ASCII have zeros beside them, always on the same side: names of columns and paths do.
+    """
+    for mark, name in _MARKS_OF_WIDE:
+        if start.startswith(mark):
+            return name
+    line = start[: max(start.find(b"\n"), 8)]
+    for name, width, zeros in (
+        ("utf-32-le", 4, (1, 2, 3)),
+        ("utf-32-be", 4, (0, 1, 2)),
+        ("utf-16-le", 2, (1,)),
+        ("utf-16-be", 2, (0,)),
+    ):
+        letters = len(line) // width
+        if letters and all(line[place::width][:letters].count(0) >= 0.9 * letters for place in zeros):
+            return name
+    return None
 
 
 def _is_western(char: str) -> bool:
@@ -223,15 +252,20 @@ def _header(source: str, fields: Sequence[str]) -> list[str]:
 
 
 def _likely(columns: Sequence[str], values: dict[str, list[str | None]]) -> tuple[str | None, str | None]:
-    """Return the columns of a headerless table: image files, and the only other column or the only one of words."""
+    """Return the columns of a headerless table: image files, and the labels.
+
+    These are the only other column, the only one of words, or the one beside an index in front, as MXNet has it.
+    """
     images = [name for name in columns if all(is_image((cell or "").strip()) for cell in values[name][:SAMPLE])]
     if len(images) != 1:
         return None, None
     others = [name for name in columns if name != images[0]]
     words = [name for name in others if not all(_is_number(cell) for cell in values[name][:SAMPLE])]
-    if len(others) == 1:
-        return images[0], others[0]
-    return images[0], words[0] if len(words) == 1 else None
+    indexed = len(others) == 2 and others[0] == columns[0] and len(set(values[others[0]])) == len(values[others[0]])
+    for some in (others, words, others[1:] if indexed and not words else []):
+        if len(some) == 1:
+            return images[0], some[0]
+    return images[0], None
 
 
 def _is_number(cell: str | None) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from deft.data.columns import known_columns
+from deft.data.delimited import as_text
 from deft.data.endings import is_image
 from deft.data.table import Table, from_records
 from deft.errors import DataError
@@ -42,7 +42,7 @@ def read_json(source: str, data: bytes) -> Table:
     Raises:
         DataError: It isn't JSON, or its form isn't one of `FORMS`.
     """
-    text = data.decode("utf-8-sig", "surrogateescape")
+    text, notes = as_text(source, data)
     try:
         value = parse_json(text, pairs=Pairs)
     except ValueError as error:
@@ -55,6 +55,7 @@ def read_json(source: str, data: bytes) -> Table:
     for form in FORMS:
         table = form(value)
         if table is not None:
+            table.notes += notes
             return table
     raise DataError(
         f"{source} is JSON of a form that isn't known: {_shape(value)}. Known are a list of records, file names "
@@ -64,14 +65,17 @@ def read_json(source: str, data: bytes) -> Table:
 
 
 def read_json_lines(source: str, data: bytes) -> Table:
-    """Read one JSON object a line.
+    """Read one JSON object a line; a file that is one list of them is read as such.
 
     Raises:
         DataError: A line isn't one; with its number.
     """
+    text, notes = as_text(source, data)
+    if text.lstrip().startswith("[") and not _list_in_line(text):
+        return read_json(source, data)
     records: list[dict[str, Any]] = []
     lines: list[int] = []
-    for number, line in enumerate(data.decode("utf-8-sig", "surrogateescape").split("\n"), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -84,7 +88,9 @@ def read_json_lines(source: str, data: bytes) -> Table:
             raise DataError(f"Line {number} of {source} has '{repeated(record)}' twice.")
         records.append(record)
         lines.append(number)
-    return from_records(records, lines)
+    table = from_records(records, lines)
+    table.notes += notes
+    return table
 
 
 def _label_studio(value: Any) -> Table | None:
@@ -95,7 +101,7 @@ def _label_studio(value: Any) -> Table | None:
     for task in value:
         about = {name: cell for name, cell in task["data"].items() if isinstance(cell, str | int | float | None)}
         address = about.pop(IMAGE, None) or next((cell for cell in about.values() if _is_address(cell)), None)
-        records.append({**about, IMAGE: _local(address), LABEL: _choices(task)})
+        records.append({**about, IMAGE: _without_root(address), LABEL: _choices(task)})
     return from_records(records)
 
 
@@ -114,14 +120,9 @@ def _is_address(cell: Any) -> bool:
     return isinstance(cell, str) and ("/" in cell or "." in cell)
 
 
-def _local(address: Any) -> Any:
-    """Return a file's path from Label Studio's address of it; other addresses stay as they are."""
-    if not isinstance(address, str):
-        return address
-    parts = urlsplit(address)
-    if parts.path.endswith("/data/local-files/"):
-        return (parse_qs(parts.query).get("d") or [address])[0]
-    return unquote(parts.path).removeprefix("/data/") if parts.path.startswith("/data/upload/") else address
+def _without_root(address: Any) -> Any:
+    """Return the address of an uploaded file without what is the same for all; others stay as they are."""
+    return address.removeprefix("/data/") if str(address).startswith("/data/upload/") else address
 
 
 def _fiftyone_samples(value: Any) -> Table | None:
@@ -230,6 +231,13 @@ def _flat(value: Any) -> Table | None:
     return from_records(value) if _records(value) else None
 
 
+def _records_inside(value: Any) -> Table | None:
+    """Read an object of which one part alone is a list of records with images and labels."""
+    inside = [part for part in value.values() if _records(part)] if isinstance(value, dict) else []
+    tables = [from_records(part) for part in inside]
+    return tables[0] if len(tables) == 1 and known_columns(tables[0].columns) else None
+
+
 FORMS: tuple[Callable[[Any], Table | None], ...] = (
     _label_studio,
     _flat,
@@ -240,6 +248,7 @@ FORMS: tuple[Callable[[Any], Table | None], ...] = (
     _files_by_label,
     _columns,
     _labels_by_file,
+    _records_inside,
 )
 """What a JSON file may hold; the first that fits is taken."""
 
@@ -256,6 +265,15 @@ def _objects(value: Any) -> Sequence[dict[str, Any]]:
 
 def _starts_with_object(text: str) -> bool:
     return text.lstrip().startswith("{")
+
+
+def _list_in_line(text: str) -> bool:
+    """Say whether the first line is a whole list, so that the text is no list over several lines or of records."""
+    try:
+        value = parse_json(text.lstrip().partition("\n")[0])
+    except ValueError:
+        return False
+    return not _records(value)
 
 
 def _shape(value: Any) -> str:

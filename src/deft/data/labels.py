@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,7 @@ def read_labels(cells: Sequence[Any], known: Collection[str] = ()) -> LabelColum
     values: list[Label] = []
     problems: dict[int, str] = {}
     missing: Counter[str] = Counter()
+    spelt: dict[str, dict[str, None]] = {}
     for row, cell in enumerate(cells):
         label = _one(cell)
         if isinstance(label, list):
@@ -70,6 +71,8 @@ def read_labels(cells: Sequence[Any], known: Collection[str] = ()) -> LabelColum
         elif isinstance(label, str) and label in MISSING and label not in known:
             missing[label] += 1
             label = None
+        elif isinstance(label, str) and isinstance(cell, str):
+            spelt.setdefault(label, {})[cell] = None
         values.append(label)
     values = _integers(values)
     for row, pieces in _in_pieces(values, known).items():
@@ -79,6 +82,7 @@ def read_labels(cells: Sequence[Any], known: Collection[str] = ()) -> LabelColum
     if missing:
         said = ", ".join(f"'{text}' {count}" for text, count in missing.most_common())
         notes.append(f"Cells that say {said} are read as no label; a class of that name has to be given (classes=).")
+    notes += _brought_together(spelt)
     notes += _doubts(values, known)
     return LabelColumn(values, problems, tuple(notes))
 
@@ -153,12 +157,32 @@ def _doubts(values: Sequence[Label], known: Collection[str]) -> list[str]:
             f"Labels are fractions ({', '.join(fractions[:3])}, ...): each different one is taken for a class."
         )
     everything = {str(value) for value in values if value is not None}
-    joined = sorted(name for name in names if _is_joined(name, everything))
+    twice = sorted(name for name in names if _WHOLE.fullmatch(name) and str(int(float(name))) in everything)
+    if twice:
+        listed = ", ".join(f"'{int(float(name))}' and '{name}'" for name in twice[:3])
+        notes.append(f"Taken for different classes, though they are the same number: {listed}.")
+    joined = sorted({name for name in names if _is_joined(name, everything)} | _combined(names))
     if joined:
         more = f" and {len(joined) - 3} more" if len(joined) > 3 else ""
         listed = ", ".join(repr(name[:60]) for name in joined[:3])
         notes.append(f"Taken for classes, though they may be several labels in one cell: {listed}{more}.")
     return notes
+
+
+def _brought_together(spelt: Mapping[str, Collection[str]]) -> list[str]:
+    """Return the sentence on labels that differ in the blanks around them alone, if there are any."""
+    alike = [", ".join(repr(cell[:40]) for cell in list(cells)[:4]) for cells in spelt.values() if len(cells) > 1]
+    if not alike:
+        return []
+    more = f" and {len(alike) - 5} more" if len(alike) > 5 else ""
+    return [f"Read as one label, as they differ in blanks around them alone: {'; '.join(alike[:5])}{more}."]
+
+
+def _combined(names: Collection[str]) -> set[str]:
+    """Return names with commas that may be lists: each of their pieces stands in another one as well."""
+    cut = {name: [piece.strip() for piece in name.split(",")] for name in names if "," in name}
+    times = Counter(piece for pieces in cut.values() for piece in set(pieces))
+    return {name for name, pieces in cut.items() if all(pieces) and all(times[piece] > 1 for piece in pieces)}
 
 
 def _is_joined(name: str, others: Collection[str]) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deft.data.assemble import SourceRows
 from deft.data.columns import SPLIT_COLUMN, Columns
-from deft.data.located import Located, is_address, locate, shown_name
+from deft.data.located import Located, is_address, locate, served_path, shown_name
 from deft.data.names import in_order
 from deft.data.readers import FileReader, show_path
 from deft.data.splits import is_split
@@ -23,7 +23,7 @@ LONGEST = 300
 
 
 def listed(
-    path: Path, table: Table, columns: Columns, folders: Sequence[Path] = (), there: Sequence[str] = ()
+    path: Path, table: Table, columns: Columns, folders: Sequence[Path] = (), there: Sequence[str] | None = None
 ) -> SourceRows:
     """Return the rows of a table whose image column holds paths.
 
@@ -40,6 +40,7 @@ def listed(
     assert columns.image is not None
     assert columns.label is not None
     cells = ["" if cell is None or cell != cell else str(cell).strip() for cell in table.values[columns.image]]
+    cells = list(map(served_path, cells))
     own = [*folders, path.parent]
     found = locate(cells, [*own, *(folder / name for folder in own for name in table.below)], there)
     notes = [*table.notes, *_missing(show_path(str(path)), table, cells, found)]

@@ -14,9 +14,11 @@ from deft.data.endings import IMAGE_ENDINGS, is_image
 from deft.data.readers import file_problem, show_path
 
 TRIED = 100  # cells by which the folder is chosen that paths are relative to
+DEEPEST, MOST_FILES = 3, 1_000_000  # how far bare names are looked for below a table
 _ENDINGS = [form for ending in (".jpg", ".png", ".jpeg", *sorted(IMAGE_ENDINGS)) for form in (ending, ending.upper())]
 _ROOTED = re.compile(r"[A-Za-z]:/|/")
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+_SERVED = re.compile(r"/data/local-files/?\?d=([^&]+)")
 _FILE = re.compile(r"file://(?:localhost)?(?=/)", re.I)
 
 There = Callable[[str], bool]
@@ -53,7 +55,7 @@ class Finder:
     def _forms(self, name: str) -> Iterator[str]:
         """Yield other forms of a path: Windows' marks, both Unicode forms (Macs write NFD), no ending, only its end."""
         plain = _FILE.sub("", name).replace("\\", "/")
-        spelt = (name, plain, *([unquote(plain)] if "%" in plain else []), *_in_bytes(plain))
+        spelt = (name, plain, *([unquote(plain)] if "%" in plain else []), *_in_bytes(plain), *_uploaded(plain))
         texts = dict.fromkeys(form(text) for text in spelt for form in (str, _nfc, _nfd))
         yield from texts
         if not is_image(name):
@@ -110,22 +112,46 @@ def by_fold(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 def by_last(names: Iterable[str]) -> dict[str, list[str]]:
-    """Return paths by what the names of their files share."""
+    """Return paths by what the names of their files share, and by the same without the ending, with "/" behind it."""
     found: dict[str, list[str]] = {}
     for name in names:
-        found.setdefault(fold(name.rpartition("/")[2]), []).append(name)
+        last = fold(name.rpartition("/")[2])
+        for key in (last, os.path.splitext(last)[0] + "/"):
+            found.setdefault(key, []).append(name)
     return found
 
 
 def only_one(cell: str, by_name: Mapping[str, Sequence[str]]) -> str | None:
-    """Return the only file of a bare name, wherever it lies; None where there are none or several.
+    """Return the only file of a bare name, with an ending or without, wherever it lies; None for none or several.
 
     Args:
         cell: What a table says.
         by_name: From `by_last`.
     """
-    like = () if "/" in cell or "\\" in cell else by_name.get(fold(cell), ())
-    return like[0] if len(like) == 1 else None
+    for key in () if "/" in cell or "\\" in cell else (fold(cell), fold(cell) + "/"):
+        like = by_name.get(key, ())
+        if like:
+            return like[0] if len(like) == 1 else None
+    return None
+
+
+def images_below(folder: str) -> list[str]:
+    """Return the images below a folder, three levels deep; none where more than a million files lie there.
+
+    Args:
+        folder: Where a table lies; hidden folders below it are passed over.
+    """
+    found: list[str] = []
+    seen = 0
+    top = os.path.abspath(folder)
+    for above, folders, files in os.walk(top):
+        deep = 0 if above == top else os.path.relpath(above, top).count(os.sep) + 1
+        folders[:] = [] if deep >= DEEPEST else sorted(name for name in folders if not name.startswith("."))
+        seen += len(files)
+        if seen > MOST_FILES:
+            return []
+        found += [os.path.join(above, name) for name in sorted(files) if is_image(name)]
+    return found
 
 
 @dataclass(frozen=True)
@@ -145,16 +171,18 @@ class Located:
     scattered: int = 0
 
 
-def locate(cells: Sequence[str], folders: Sequence[Path], there: Sequence[str] = ()) -> Located:
+def locate(cells: Sequence[str], folders: Sequence[Path], there: Sequence[str] | None = None) -> Located:
     """Find the files that cells name.
 
     Args:
         cells: Paths, relative to one of the folders, or absolute; blank ones stay blank.
         folders: Where to look; the first under which one of the first hundred files exists is taken, else the last.
-        there: Images that are known to lie there; a bare name that only one of them has means it.
+        there: Images that are known to lie there, a bare name that only one of them has means it; None to look below
+            the last of the folders if a file is missing.
     """
     base = _base(cells, folders)
-    finder, by_name = finder_in(base), by_last(there)
+    finder = finder_in(base)
+    by_name = None if there is None else by_last(there)
     paths: list[str] = []
     problems: dict[int, str] = {}
     scattered = 0
@@ -164,6 +192,7 @@ def locate(cells: Sequence[str], folders: Sequence[Path], there: Sequence[str] =
         if problem is not None and cell and not _exists(path):
             found = finder.find(cell)
             if found is None:
+                by_name = by_last(images_below(os.fspath(folders[-1]))) if by_name is None else by_name
                 found = only_one(cell, by_name)
                 scattered += found is not None
             if found is not None:
@@ -217,6 +246,23 @@ def _listing(folder: str) -> list[str]:
         return os.listdir(folder or "/")
     except (OSError, ValueError):
         return []
+
+
+def served_path(cell: str) -> str:
+    """Return the path of a file that Label Studio serves in place; any other cell as it is.
+
+    Example:
+        >>> served_path("/data/local-files/?d=photos/a%20b.png"), served_path("a%20b.png")
+        ('photos/a b.png', 'a%20b.png')
+    """
+    served = _SERVED.search(cell)
+    return cell if served is None else unquote(served[1])
+
+
+def _uploaded(name: str) -> list[str]:
+    """Return the name that a file had before it was uploaded to Label Studio."""
+    uploaded = re.search(r"(?:^|/)upload/\d+/(?:[0-9a-f]{8}-)?([^/]+)$", name)
+    return [] if uploaded is None else [unquote(uploaded[1])]
 
 
 def _in_bytes(name: str) -> list[str]:

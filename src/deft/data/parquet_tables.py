@@ -21,7 +21,7 @@ from deft.progress import Progress
 
 
 def from_parquet(
-    path: Path, columns: Columns, progress: Progress, folders: Sequence[Path] = (), there: Sequence[str] = ()
+    path: Path, columns: Columns, progress: Progress, folders: Sequence[Path] = (), there: Sequence[str] | None = None
 ) -> SourceRows:
     """Read a Parquet file.
 

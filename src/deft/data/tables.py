@@ -23,7 +23,7 @@ from deft.progress import Progress
 
 
 def from_table(
-    path: Path, columns: Columns, progress: Progress, folders: Sequence[Path] = (), there: Sequence[str] = ()
+    path: Path, columns: Columns, progress: Progress, folders: Sequence[Path] = (), there: Sequence[str] | None = None
 ) -> SourceRows:
     """Read a table of images.
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from deft.data.assemble import SourceRows
 from deft.data.columns import Columns
 from deft.data.listed import MISSING, splits_of
-from deft.data.located import Finder, by_fold, by_last, elsewhere, fold, is_address, only_one, shown_name
+from deft.data.located import Finder, by_fold, by_last, elsewhere, fold, is_address, only_one, served_path, shown_name
 from deft.data.names import in_order
 from deft.data.readers import FileReader, show_path
 from deft.data.tables import from_table, read_table, settle
@@ -76,7 +76,7 @@ def _in_archive(
     table = read_table(source, ending, tree.content(name))
     settled = settle(table, columns, source, progress)
     members = set(tree.images)
-    cells = ["" if cell is None else str(cell).strip() for cell in table.values[str(settled.image)]]
+    cells = ["" if cell is None else served_path(str(cell).strip()) for cell in table.values[str(settled.image)]]
     wide = [*folders, *(_join(folder, below) for folder in folders for below in table.below)]
     names, errors = _members(cells, members, wide)
     if len(errors) == len(cells):
