@@ -168,3 +168,65 @@ def test_webdataset_shards(tmp_path: Path, animals: Path, member: str, labels: l
         assert images.reader.read(4) == picture + b"\1"
         assert images.reader.part(images.rows[[5, 0]]).read(0) == picture + b"\2"
     assert len(load_images(folder / "val-000000.tar", classes=sorted(set(names)))) == 3
+
+
+def test_windows_marks_in_a_zip_file(tmp_path: Path, members: dict[str, bytes]) -> None:
+    path = tmp_path / "set.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in {**members, "C:/cat/8.png": b"x", "C:\\cat\\9.png": b"x"}.items():
+            info = zipfile.ZipInfo("0")
+            info.filename = name.replace("/", "\\")
+            archive.writestr(info, data)
+    images = load_images(path)
+    assert images.classes == ("cat", "dog")
+    assert images.file_name == tuple(members)
+    assert [images.reader.read(row) for row in range(6)] == list(members.values())
+    assert images.skipped == {"members whose path leaves the archive": 2}
+
+
+def test_links_in_a_zip_file_are_passed_over(tmp_path: Path, members: dict[str, bytes]) -> None:
+    path = pack(tmp_path / "set.zip", members)
+    with zipfile.ZipFile(path, "a") as archive:
+        info = zipfile.ZipInfo("photos/cat/link.png")
+        info.create_system, info.external_attr = 3, 0o120777 << 16
+        archive.writestr(info, "/etc/passwd")
+    images = load_images(path)
+    assert len(images) == 6
+    assert images.skipped == {"links and other special members": 1}
+
+
+@pytest.mark.parametrize("ending", [".zip", ".tar"])
+def test_an_archive_of_each_split(tmp_path: Path, members: dict[str, bytes], ending: str) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    for split in ("train", "val"):
+        pack(folder / f"{split}{ending}", members)
+    images = load_images(folder)
+    assert images.classes == ("cat", "dog")
+    assert images.split == ("train",) * 6 + ("val",) * 6
+    assert images.file_name[0] == f"train{ending}/photos/cat/0.png"
+
+
+@pytest.mark.parametrize("ending", [".zip", ".tar"])
+def test_a_table_of_labels_for_an_archive(tmp_path: Path, members: dict[str, bytes], ending: str) -> None:
+    flat = {f"images/{number}.png": data for number, data in enumerate(members.values())}
+    path = pack(tmp_path / f"images{ending}", flat)
+    table = tmp_path / "labels.csv"
+    table.write_text("file_name,label\n" + "".join(f"{number}.png,{'ab'[number % 2]}\n" for number in range(5)))
+    images = load_images(path, labels=table)
+    assert list(images.given_names()) == ["a", "b", "a", "b", "a"]
+    assert [images.reader.read(row) for row in range(5)] == list(members.values())[:5]
+    assert images.skipped == {"images that the table doesn't list": 1}
+
+
+def test_a_range_of_shards_in_braces(tmp_path: Path, members: dict[str, bytes]) -> None:
+    for number, name in enumerate(members):
+        stem = f"{number:04d}"
+        pack(
+            tmp_path / f"train-{number:06d}.tar", {f"{stem}.png": members[name], f"{stem}.cls": b"01"[number % 2 :][:1]}
+        )
+    images = load_images(str(tmp_path / "train-{000000..000003}.tar"))
+    assert images.file_name == tuple(f"train-{number:06d}.tar/{number:04d}.png" for number in range(4))
+    assert len(load_images(str(tmp_path / "train-{000001,000004}.tar"))) == 2
+    with pytest.raises(DataError, match=r"train-000006\.tar is not there"):
+        load_images(str(tmp_path / "train-{000000..000009}.tar"))

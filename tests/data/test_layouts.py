@@ -202,7 +202,9 @@ def test_the_only_table_of_a_folder_is_read(tmp_path: Path, paint: Paint, heard:
     assert images.given_names() == ["cat", "dog"]
     assert images.read_errors == {}
     (tmp_path / "more.csv").write_text("image_id,label\n0001,cat\n0002,dog\n")
-    with pytest.raises(DataError, match=r"no class folders, and 2 tables: name one with labels="):
+    with pytest.raises(
+        DataError, match=r"no class folders, and 2 tables \(labels.csv, more.csv\): name one with labels="
+    ):
         load_images(tmp_path)
 
 
@@ -270,3 +272,53 @@ def test_patterns_that_match_nothing_or_folders(animals: Path) -> None:
         load_images(str(animals / "*.parquet"))
     with pytest.raises(DataError, match="is a folder: name the one above"):
         load_images(str(animals / "*"))
+
+
+def test_a_path_that_no_system_can_hold() -> None:
+    with pytest.raises(DataError, match="There is no file or folder x"):
+        load_images("x" * 5000)
+
+
+@pytest.mark.parametrize("inside", ["", "images/"])
+@pytest.mark.parametrize("named", ["", "images/"])
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_the_only_table_of_each_split(tmp_path: Path, paint: Paint, inside: str, named: str, ending: str) -> None:
+    if named and not inside:
+        inside = named
+    for split, names in (("Train", "aab"), ("valid", "ba")):
+        rows = []
+        for number, name in enumerate(names):
+            paint(tmp_path / split / inside / f"{number}.png")
+            rows.append((f"{named}{number}.png", name))
+        paint(tmp_path / split / inside / "more.png")
+        text = "file_name,label\n" + "".join(f"{name},{label}\n" for name, label in rows)
+        if ending == "jsonl":
+            text = "".join(json.dumps({"file_name": name, "label": label}) + "\n" for name, label in rows)
+        (tmp_path / split / f"labels.{ending}").write_text(text)
+    images = load_images(tmp_path)
+    assert list(images.given_names()) == list("aabba")
+    assert images.split == ("Train",) * 3 + ("valid",) * 2
+    assert images.file_name[3] == f"valid/{named}0.png"
+    assert images.read_errors == {}
+    assert images.skipped == {"images that the table doesn't list": 2}
+
+
+def test_a_table_beside_the_folder_of_each_split(tmp_path: Path, paint: Paint) -> None:
+    for split, names in (("train", "aab"), ("test", "ba")):
+        for number in range(len(names)):
+            paint(tmp_path / split / f"{number}.png")
+        rows = "".join(f"{number},{label}\n" for number, label in enumerate(names))
+        (tmp_path / f"{split}.csv").write_text(f"id,label\n{rows}")
+    paint(tmp_path / "test" / "more.png")
+    images = load_images(tmp_path)
+    assert list(images.given_names()) == list("baaab")
+    assert images.split == ("test",) * 2 + ("train",) * 3
+    assert images.read_errors == {}
+    assert images.skipped == {"images that the table doesn't list": 1}
+    (tmp_path / "test.csv").write_text("id,size\n0,1\n1,1\n")
+    images = load_images(tmp_path)
+    assert images.split == ("train",) * 3
+    assert any("test.csv has no column that is known to hold the label" in note for note in images.notes)
+    (tmp_path / "submission.csv").write_text("id,label\n0,a\n")
+    with pytest.raises(DataError, match=r"3 tables \(submission.csv, test.csv, train.csv\): name one"):
+        load_images(tmp_path)

@@ -124,6 +124,7 @@ def test_ids_keep_their_names_and_get_words() -> None:
         ("names.txt", "hot dog\nblack cat\n", ("hot dog", "black cat"), ("hot dog", "black cat")),
         ("names.json", '["cat", "dog"]', ("cat", "dog"), ("cat", "dog")),
         ("names.json", '{"1": "cat", "0": "dog"}', ("dog", "cat"), ("dog", "cat")),
+        ("names.json", '{"0": ["n1", "tench"], "1": ["n2", "big_cat"]}', ("n1", "n2"), ("tench", "big cat")),
         ("names.txt", "cat\nCat\n", ("cat", "Cat"), ("cat", "Cat")),
     ],
 )

@@ -22,6 +22,7 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), m
         (["n02085620-Chihuahua", "n02112018-Pomeranian"], ("Chihuahua", "Pomeranian")),
         (["001.Black_footed_Albatross", "002.Laysan_Albatross"], ("Black footed Albatross", "Laysan Albatross")),
         (["01_cat", "02_dog"], ("cat", "dog")),
+        (["2_emu", "0_cat", "1_dog"], ("emu", "cat", "dog")),
         (["n02085620", "n02112018"], ("n02085620", "n02112018")),
         (["cafe\u0301", "x"], ("caf\u00e9", "x")),
     ],
@@ -42,6 +43,10 @@ def test_words_for(names: list[str], words: tuple[str, ...]) -> None:
         ["2008 Ford", "2012 BMW"],
         ["7_up", "Coke"],
         ["001.Crow"],
+        ["1 euro", "2 euro"],
+        ["1_cent", "2_euro"],
+        ["0 doors", "1 door", "2 doors"],
+        ["0_cat", "5_dog"],
     ],
 )
 def test_numbers_that_belong_to_a_name_stay(names: list[str]) -> None:
@@ -65,6 +70,39 @@ def test_words_that_are_given(tmp_path: Path) -> None:
     path = tmp_path / "words.txt"
     path.write_text("a\tthe letter a\nA\tthe capital letter A\n")
     assert give_words(["A", "a"], path)[0] == ("the capital letter A", "the letter a")
+
+
+@pytest.mark.parametrize("mark", ["\t", " ", ",", ", ", ": ", ";", " = "])
+@pytest.mark.parametrize("names", [("n1", "x22", "n_2"), ("0", "1", "2"), ("n01440764", "n01443537", "n01484850")])
+def test_files_of_names_with_their_words(tmp_path: Path, mark: str, names: tuple[str, ...]) -> None:
+    path = tmp_path / "words.txt"
+    texts = ("grey crane", "sausage, in a roll", "cat")
+    path.write_text("".join(f"{name}{mark}{text}\n" for name, text in zip(names, texts, strict=True)))
+    assert give_words(names, path) == (texts, None)
+    path.write_text("".join(f"{name}{mark}{text}\n" for name, text in zip(names[::-1], texts[::-1], strict=True)))
+    assert give_words(names, path) == (texts, None)
+
+
+def test_words_that_begin_like_names_are_words(tmp_path: Path) -> None:
+    path = tmp_path / "words.txt"
+    path.write_text("cat of any kind\ndog\n")
+    assert give_words(["cat", "dog"], path) == (("cat of any kind", "dog"), None)
+    path.write_text("cat, a pet\ndog, a pet\n")
+    words, told = give_words(["cat", "dog"], path)
+    assert words == ("cat, a pet", "dog, a pet")
+    assert told == "All words begin with the name of their class; if that isn't meant, put a tab behind the names."
+
+
+def test_words_in_quotes(tmp_path: Path) -> None:
+    path = tmp_path / "words.csv"
+    path.write_text('n1,"cat, domestic"\nn2,dog\n')
+    assert give_words(["n1", "n2"], path)[0] == ("cat, domestic", "dog")
+
+
+def test_the_index_of_imagenet(tmp_path: Path) -> None:
+    path = tmp_path / "imagenet_class_index.json"
+    path.write_text('{"0": ["n01440764", "tench"], "1": ["n01443537", "great_white"]}')
+    assert give_words(["n01443537", "n01440764"], path)[0] == ("great_white", "tench")
 
 
 def test_words_that_cannot_be_given() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import stat
 import tarfile
 import zipfile
 import zlib
@@ -27,6 +29,9 @@ from deft.data.readers import (
 )
 from deft.data.tree import Tree, finish_tree, passed_over
 from deft.errors import DataError
+
+_UNIX = 3  # the system that wrote a member of a zip file
+_DRIVE = re.compile(r"[A-Za-z]:")
 
 MOST_MEMBERS = 20_000_000
 LARGEST_TABLE = 1 << 28
@@ -128,7 +133,7 @@ class ArchiveTree(Tree):
         where: What it is called.
         places: First byte and size of each member of a tar file; empty for a zip file.
         sizes: Size of each member when unpacked.
-        spelt: Name in the zip file, of the members whose name has detours.
+        spelt: Name in the zip file, of the members whose name has detours or Windows' path marks.
     """
 
     path: str
@@ -195,7 +200,8 @@ def _zip_members(path: Path) -> Iterator[tuple[str, int | None, int]]:
             if not info.is_dir():
                 if info.flag_bits & 1:
                     raise DataError(f"{path} is encrypted; unpack it first.")
-                yield info.filename, None, info.file_size
+                link = info.create_system == _UNIX and stat.S_ISLNK(info.external_attr >> 16)
+                yield info.filename, -1 if link else None, info.file_size
 
 
 def _tar_members(path: Path) -> Iterator[tuple[str, int | None, int]]:
@@ -208,10 +214,11 @@ def _tar_members(path: Path) -> Iterator[tuple[str, int | None, int]]:
 
 
 def _take(tree: ArchiveTree, name: str, start: int | None, size: int) -> None:
-    parts = [part for part in name.split("/") if part != "."]
+    windows = start is None and "\\" in name and "/" not in name  # some programs there write their own marks into zips
+    parts = [part for part in (name.replace("\\", "/") if windows else name).split("/") if part != "."]
     plain = "/".join(parts)
     kind = passed_over(plain)
-    if name.startswith("/") or ".." in parts or len(parts) > 60:
+    if not parts[0] or _DRIVE.fullmatch(parts[0]) or ".." in parts or len(parts) > 60:
         tree.skipped["members whose path leaves the archive"] += 1
     elif start == -1:
         tree.skipped["links and other special members"] += 1

@@ -39,8 +39,8 @@ def read_delimited(source: str, data: bytes) -> Table:
 
     Args:
         source: What the table is called.
-        data: Its content: UTF-8 (stray bytes survive), Windows-1252, UTF-16 or UTF-32, with or without a header. A first line
-            that names an image is a row, and no header.
+        data: Its content: UTF-8 (stray bytes survive), Windows-1252, UTF-16 or UTF-32, with or without a header. A
+            first line that names an image is a row, and no header.
 
     Raises:
         DataError: It isn't text, no mark cuts its rows alike, or a row has too many fields; with the line's number.
@@ -68,8 +68,9 @@ def read_delimited(source: str, data: bytes) -> Table:
 def as_text(source: str, data: bytes) -> tuple[str, list[str]]:
     """Return the text of a file and, where it isn't UTF-8, the sentence that says how it was read.
 
-    UTF-16 and UTF-32 are known by their mark, or by the zeros in their first line. A file without any letter of UTF-8 beyond ASCII, but with bytes that Windows-1252 has
-    letters for, is in that; other stray bytes stay what they are, as names of files may hold them.
+    UTF-16 and UTF-32 are known by their mark, or by the zeros in their first line. A file without any letter of UTF-8
+    beyond ASCII, but with bytes that Windows-1252 has letters for, is in that; other stray bytes stay what they are, as
+    names of files may hold them.
 
     Args:
         source: What the file is called.

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from deft.data.archives import archive_tree
 from deft.data.assemble import SourceRows
 from deft.data.class_folders import LOOSE, ClassFolders, recognise
-from deft.data.columns import Columns, NoLabels
-from deft.data.endings import ARCHIVE_ENDINGS, TABLE_ENDINGS
+from deft.data.columns import Columns
+from deft.data.endings import ARCHIVE_ENDINGS
 from deft.data.joined import join
 from deft.data.published import refuse_published
 from deft.data.readers import show_path
@@ -19,19 +19,13 @@ from deft.data.shards import from_shard_tree
 from deft.data.splits import is_split, shard_split
 from deft.data.tables import from_shards
 from deft.data.tree import FolderTree, Tree
-from deft.data.tree_tables import from_tree_table
+from deft.data.split_tables import metadata_of_splits, tables_of_splits, with_labels
+from deft.data.tree_tables import BESIDE, METADATA, bases, from_table_beside, from_tree_table, tables_in
 from deft.errors import DataError
 from deft.progress import Progress
 
-METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
-"""Tables that a folder of images may carry, as in Hugging Face's imagefolder."""
-
 EXPORTS = ("samples.json", "labels.json")
 """Tables of FiftyOne's exports; the first has more in it."""
-
-
-BESIDE = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
-"""Endings of tables that may be meant as labels, though class folders are what is read."""
 
 
 @dataclass(frozen=True)
@@ -72,42 +66,8 @@ def from_tree(tree: Tree, columns: Columns, progress: Progress) -> SourceRows:
 def _metadata(tree: Tree, columns: Columns, progress: Progress) -> SourceRows | None:
     for name in METADATA:
         if name in tree.others:
-            return _with_labels(tree, name, columns, progress)
+            return with_labels(tree, name, columns, progress)
     return None
-
-
-def _with_labels(tree: Tree, name: str, columns: Columns, progress: Progress) -> SourceRows | None:
-    """Read a table of a tree; None where it has no labels (captions, say), but class folders have."""
-    try:
-        return from_tree_table(tree, name, columns, progress)
-    except NoLabels:
-        if columns != Columns() or not any(recognise(tree.images, tree.folders).labels):
-            raise
-    tree.notes.append(
-        f"{show_path(name)} has no column of labels (label_column=), so the labels are the class folders."
-    )
-    return None
-
-
-def _metadata_of_splits(tree: Tree, columns: Columns, progress: Progress) -> SourceRows | None:
-    """Return `train/metadata.csv` and `test/metadata.csv`, each with paths relative to itself."""
-    there = set(tree.others)
-    tops = [folder for folder in tree.folders if "/" not in folder and is_split(folder)]
-    tables = {top: [name for name in METADATA if f"{top}/{name}" in there] for top in tops}
-    parts = []
-    for top in (top for top in tops if tables[top]):
-        part = _with_labels(tree, f"{top}/{tables[top][0]}", columns, progress)
-        if part is None:
-            return None
-        part.file_name = [f"{show_path(top)}/{name}" for name in part.file_name]
-        part.split = [show_path(top)] * len(part.labels)
-        parts.append(part)
-    if not parts:
-        return None
-    found = join(parts, tree.where)
-    bare = [top for top in tops if not tables[top] and any(name.startswith(f"{top}/") for name in tree.images)]
-    found.notes += [f"Split '{show_path(top)}' has no metadata table, unlike others; it is left out." for top in bare]
-    return found
 
 
 def _fiftyone(tree: Tree, columns: Columns, progress: Progress) -> SourceRows | None:
@@ -126,19 +86,28 @@ def _parquet_shards(tree: Tree, columns: Columns, progress: Progress) -> SourceR
 
 
 def _archives(tree: Tree, columns: Columns, progress: Progress) -> SourceRows | None:
-    """Read the only archive of a folder, or one for each split: `train.zip` and `test.zip`."""
+    """Read the only archive of a folder, with the table beside it, or one for each split: `train.zip`, `test.zip`."""
     there = [name for name in tree.others if name.lower().endswith(ARCHIVE_ENDINGS)]
     splits = [shard_split(os.path.splitext(name)[0].rpartition("/")[2]) for name in there]
     if tree.images or not isinstance(tree, FolderTree) or not there or (len(there) > 1 and None in splits):
         return None
+    beside = [name for name in tables_in(tree) if "/" not in name and name.lower().endswith(BESIDE)]
     parts = []
     for name, split in zip(there, splits, strict=True):
-        part = from_tree(archive_tree(tree.root / name), columns, progress)
+        inside = archive_tree(tree.root / name)
+        if len(there) == len(beside) == 1 and not _has_labels(inside):
+            return from_table_beside(inside, tree.root / beside[0], columns, progress)
+        part = from_tree(inside, columns, progress)
         if len(there) > 1:
             part.split = [str(split)] * len(part.labels)
             part.file_name = [f"{show_path(name)}/{image}" for image in part.file_name]
         parts.append(part)
     return join(parts, tree.where)
+
+
+def _has_labels(tree: Tree) -> bool:
+    """Say whether a tree has class folders or a table."""
+    return bool(tables_in(tree)) or any(recognise(tree.images, tree.folders).labels)
 
 
 def _class_folders(tree: Tree, columns: Columns, progress: Progress) -> SourceRows | None:
@@ -181,7 +150,7 @@ def _rows(tree: Tree, found: ClassFolders) -> SourceRows:
 
 def _labels_beside(tree: Tree, split: str, rows: SourceRows, progress: Progress) -> None:
     """Fill in the labels of a split without class folders from the one table beside its images, if that has them."""
-    tables = [name for name in _tables(tree) if name.rpartition("/")[0] == split]
+    tables = [name for name in tables_in(tree) if name.rpartition("/")[0] == split]
     mine = {name: row for row, name in enumerate(rows.file_name) if name.startswith(f"{split}/")}
     if len(tables) != 1:
         return
@@ -208,28 +177,24 @@ def _labels_beside(tree: Tree, split: str, rows: SourceRows, progress: Progress)
 
 def _one_table(tree: Tree, columns: Columns, progress: Progress) -> SourceRows | None:
     """Return the only table of a folder, whose images have no class folders: `labels.csv` beside `images/`."""
-    tables = [name for name in _tables(tree) if "/" not in name and not name.lower().endswith((".txt", ".lst"))]
+    tables = [name for name in tables_in(tree) if "/" not in name and not name.lower().endswith((".txt", ".lst"))]
     if len(tables) != 1:
         return None
-    bases = sorted({name.rpartition("/")[0] for name in tree.images}, key=lambda name: (name.count("/"), name))
-    return from_tree_table(tree, tables[0], columns, progress, bases[:20])
+    return from_tree_table(tree, tables[0], columns, progress, bases(tree))
 
 
 LAYOUTS: tuple[Layout, ...] = (
     Layout("a table called metadata", _metadata),
-    Layout("a table called metadata in each split", _metadata_of_splits),
+    Layout("a table called metadata in each split", metadata_of_splits),
     Layout("an export of FiftyOne", _fiftyone),
     Layout("Parquet shards", _parquet_shards),
     Layout("WebDataset shards", from_shard_tree),
     Layout("an archive, or one of each split", _archives),
     Layout("class folders, with or without splits", _class_folders),
     Layout("images and one table", _one_table),
+    Layout("images and one table in each split", tables_of_splits),
 )
 """How folders and archives are read: the first that fits."""
-
-
-def _tables(tree: Tree) -> list[str]:
-    return [name for name in tree.others if os.path.splitext(name)[1].lower() in TABLE_ENDINGS]
 
 
 def _kind(name: str) -> str:
@@ -237,10 +202,11 @@ def _kind(name: str) -> str:
 
 
 def _nothing(tree: Tree) -> str:
-    tables = [show_path(name) for name in _tables(tree)]
+    tables = [show_path(name) for name in tables_in(tree)]
     where, seen = tree.where, _seen(tree)
     if tree.images and len(tables) > 1:
-        return f"{where} has images but no class folders, and {len(tables)} tables: name one with labels=, {seen}."
+        some = ", ".join(tables[:3]) + (", ..." if len(tables) > 3 else "")
+        return f"{where} has images but no class folders, and {len(tables)} tables ({some}): name one with labels=, {seen}."
     splits = [show_path(folder) for folder in tree.folders if "/" not in folder and is_split(folder)]
     if tree.images and splits:
         return (

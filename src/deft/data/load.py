@@ -15,7 +15,6 @@ from deft.data.arrays import from_arrays
 from deft.data.assemble import SourceRows, assemble
 from deft.data.columns import Columns
 from deft.data.endings import TABLE_ENDINGS, is_image
-from deft.data.folders import METADATA
 from deft.data.huggingface import is_saved
 from deft.data.images import LabeledImages
 from deft.data.names import Classes, class_names
@@ -24,6 +23,7 @@ from deft.data.remote import remote_tree, scheme_of
 from deft.data.sources import check_source, from_name, from_paths, refuse_labels
 from deft.data.tables import from_frame
 from deft.data.tree import folder_tree
+from deft.data.tree_tables import METADATA
 from deft.data.words import Words
 from deft.errors import DataError
 from deft.progress import Progress, Silent

@@ -15,17 +15,21 @@ LARGEST = 1 << 26
 """Bytes; a larger file holds no names."""
 
 _WORDNET = re.compile(r"n\d{8}")
+_CODE = re.compile(r"[^\W\d_]{0,3}[-_ ]?\d+")
+_CODE_FIRST = re.compile(rf"({_CODE.pattern})\s*[:,;=\s]\s*(\S.*)")
 _NUMBER_FIRST = re.compile(r"(\d{1,6})\s*[:,;\s]\s*(\S.*)")
 _NUMBER_LAST = re.compile(r"(\S.*?)\s*[,;\t]\s*(\d{1,6})")
 
 
-def read_names(path: Path) -> Sequence[str] | Mapping[str, str]:
+def read_names(path: Path, codes: Sequence[str] = ()) -> Sequence[str] | Mapping[str, str]:
     """Read names in order, or a mapping of ids to names.
 
     Args:
         path: A text file with one name per line; or with `id<TAB>name` (or a WordNet id, a blank and a name) on
             every line; or numbers and names, as `0 cat`, `0: cat`, `0,cat` or `cat,0`, where the numbers count the
-            lines from 0 or from 1; or JSON: a list, or a mapping from id to name or from name to number.
+            lines from 0 or from 1; or JSON: a list, or a mapping from id to name or from name to number, or from
+            number to id and name, as `imagenet_class_index.json` has it.
+        codes: Names of classes: if they are codes, such as `n1`, any mark between them and what follows will do.
 
     Raises:
         DataError: It can't be read, or a line is blank.
@@ -44,6 +48,9 @@ def read_names(path: Path) -> Sequence[str] | Mapping[str, str]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             raise DataError(f"Line {number} of {path} is blank: every line must name a class.")
+    coded = _behind_codes([line.strip() for line in lines], codes)
+    if coded is not None:
+        return coded
     numbered = _numbered([line.strip() for line in lines])
     if numbered is not None:
         return numbered
@@ -79,12 +86,31 @@ def _numbered(lines: Sequence[str]) -> Mapping[str, str] | None:
     return None
 
 
+def _behind_codes(lines: Sequence[str], codes: Sequence[str]) -> Mapping[str, str] | None:
+    """Return the words behind codes, where every code has one line; None elsewhere."""
+    if not codes or not all(_CODE.fullmatch(code) for code in codes):
+        return None
+    pairs = [found.groups() for found in map(_CODE_FIRST.fullmatch, lines) if found is not None and found[1] in codes]
+    if len(pairs) != len(codes) or len(dict(pairs)) != len(codes):
+        return None
+    return {code: _unquoted(text) for code, text in pairs}
+
+
+def _unquoted(text: str) -> str:
+    """Return a field of a CSV file without its quotes."""
+    return text[1:-1].replace('""', '"') if len(text) > 1 and text[0] == text[-1] == '"' else text
+
+
 def _mapping(path: Path, pairs: Sequence[tuple[str, str]]) -> Mapping[str, str]:
     names: dict[str, str] = {}
     for number, (key, name) in enumerate(pairs, start=1):
         if names.setdefault(key, name) != name:
             raise DataError(f"Line {number} of {path} gives {key!r} another name than a line before.")
     return names
+
+
+def _is_indexed(key: str, pair: Any) -> bool:
+    return key.isdecimal() and isinstance(pair, list) and len(pair) == 2 and all(isinstance(text, str) for text in pair)
 
 
 def _from_json(path: Path, text: str) -> Sequence[str] | Mapping[str, str]:
@@ -95,6 +121,10 @@ def _from_json(path: Path, text: str) -> Sequence[str] | Mapping[str, str]:
     inverse = by_number(value) if isinstance(value, dict) else None
     if inverse is not None:
         return {key: show_path(name) for key, name in inverse.items()}
+    if isinstance(value, dict) and value and all(_is_indexed(key, pair) for key, pair in value.items()):
+        return {
+            show_path(pair[0]): show_path(pair[1]) for _, pair in sorted(value.items(), key=lambda one: int(one[0]))
+        }
     if isinstance(value, dict | list) and all(
         isinstance(name, str) for name in (value.values() if isinstance(value, dict) else value)
     ):

@@ -40,6 +40,8 @@ def from_shard_tree(tree: Tree, columns: Columns, progress: Progress) -> SourceR
     tars = [name for name in tree.others if name.lower().endswith(".tar")]
     if not tars or tree.images or not isinstance(tree, FolderTree):
         return None
+    if not any(_is_shard(archive_tree(tree.root / name)) for name in tars):
+        return None  # archives of folders
     return from_tars([tree.root / name for name in tars], tree.where, columns)
 
 

@@ -20,11 +20,14 @@ from deft.data.remote import check_store, from_address, scheme_of
 from deft.data.shards import from_tars
 from deft.data.tables import from_shards, from_table
 from deft.data.tree import folder_tree
-from deft.data.tree_tables import note_unlisted
+from deft.data.tree_tables import from_table_beside, note_unlisted
 from deft.errors import DataError
 from deft.progress import Progress
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[\w.-]{1,96}")
+_BRACES = re.compile(r"\{(?:(\d{1,9})\.\.(\d{1,9})|([^{},]*(?:,[^{},]*)+))\}")
+MOST_FILES = 100_000  # that a range in braces stands for
+LONGEST = 300  # characters of a name that a sentence shows
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)")
 _HUB_SCHEME = "hf://datasets/"
 
@@ -55,9 +58,13 @@ def from_name(source: str, labels: Any, columns: Columns, split: str | None, pro
         raise DataError("For files, labels= is the path of a table; a list of labels goes with images in memory.")
     if path.is_dir():
         return _from_folder(path, labels, columns, progress)
+    if labels is not None and path.is_file() and path.suffix.lower() in ARCHIVE_ENDINGS:
+        return from_table_beside(archive_tree(path), _labels_table(labels), columns, progress)
     refuse_labels(labels, f"{source} isn't a folder; a table")
     if path.is_file():
         return _from_file(path, columns, progress)
+    if "{" in source and (names := in_braces(source)) != [source]:
+        return from_paths(names, source, columns, progress)
     if glob.has_magic(source):
         return from_paths(sorted(glob.glob(os.path.expanduser(source), recursive=True)), source, columns, progress)
     return _from_hub(source, columns, split, progress)
@@ -106,9 +113,7 @@ def refuse_labels(labels: Any, what: str) -> None:
 
 def _from_folder(path: Path, labels: Any, columns: Columns, progress: Progress) -> SourceRows:
     if labels is not None:
-        table = Path(labels).expanduser()
-        if not str(labels) or not table.is_file():
-            raise DataError(f"There is no table of labels at {str(labels) or 'an empty path'}.")
+        table = _labels_table(labels)
         lying = [os.path.normpath(os.path.abspath(path / name)) for name in folder_tree(path).images]
         found = from_table(table, columns, progress, [path], lying)
         note_unlisted(found, set(lying), show_path(str(table)))
@@ -116,6 +121,13 @@ def _from_folder(path: Path, labels: Any, columns: Columns, progress: Progress) 
     if huggingface.is_saved(str(path)):
         return huggingface.from_dataset(huggingface.from_saved(str(path)), path.name, columns, progress)
     return from_tree(folder_tree(path), columns, progress)
+
+
+def _labels_table(labels: str | os.PathLike[str]) -> Path:
+    table = Path(labels).expanduser()
+    if not str(labels) or not table.is_file():
+        raise DataError(f"There is no table of labels at {str(labels) or 'an empty path'}.")
+    return table
 
 
 def _from_archive(path: Path, columns: Columns, progress: Progress) -> SourceRows:
@@ -172,9 +184,37 @@ def check_source(source: str) -> None:
             "Data sets of the Hugging Face Hub are named user/name."
         )
     name = source.removeprefix(_HUB_SCHEME)
-    if Path(name).expanduser().exists() or glob.has_magic(name):
+    if _is_there(name) or glob.has_magic(name) or in_braces(name) != [name]:
         return
-    if not _HUB_ID.fullmatch(name) or name.lower().endswith(tuple(FILES)) or Path(name.partition("/")[0]).exists():
+    if not _HUB_ID.fullmatch(name) or name.lower().endswith(tuple(FILES)) or _is_there(name.partition("/")[0]):
         plain = "/" not in name and "\\" not in name and not name.lower().endswith(tuple(FILES))
         hint = " (a data set of the Hugging Face Hub is called user/name)" if plain else ""
-        raise DataError(f"There is no file or folder {show_path(name)}{hint}.")
+        shown = show_path(name) if len(name) <= LONGEST else f"{show_path(name[:LONGEST])}..."
+        raise DataError(f"There is no file or folder {shown}{hint}.")
+
+
+def in_braces(pattern: str) -> list[str]:
+    """Return the names that braces stand for, as shells and WebDataset have them; without braces the name itself.
+
+    Example:
+        >>> in_braces("train-{008..010}.tar"), in_braces("{a,b}.csv"), in_braces("photos")
+        (['train-008.tar', 'train-009.tar', 'train-010.tar'], ['a.csv', 'b.csv'], ['photos'])
+    """
+    found = _BRACES.search(pattern)
+    if found is None or _is_there(pattern):
+        return [pattern]
+    start, end, listed = found.groups()
+    if listed is None:
+        first, last = sorted((int(start), int(end)))
+        choices = [f"{number:0{len(start)}d}" for number in range(first, min(last, first + MOST_FILES) + 1)]
+    else:
+        choices = listed.split(",")
+    before, after = pattern[: found.start()], pattern[found.end() :]
+    return [name for choice in choices for name in in_braces(f"{before}{choice}{after}")]
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return Path(name).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):  # longer than a system allows, a null byte, a home of nobody
+        return False

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Sequence
+from pathlib import Path
 
 from deft.data.assemble import SourceRows
 from deft.data.columns import Columns
+from deft.data.endings import TABLE_ENDINGS
 from deft.data.listed import MISSING, splits_of
 from deft.data.located import Finder, by_fold, by_last, elsewhere, fold, is_address, only_one, served_path, shown_name
 from deft.data.names import in_order
@@ -18,9 +20,22 @@ from deft.errors import DataError
 from deft.progress import Progress
 from deft.wording import counted, noun
 
+METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+"""Tables that a folder of images may carry, as in Hugging Face's imagefolder."""
+
+BESIDE = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+"""Endings of tables that may be meant as labels of the images beside them."""
+
+MOST_BASES = 20  # folders that a table's paths are tried below
+
 
 def from_tree_table(
-    tree: Tree, name: str, columns: Columns, progress: Progress, bases: Sequence[str] = ()
+    tree: Tree,
+    name: str,
+    columns: Columns,
+    progress: Progress,
+    bases: Sequence[str] = (),
+    among: Sequence[str] | None = None,
 ) -> SourceRows:
     """Read a table of a tree, and count the images that it doesn't list.
 
@@ -30,13 +45,14 @@ def from_tree_table(
         columns: What the user says about its columns.
         progress: Told of guesses.
         bases: Folders of the tree that its paths may be relative to, before its own.
+        among: Images that it may list; those below its own folder if not given.
 
     Raises:
         DataError: It can't be read, or names no file of the tree.
     """
     above = name.rpartition("/")[0]
     folders = [*bases, above]
-    there = [image for image in tree.images if not above or image.startswith(f"{above}/")]
+    there = below(tree, above) if among is None else among
     if isinstance(tree, FolderTree):
         lying = [os.path.normpath(os.path.abspath(os.path.join(tree.root, image))) for image in there]
         found = from_table(tree.root / name, columns, progress, [tree.root / folder for folder in folders], lying)
@@ -45,6 +61,44 @@ def from_tree_table(
     found, names = _in_archive(tree, name, columns, progress, folders)
     _note(found, len(set(there) - set(names)), show_path(name))
     return found
+
+
+def from_table_beside(tree: Tree, table: Path, columns: Columns, progress: Progress) -> SourceRows:
+    """Read a table of labels that lies outside the archive of its images.
+
+    Args:
+        tree: The archive.
+        table: The table; its paths are relative to the archive's root, or to a folder in it.
+        columns: What the user says about the columns.
+        progress: Told of guesses.
+
+    Raises:
+        DataError: It can't be read, or names no file of the archive.
+    """
+    try:
+        data = table.read_bytes()
+    except OSError as error:
+        raise DataError(f"{table} can't be read as a table: {error.strerror or error}.") from error
+    source = show_path(str(table))
+    found, names = _of_archive(tree, source, table.suffix, data, columns, progress, ["", *bases(tree)])
+    _note(found, len(set(tree.images) - set(names)), source)
+    return found
+
+
+def tables_in(tree: Tree) -> list[str]:
+    """Return the names of all files of a tree that may be tables."""
+    return [name for name in tree.others if os.path.splitext(name)[1].lower() in TABLE_ENDINGS]
+
+
+def below(tree: Tree, folder: str) -> list[str]:
+    """Return the images below a folder of a tree; all below the root, which has no name."""
+    return [name for name in tree.images if not folder or name.startswith(f"{folder}/")]
+
+
+def bases(tree: Tree) -> list[str]:
+    """Return the folders with images that a table's paths may be relative to, the uppermost first."""
+    folders = {name.rpartition("/")[0] for name in tree.images}
+    return sorted(folders, key=lambda name: (name.count("/"), name))[:MOST_BASES]
 
 
 def note_unlisted(found: SourceRows, there: set[str], table: str) -> None:
@@ -71,9 +125,15 @@ def _in_archive(
 ) -> tuple[SourceRows, list[str]]:
     source = f"{tree.where}/{show_path(name)}"
     ending = os.path.splitext(name)[1]
+    return _of_archive(tree, source, ending, tree.content(name), columns, progress, folders)
+
+
+def _of_archive(
+    tree: Tree, source: str, ending: str, data: bytes, columns: Columns, progress: Progress, folders: Sequence[str]
+) -> tuple[SourceRows, list[str]]:
     if ending.lower() == ".parquet":
-        raise DataError(f"{source} lies in an archive, where Parquet files aren't read: take it out of it.")
-    table = read_table(source, ending, tree.content(name))
+        raise DataError(f"{source} lists files of an archive, which Parquet files aren't read for: write it as CSV.")
+    table = read_table(source, ending, data)
     settled = settle(table, columns, source, progress)
     members = set(tree.images)
     cells = ["" if cell is None else served_path(str(cell).strip()) for cell in table.values[str(settled.image)]]
@@ -84,7 +144,9 @@ def _in_archive(
     found = SourceRows(
         source=source,
         reader=tree.reader(names),
-        file_name=[shown_name(cell) if cell else f"{show_path(name)}#{row}" for row, cell in enumerate(cells)],
+        file_name=[
+            shown_name(cell) if cell else f"{source.rpartition('/')[2]}#{row}" for row, cell in enumerate(cells)
+        ],
         labels=table.values[str(settled.label)],
         clean=None if settled.clean is None else table.values[settled.clean],
         split=splits_of(table, cells),

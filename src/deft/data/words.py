@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,14 @@ Words = Sequence[str] | Mapping[Any, str] | str | os.PathLike[str]
 _WORDNET = re.compile(r"n\d{8}")
 _WORDNET_PREFIX = re.compile(r"(n\d{8})[-_. ]+(?=\S)")
 _DOTTED_NUMBER = re.compile(r"(\d{1,6})\.[ _-]*(?=[^\W\d_])")
-_PADDED_NUMBER = re.compile(r"(\d{2,6})[-_ ]+(?=[^\W\d_])")
+_NUMBER = re.compile(r"(\d{1,6})[-_ ]+(?=[^\W\d_])")
 
 
 def words_for(names: Sequence[str]) -> tuple[str, ...]:
     """Return the names in words.
 
     "golden_retriever" becomes "golden retriever". Codes are cut where all names begin with one of one kind, each
-    with its own: "001.Black_footed_Albatross", "n02085620-Chihuahua", "007_bond". Numbers that are part of a name
+    with its own: "001.Black_footed_Albatross", "n02085620-Chihuahua", "007_bond", "0_cat" and "1_dog". Numbers that are part of a name
     stay ("3.5mm jack", "Golf 1.6 TDI"), and so do hyphens ("T-shirt").
 
     Args:
@@ -63,12 +63,12 @@ def give_words(names: Sequence[str], given: Words) -> tuple[tuple[str, ...], str
 
     Returns:
         Words of each class, and what a person should know: that some classes have none, so that theirs are made
-        from their names.
+        from their names, or that all begin with the name itself.
 
     Raises:
         DataError: The file can't be read, the count doesn't fit, a text is blank, or no name fits.
     """
-    found: Any = read_names(Path(given)) if isinstance(given, str | os.PathLike) else given
+    found: Any = read_names(Path(given), names) if isinstance(given, str | os.PathLike) else given
     if not isinstance(found, Mapping):
         texts = [" ".join(str(text).split()) for text in found]
         if len(texts) != len(names):
@@ -76,7 +76,10 @@ def give_words(names: Sequence[str], given: Words) -> tuple[tuple[str, ...], str
                 f"There are words for {len(texts)} classes, but the data has {len(names)}: give one line per class, "
                 "in the classes' order, or lines of name<TAB>words."
             )
-        return tuple(_some_words(name, text) for name, text in zip(names, texts, strict=True)), None
+        begin = all(re.match(rf"{re.escape(name)}\s*[,:;=]", text) for name, text in zip(names, texts, strict=True))
+        doubt = "All words begin with the name of their class; if that isn't meant, put a tab behind the names."
+        words = tuple(_some_words(name, text) for name, text in zip(names, texts, strict=True))
+        return words, doubt if begin else None
     table = {str(key).strip(): " ".join(str(text).split()) for key, text in found.items()}
     chosen = _by_name(names, table) or _by_number(names, table)
     if not chosen:
@@ -139,15 +142,21 @@ def _code(texts: Sequence[str]) -> re.Pattern[str] | None:
     """Return the kind of code that all names begin with, each with a different one; None where there is none."""
     if len(texts) < 2:
         return None
-    for kind in (_WORDNET_PREFIX, _DOTTED_NUMBER, _PADDED_NUMBER):
+    for kind in (_WORDNET_PREFIX, _DOTTED_NUMBER, _NUMBER):
         found = [kind.match(text) for text in texts]
         codes = [match.group(1) for match in found if match is not None]
         if len(set(codes)) < len(texts):
             continue
-        padded = len({len(code) for code in codes}) == 1 and any(code.startswith("0") for code in codes)
-        if kind is not _PADDED_NUMBER or padded:
+        if kind is not _NUMBER or _are_codes(codes, {kind.sub("", text, count=1).casefold() for text in texts}):
             return kind
     return None
+
+
+def _are_codes(numbers: Sequence[str], rest: Collection[str]) -> bool:
+    """Say whether numbers in front of names are codes: padded with zeros, or counted from 0 before different names."""
+    padded = len({len(number) for number in numbers}) == 1 < len(numbers[0]) and any(n.startswith("0") for n in numbers)
+    counted = sorted(numbers, key=int) == [str(place) for place in range(len(numbers))]
+    return padded or (counted and len(rest) == len(numbers))
 
 
 def _by_name(names: Sequence[str], table: Mapping[str, str]) -> dict[int, str]:
