@@ -16,10 +16,10 @@ from deft.data.joined import join
 from deft.data.published import refuse_published
 from deft.data.readers import show_path
 from deft.data.shards import from_shard_tree
+from deft.data.split_tables import metadata_of_splits, tables_of_splits, with_labels
 from deft.data.splits import is_split, shard_split
 from deft.data.tables import from_shards
 from deft.data.tree import FolderTree, Tree
-from deft.data.split_tables import metadata_of_splits, tables_of_splits, with_labels
 from deft.data.tree_tables import BESIDE, METADATA, bases, from_table_beside, from_tree_table, tables_in
 from deft.errors import DataError
 from deft.progress import Progress
@@ -206,7 +206,8 @@ def _nothing(tree: Tree) -> str:
     where, seen = tree.where, _seen(tree)
     if tree.images and len(tables) > 1:
         some = ", ".join(tables[:3]) + (", ..." if len(tables) > 3 else "")
-        return f"{where} has images but no class folders, and {len(tables)} tables ({some}): name one with labels=, {seen}."
+        there = f"{len(tables)} tables ({some})"
+        return f"{where} has images but no class folders, and {there}: name one with labels=, {seen}."
     splits = [show_path(folder) for folder in tree.folders if "/" not in folder and is_split(folder)]
     if tree.images and splits:
         return (

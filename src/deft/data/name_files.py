@@ -34,14 +34,7 @@ def read_names(path: Path, codes: Sequence[str] = ()) -> Sequence[str] | Mapping
     Raises:
         DataError: It can't be read, or a line is blank.
     """
-    try:
-        if path.stat().st_size > LARGEST:
-            raise DataError(f"{path} is too large for a file of class names.")
-        text = path.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"The class names in {path} can't be read: the file isn't text in UTF-8.") from error
-    except OSError as error:
-        raise DataError(f"The class names in {path} can't be read: {error.strerror or error}.") from error
+    text = _text(path)
     if path.suffix == ".json":
         return _from_json(path, text)
     lines = text.rstrip().splitlines()
@@ -60,6 +53,18 @@ def read_names(path: Path, codes: Sequence[str] = ()) -> Sequence[str] | Mapping
         if pairs and coded and all(len(pair) == 2 for pair in pairs):
             return _mapping(path, [(key.strip(), name.strip()) for key, name in pairs])
     return [line.strip() for line in lines]
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise DataError(f"{path} is too large for a file of class names.")
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"The class names in {path} can't be read: the file isn't text in UTF-8.") from error
+    except OSError as error:
+        raise DataError(f"The class names in {path} can't be read: {error.strerror or error}.") from error
+    return text
 
 
 def by_number(numbers: Mapping[str, Any]) -> Mapping[str, str] | None:

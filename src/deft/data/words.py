@@ -25,8 +25,8 @@ def words_for(names: Sequence[str]) -> tuple[str, ...]:
     """Return the names in words.
 
     "golden_retriever" becomes "golden retriever". Codes are cut where all names begin with one of one kind, each
-    with its own: "001.Black_footed_Albatross", "n02085620-Chihuahua", "007_bond", "0_cat" and "1_dog". Numbers that are part of a name
-    stay ("3.5mm jack", "Golf 1.6 TDI"), and so do hyphens ("T-shirt").
+    with its own: "001.Black_footed_Albatross", "n02085620-Chihuahua", "007_bond", "0_cat" and "1_dog". Numbers that
+    are part of a name stay ("3.5mm jack", "Golf 1.6 TDI"), and so do hyphens ("T-shirt").
 
     Args:
         names: All classes of a data set; whether a prefix is a code is told by the others.
