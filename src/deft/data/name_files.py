@@ -41,9 +41,9 @@ def read_names(path: Path, codes: Sequence[str] = ()) -> Sequence[str] | Mapping
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             raise DataError(f"Line {number} of {path} is blank: every line must name a class.")
-    coded = _behind_codes([line.strip() for line in lines], codes)
-    if coded is not None:
-        return coded
+    behind = _behind_codes([line.strip() for line in lines], codes)
+    if behind is not None:
+        return behind
     numbered = _numbered([line.strip() for line in lines])
     if numbered is not None:
         return numbered
@@ -95,7 +95,8 @@ def _behind_codes(lines: Sequence[str], codes: Sequence[str]) -> Mapping[str, st
     """Return the words behind codes, where every code has one line; None elsewhere."""
     if not codes or not all(_CODE.fullmatch(code) for code in codes):
         return None
-    pairs = [found.groups() for found in map(_CODE_FIRST.fullmatch, lines) if found is not None and found[1] in codes]
+    matches = [found for found in map(_CODE_FIRST.fullmatch, lines) if found is not None and found[1] in codes]
+    pairs = [(str(found[1]), str(found[2])) for found in matches]
     if len(pairs) != len(codes) or len(dict(pairs)) != len(codes):
         return None
     return {code: _unquoted(text) for code, text in pairs}
