@@ -268,6 +268,42 @@ def test_errors_become_one_sentence(
     assert result.stdout == ""
 
 
+class OutOfMemoryError(RuntimeError):
+    """As PyTorch's, which can't be raised without a GPU."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+)
+def test_a_full_accelerator_is_one_sentence(error: RuntimeError, monkeypatch: pytest.MonkeyPatch) -> None:
+    _stub(monkeypatch, error)
+    result = runner.invoke(app, ["detect", "photos", "-o", "run"])
+    assert result.exit_code == 2
+    assert result.stderr.strip() == (
+        "deft: The accelerator's memory is too small for this. Try a smaller --batch-size, or --device cpu."
+    )
+
+
+def test_a_command_without_batches_is_not_told_to_make_them_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(device: str) -> None:
+        raise OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr("deft.cli.doctor.check_numerics", fail)
+    result = runner.invoke(app, ["doctor"])
+    assert result.exit_code == 2
+    assert result.stderr.strip() == "deft: The accelerator's memory is too small for this. Try --device cpu."
+
+
+def test_other_faults_of_an_accelerator_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    _stub(monkeypatch, RuntimeError("CUDA error: device-side assert triggered"))
+    assert isinstance(runner.invoke(app, ["detect", "photos", "-o", "run"]).exception, RuntimeError)
+
+
 def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     _stub(monkeypatch, ZeroDivisionError("ours"))
     result = runner.invoke(app, ["detect", "photos", "-o", "run"])

@@ -19,6 +19,19 @@ def test_auto_follows_the_cpus_instructions(monkeypatch: pytest.MonkeyPatch) -> 
     assert resolve_precision("auto", CPU) == torch.float32
 
 
+@pytest.mark.parametrize(("has", "taken"), [(True, torch.bfloat16), (False, torch.float16)])
+def test_auto_takes_bfloat16_on_gpus_that_have_it_in_hardware(
+    monkeypatch: pytest.MonkeyPatch, has: bool, taken: torch.dtype
+) -> None:
+    """Older GPUs compute bfloat16 too, but by emulation, more slowly than float32."""
+
+    def supported(including_emulation: bool = True) -> bool:
+        return has or including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    assert resolve_precision("auto", torch.device("cuda")) == taken
+
+
 def test_named_formats() -> None:
     assert resolve_precision("float32", CPU) == torch.float32
     assert resolve_precision("bfloat16", CPU) == torch.bfloat16

@@ -24,7 +24,7 @@ from deft.training.checkpoint import Checkpoint
 from deft.training.feature_bank import keep_outputs
 from deft.training.loop import fit
 from deft.training.optimization import Optimization
-from deft.training.processes import Processes, looks_at_batches
+from deft.training.processes import Processes, looks_at_batches, own_accelerator
 
 CPU = torch.device("cpu")
 ROWS, CLASSES = 50, 3
@@ -192,6 +192,38 @@ def test_processes_on_several_machines_are_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     with pytest.raises(SettingsError, match="several machines"):
         Processes.current(CPU)
+
+
+@pytest.fixture
+def second_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("WORLD_SIZE", "2"), ("LOCAL_WORLD_SIZE", "2"), ("RANK", "1"), ("LOCAL_RANK", "1")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 2)
+
+
+@pytest.mark.usefixtures("second_of_two")
+def test_each_of_several_processes_has_an_accelerator_of_its_own() -> None:
+    """Also a model that is loaded before the processes know of each other lies on it."""
+    assert own_accelerator(torch.device("cuda")) == torch.device("cuda:1")
+    assert own_accelerator(CPU) == CPU
+
+
+@pytest.mark.usefixtures("second_of_two")
+def test_one_accelerator_for_all_processes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError, match=r"the device can't be cuda:0 for all of them\. Give cuda"):
+        own_accelerator(torch.device("cuda:0"))
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 1)
+    with pytest.raises(SettingsError, match="2 processes need 2 accelerators, one each, and this machine has 1"):
+        own_accelerator(torch.device("cuda"))
+
+
+@pytest.mark.parametrize("count", [None, "1", "many"])
+def test_a_process_alone_takes_any_accelerator(monkeypatch: pytest.MonkeyPatch, count: str | None) -> None:
+    for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    if count is not None:
+        monkeypatch.setenv("WORLD_SIZE", count)
+    assert own_accelerator(torch.device("cuda:3")) == torch.device("cuda:3")
 
 
 @pytest.mark.parametrize(

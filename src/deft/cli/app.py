@@ -76,9 +76,10 @@ class _Commands(TyperGroup):
             _say(f"deft: {_trouble(error)}")
             raise typer.Exit(USAGE) from error
         except RuntimeError as error:
-            if type(error).__name__ != "OutOfMemoryError":
+            if not _is_out_of_memory(error):
                 raise
-            _say("deft: The accelerator's memory is too small for this. Try a smaller --batch-size.")
+            smaller = "a smaller --batch-size, or " if _has_batches(self, ctx) else ""
+            _say(f"deft: The accelerator's memory is too small for this. Try {smaller}--device cpu.")
             raise typer.Exit(USAGE) from error
 
 
@@ -154,6 +155,18 @@ def _how_to_resume(typed: list[str]) -> str:
         return "Stopped."
     again = typed if "--resume" in typed else [*typed, "--resume"]
     return f"Stopped. Resume with: {shlex.join(['deft', *again])}"
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Return whether an accelerator has no memory left: said by PyTorch, by the driver, or by a library's workspace."""
+    said = str(error)
+    return type(error).__name__ == "OutOfMemoryError" or "out of memory" in said or "ALLOC_FAILED" in said
+
+
+def _has_batches(commands: TyperGroup, context: Any) -> bool:
+    """Return whether the command that runs has a batch size to make smaller."""
+    command = commands.get_command(context, context.meta["deft.typed"][0])
+    return command is not None and any(param.name == "batch_size" for param in command.params)
 
 
 def _trouble(error: OSError) -> str:

@@ -12,6 +12,7 @@ from deft.encoders.base import DualEncoder
 from deft.encoders.hub import hub_id, model_type
 from deft.errors import ModelError, SettingsError
 from deft.homes import at_home
+from deft.training.processes import own_accelerator
 
 TINY = Path(__file__).parent / "tiny"
 
@@ -66,13 +67,13 @@ def choose_device(device: str) -> torch.device:
     """Return the device that a name stands for; "auto" takes an accelerator where there is one.
 
     Raises:
-        SettingsError: There is no such device here.
+        SettingsError: There is no such device here, or none for each of several processes.
     """
     if device == "auto":
         accelerator = torch.accelerator.current_accelerator(check_available=True)
-        return accelerator if accelerator is not None else torch.device("cpu")
+        return torch.device("cpu") if accelerator is None else own_accelerator(accelerator)
     try:
-        place = torch.device(device)
+        place = own_accelerator(torch.device(device))
         torch.empty(0, device=place)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0].partition("Expected one of")[0]  # which would name twenty

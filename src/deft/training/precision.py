@@ -29,7 +29,7 @@ def resolve_precision(precision: Precision, device: torch.device) -> torch.dtype
     """
     if precision == "auto":
         if device.type == "cuda":
-            return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+            return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
         if device.type == "cpu" and cpu_has_bfloat16():
             return torch.bfloat16
         return torch.float32

@@ -23,9 +23,9 @@ from deft.errors import AloneError, SettingsError
 PATIENCE = timedelta(days=7)
 """How long a process waits for the others: while one decodes, they do. One that ends is noticed at once."""
 
-COUNT, LOCAL_COUNT = "WORLD_SIZE", "LOCAL_WORLD_SIZE"
+COUNT, LOCAL_COUNT, RANK, LOCAL_RANK = "WORLD_SIZE", "LOCAL_WORLD_SIZE", "RANK", "LOCAL_RANK"
 """Variables of the environment by which `torchrun`, `accelerate launch` and `--processes` tell a process
-how many there are, in all and on its machine."""
+how many there are, in all and on its machine, and which of them it is."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +187,40 @@ class Processes:
 
             with _talk():
                 PartialState().wait_for_everyone()
+
+
+def own_accelerator(device: torch.device) -> torch.device:
+    """Return the accelerator of this process: of several processes on a machine, each has one of its own.
+
+    Args:
+        device: What is asked for; anything but a GPU and the like comes back as it is.
+
+    Raises:
+        SettingsError: One is named for all of them, or there are fewer than processes.
+    """
+    count = _count_here()
+    if count < 2 or device.type == "cpu":
+        return device
+    there = torch.accelerator.device_count()
+    if there < count:
+        raise SettingsError(
+            f"{count} processes need {count} accelerators, one each, and this machine has {there}. Start as many "
+            "processes as there are, or let them run on device cpu."
+        )
+    if device.index is not None:
+        raise SettingsError(
+            f"Each of {count} processes has an accelerator of its own, so the device can't be {device} for all of "
+            f"them. Give {device.type}."
+        )
+    return torch.device(device.type, int(os.environ.get(LOCAL_RANK, os.environ.get(RANK, "0"))))
+
+
+def _count_here() -> int:
+    """Return how many processes this machine has; 1 where what says so is no number."""
+    try:
+        return int(os.environ.get(LOCAL_COUNT, os.environ.get(COUNT, "1")))
+    except ValueError:
+        return 1
 
 
 def looks_at_batches(network: nn.Module) -> bool:

@@ -1,0 +1,399 @@
+"""What deft does with a GPU: images a second, share of the card's own rate, memory, and whether loading keeps ahead.
+
+    python -m benchmarks.gpu --json results.json      # two minutes on an H100
+    python -m benchmarks.gpu --device cpu --batch 2 --steps 1 --photos 16 --parts card steps    # does it run?
+
+The model has CLIP ViT-B/16's size and random weights, so nothing is fetched; numbers are in bfloat16 unless a row says
+otherwise. A step's batch lies on the card already; "from files" is the same training with deft's own loading, of
+photos that were decoded from JPEG files before. Work is counted in the operations of matrix products
+(`torch.utils.flop_counter`), and set against the rate of a product of 8192 x 8192 matrices in the same run.
+
+"Compiled" is what `torch.compile` of the image tower would give: deft doesn't compile. docs/gpu.md quotes the output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from benchmarks.speed import SPEC, build_encoder, class_names, flops
+from deft.adaptation.backbones import open_backbone
+from deft.data.images import LabeledImages
+from deft.data.load import load_images
+from deft.detectors.deft import DeFT
+from deft.detectors.deft_training import DualPromptTraining, Recipe
+from deft.encoders.base import DualEncoder
+from deft.encoders.load import load_encoder
+from deft.methods.base import TrainingContext
+from deft.methods.cross_entropy import CE
+from deft.prompts.learned import DualPrompts, PromptSettings
+from deft.training.batches import Batches, Loader, PixelLoader, Rows, View
+from deft.training.loop import Training, epochs_of
+from deft.training.optimization import Optimization
+from deft.training.pixel_store import PixelStore
+from deft.training.precision import Precision, autocast, resolve_precision
+from deft.tuning import VPT, Full
+
+CLASSES = 100
+SIDE, PHOTO = 8192, (500, 375)
+PARTS = ("card", "steps", "files", "detection", "compiled")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement.
+
+    Args:
+        what: That was measured.
+        rate: Images a second.
+        work: Operations of an image, in Gflop; 0 where they weren't counted.
+        share: Of the card's own rate; 0 where it isn't known.
+        memory: Most that PyTorch held on the card, in GB.
+        note: What else is to be said.
+    """
+
+    what: str
+    rate: float
+    work: float = 0.0
+    share: float = 0.0
+    memory: float = 0.0
+    note: str = ""
+
+    def __str__(self) -> str:
+        work = f"{self.work:.1f}" if self.work else ""
+        share = f"{self.share:.0%}" if self.share else ""
+        memory = f"{self.memory:.1f}" if self.memory else ""
+        return f"| {self.what} | {self.rate:,.0f} | {work} | {share} | {memory} | {self.note} |"
+
+
+class Fixed(Loader):
+    """The same pixels for every batch, which lie on the device already."""
+
+    def __init__(self, pixels: Tensor) -> None:
+        self.pixels = pixels
+
+    def load(self, rows: Rows, rng: np.random.Generator | None, view: View = "weak") -> Tensor:
+        return self.pixels[: len(rows)]
+
+
+@dataclass
+class Bench:
+    """What is measured, and on what.
+
+    Args:
+        device: The card.
+        batch: Images of a step.
+        steps: Steps of a measured epoch.
+        photos: Photos that are decoded.
+        parts: Names of `PARTS`.
+    """
+
+    device: torch.device
+    batch: int
+    steps: int
+    photos: int
+    parts: tuple[str, ...]
+    rows: list[Row] = field(default_factory=list)
+    errors: dict[str, str] = field(default_factory=dict)
+    peak: float = 0.0  # operations a second of the card
+
+    @cached_property
+    def encoder(self) -> DualEncoder:
+        encoder = build_encoder()
+        encoder.to(self.device)
+        return encoder
+
+    @cached_property
+    def pixels(self) -> Tensor:
+        generator = torch.Generator().manual_seed(0)
+        return torch.randn(self.batch, 3, SPEC.size, SPEC.size, generator=generator).to(self.device)
+
+    def say(self, row: Row) -> None:
+        self.rows.append(row)
+        print(row, flush=True)
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """What fails in one part is written down, and the others go on."""
+        start = time.perf_counter()
+        try:
+            yield
+        except Exception as error:
+            self.errors[name] = f"{type(error).__name__}: {error}"
+            print(f"\n{name} failed:\n{traceback.format_exc()}", file=sys.stderr, flush=True)
+        print(f"# {name}: {time.perf_counter() - start:.1f} s", file=sys.stderr, flush=True)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
+
+    def memory(self) -> float:
+        return torch.cuda.max_memory_allocated() / 1e9 if self.device.type == "cuda" else 0.0
+
+    def share(self, images: float, work: float) -> float:
+        return images * work / self.peak if self.peak else 0.0
+
+    def seconds(self, function: Callable[[], object], repeats: int = 10, warm: int = 3) -> float:
+        """Median of several runs, each waited for."""
+        times = []
+        for number in range(warm + repeats):
+            start = time.perf_counter()
+            function()
+            self.wait()
+            if number >= warm:
+                times.append(time.perf_counter() - start)
+        return statistics.median(times)
+
+    def wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+
+
+def card(bench: Bench) -> None:
+    """The rate of a large matrix product in bfloat16."""
+    side = SIDE if bench.device.type == "cuda" else 512
+    left, right = (torch.randn(side, side, device=bench.device).bfloat16() for _ in range(2))
+    took = bench.seconds(lambda: left @ right, 20)
+    bench.peak = 2 * side**3 / took
+    print(f"\nproduct of {side} x {side} matrices in bfloat16: {bench.peak / 1e12:.0f} TFLOP/s\n")
+    print("| what | images/s | Gflop an image | share of the card's rate | GB | |")
+    print("|---|---|---|---|---|---|", flush=True)
+
+
+@contextmanager
+def phase1(encoder: DualEncoder, encode: Callable[[Tensor], Tensor] | None = None) -> Iterator[DualPromptTraining]:
+    """The paper's first phase: visual prompts in every layer, sixteen context vectors."""
+    with VPT(length=20).attach(encoder, seed=0) as attachment:
+        prompts = DualPrompts(encoder.text, class_names(CLASSES), PromptSettings(length=16))
+        prompts.to(encoder.device)
+        yield DualPromptTraining(encoder, encode or encoder.encode_images, prompts, attachment, Recipe())
+
+
+def phase2(encoder: DualEncoder, count: int) -> Training:
+    """The paper's second phase: cross-entropy, all weights of the image tower and a linear head."""
+    backbone = open_backbone(encoder, Full(), class_names(CLASSES), "linear")
+    labels, rows = np.arange(count) % CLASSES, np.arange(count)
+    run = TrainingContext(
+        lambda seed: backbone.network(seed, backbone.entry), labels, rows, CLASSES, 1, 0, encoder.device
+    )
+    return CE().build(run)
+
+
+def batches(bench: Bench, loader: Loader, count: int) -> Batches:
+    labels = np.arange(count) % CLASSES
+    return Batches(loader, labels, np.arange(count), batch_size=bench.batch, seed=0, device=bench.device)
+
+
+def trained(bench: Bench, method: Training, samples: Batches, precision: Precision = "auto", epochs: int = 3) -> float:
+    """Images a second of deft's own loop; the fastest epoch after the first."""
+    times, start = [], time.perf_counter()
+    for _ in epochs_of(method, samples, epochs=epochs, optimization=Optimization(precision=precision)):
+        bench.wait()
+        times.append(time.perf_counter() - start)
+        start = time.perf_counter()
+    return len(samples.rows) / min(times[1:])
+
+
+def step_work(bench: Bench, method: Training) -> float:
+    """Operations of an image in a step, forward and backward."""
+
+    def step() -> None:
+        with autocast(resolve_precision("auto", bench.device), bench.device):
+            loss = next(method.losses(batches(bench, Fixed(bench.pixels), bench.batch), 3))
+        loss.backward()
+
+    return flops(step) / bench.batch
+
+
+def steps(bench: Bench) -> None:
+    """Training and scoring of a batch that lies on the card already."""
+    count = bench.batch * bench.steps
+    here = batches(bench, Fixed(bench.pixels), count)
+    with phase1(bench.encoder) as method:
+        work = step_work(bench, method)
+        for precision in ("bfloat16", "float32"):
+            rate = trained(bench, method, here, precision)  # type: ignore[arg-type]
+            known = bench.share(rate, work) if precision == "bfloat16" else 0.0
+            bench.say(Row(f"phase 1, VPT, {precision}", rate, work / 1e9, known, bench.memory()))
+    method2 = phase2(bench.encoder, count)
+    work = step_work(bench, method2)
+    rate = trained(bench, method2, here)
+    bench.say(Row("phase 2, all weights", rate, work / 1e9, bench.share(rate, work), bench.memory()))
+    del method2
+    for what, encoder in (("ViT-B/16", bench.encoder), ("tiny", load_encoder("tiny", device=str(bench.device)))):
+        for times in (1, 4):
+            bench.say(passed(bench, f"frozen pass, {what}, batch {bench.batch * times}", encoder, times))
+
+
+def passed(bench: Bench, what: str, encoder: DualEncoder, times: int) -> Row:
+    """The pass that frozen detection makes over the images, without reading them."""
+    size = encoder.spec.size
+    pixels = torch.randn(bench.batch * times, 3, size, size, device=bench.device)
+
+    def look() -> None:
+        with torch.no_grad(), autocast(resolve_precision("auto", bench.device), bench.device):
+            encoder.encode_images(pixels)
+
+    work = flops(look) / len(pixels)
+    rate = len(pixels) / bench.seconds(look)
+    return Row(what, rate, work / 1e9, bench.share(rate, work), bench.memory())
+
+
+def write_photos(folder: Path, count: int) -> None:
+    """Made photos of classes that differ in colour, as JPEG files of 500 x 375."""
+
+    def write(number: int) -> None:
+        rng = np.random.default_rng(number)
+        small = rng.integers(0, 256, size=(48, 64, 3)).astype(np.uint8)
+        small[..., number % 3] //= 2
+        place = folder / f"{number % CLASSES + 500}"
+        place.mkdir(exist_ok=True)
+        Image.fromarray(small).resize(PHOTO, Image.Resampling.BICUBIC).save(place / f"{number}.jpg", quality=90)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(write, range(count)))
+
+
+@contextmanager
+def made_photos(bench: Bench) -> Iterator[LabeledImages]:
+    with tempfile.TemporaryDirectory() as folder:
+        write_photos(Path(folder), bench.photos)
+        yield load_images(folder)
+
+
+def files(bench: Bench) -> None:
+    """Decoding beside the card's rates, and training whose batches are read as deft reads them."""
+    cores = len(os.sched_getaffinity(0))
+    with made_photos(bench) as images, tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        store = PixelStore.build(images, SPEC, Path(folder))
+        rate = len(images) / (time.perf_counter() - start)
+        bench.say(Row(f"decoding JPEG files of {PHOTO[0]} x {PHOTO[1]}", rate, note=f"{cores} cores, once per run"))
+        with store:
+            loader = PixelLoader(store, SPEC, bench.device)
+            count = len(images) // bench.batch * bench.batch
+            read(bench, batches(bench, loader, count))
+            for what, made in (("phase 1, VPT", phase1(bench.encoder)), ("phase 2", _plain(bench, count))):
+                with made as method:
+                    alone = trained(bench, method, batches(bench, Fixed(bench.pixels), count))
+                    rate = trained(bench, method, batches(bench, loader, count))
+                note = f"the card waits {max(0.0, 1 - rate / alone):.0%} of the time"
+                bench.say(Row(f"{what}, from files", rate, note=note))
+
+
+@contextmanager
+def _plain(bench: Bench, count: int) -> Iterator[Training]:
+    yield phase2(bench.encoder, count)
+
+
+def read(bench: Bench, samples: Batches) -> None:
+    """Batches alone: reading the store, the way to the card, crops and flips."""
+
+    def epoch() -> None:
+        for _ in samples.epoch(0):
+            pass
+
+    rate = len(samples.rows) / bench.seconds(epoch, 2, 1)
+    bench.say(Row("reading decoded photos", rate, note="one thread, with crops and flips on the card"))
+
+
+def detection(bench: Bench) -> None:
+    """`DeFT(encoder)` as typed, from files to verdicts, decoding included."""
+    with made_photos(bench) as images:
+        for what, encoder in (("ViT-B/16", bench.encoder), ("tiny", load_encoder("tiny", device=str(bench.device)))):
+            start = time.perf_counter()
+            DeFT(encoder).detect(images)
+            took = time.perf_counter() - start
+            bench.say(Row(f"detection as typed, {what}", len(images) / took, note=f"{took:.1f} s, from files"))
+
+
+def compiled(bench: Bench) -> None:
+    """What compiling the image tower would give; the seconds of compiling stand beside it."""
+    pixels = bench.pixels
+
+    def look(encode: Callable[[Tensor], Tensor]) -> None:
+        with torch.no_grad(), autocast(resolve_precision("auto", bench.device), bench.device):
+            encode(pixels)
+
+    tower = torch.compile(bench.encoder.encode_images)
+    start = time.perf_counter()
+    look(tower)
+    bench.wait()
+    took = time.perf_counter() - start
+    ways = (bench.encoder.encode_images, tower)
+    plain, fast = (len(pixels) / bench.seconds(partial(look, encode)) for encode in ways)
+    bench.say(Row("frozen pass, compiled", fast, note=f"{fast / plain:.2f} times; compiling took {took:.0f} s"))
+    here = batches(bench, Fixed(pixels), bench.batch * bench.steps)
+    rates = []
+    for encode in (None, torch.compile(lambda inputs: bench.encoder.encode_images(inputs))):
+        start = time.perf_counter()
+        with phase1(bench.encoder, encode) as method:
+            rates.append(trained(bench, method, here))
+        took = time.perf_counter() - start
+    note = f"{rates[1] / rates[0]:.2f} times; with compiling {took:.0f} s"
+    bench.say(Row("phase 1, VPT, compiled", rates[1], memory=bench.memory(), note=note))
+
+
+def commit() -> str:
+    """The commit of this code; empty where there is no git."""
+    if shutil.which("git") is None:
+        return ""
+    found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return found.stdout.strip()
+
+
+def facts(bench: Bench) -> dict[str, str]:
+    """What the numbers belong to."""
+    cuda = bench.device.type == "cuda"
+    return {
+        "card": torch.cuda.get_device_name() if cuda else platform.processor(),
+        "driver": str(torch.version.cuda),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "commit": os.environ.get("COMMIT") or commit(),
+        "command": shlex.join(["python", "-m", "benchmarks.gpu", *sys.argv[1:]]),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--batch", type=int, default=64, help="images of a step")
+    parser.add_argument("--steps", type=int, default=30, help="steps of a measured epoch")
+    parser.add_argument("--photos", type=int, default=2000, help="photos that are decoded")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--json", type=Path, help="file for the numbers")
+    options = parser.parse_args()
+    bench = Bench(torch.device(options.device), options.batch, options.steps, options.photos, tuple(options.parts))
+    print(", ".join(f"{name} {value}" for name, value in facts(bench).items()), flush=True)
+    for name in bench.parts:
+        with bench.part(name):
+            globals()[name](bench)
+        if options.json:
+            told = {**facts(bench), "tflops": bench.peak / 1e12, "errors": bench.errors}
+            options.json.write_text(json.dumps({**told, "rows": [asdict(row) for row in bench.rows]}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
