@@ -8,7 +8,7 @@ otherwise. A step's batch lies on the card already; "from files" is the same tra
 photos that were decoded from JPEG files before. Work is counted in the operations of matrix products
 (`torch.utils.flop_counter`), and set against the rate of a product of 8192 x 8192 matrices in the same run.
 
-"Compiled" is what `torch.compile` of the image tower would give: deft doesn't compile. docs/gpu.md quotes the output.
+"Compiled" is what `torch.compile` of the image tower would give: deft doesn't compile.
 """
 
 from __future__ import annotations
@@ -232,7 +232,7 @@ def steps(bench: Bench) -> None:
     with phase1(bench.encoder) as method:
         work = step_work(bench, method)
         for precision in ("bfloat16", "float32"):
-            rate = trained(bench, method, here, precision)  # type: ignore[arg-type]
+            rate = trained(bench, method, here, precision)
             known = bench.share(rate, work) if precision == "bfloat16" else 0.0
             bench.say(Row(f"phase 1, VPT, {precision}", rate, work / 1e9, known, bench.memory()))
     method2 = phase2(bench.encoder, count)
