@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from types import TracebackType
 from typing import TypeVar
 
+from deft.arguments import checked
 from deft.errors import SettingsError
 from deft.progress import Progress, Silent
 
@@ -33,6 +34,7 @@ class LoggedProgress(Progress):
         INFO:deft:Encoding images: 79 steps
     """
 
+    @checked
     def __init__(
         self,
         beside: Progress | None = None,

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from deft.arguments import checked
 from deft.errors import SettingsError
 from deft.progress import Progress, Silent
 
@@ -31,6 +32,7 @@ class TensorBoard(Progress):
         ...     model = deft.adapt("tiny", images, workspace=deft.Workspace(progress=log))
     """
 
+    @checked
     def __init__(self, folder: str | Path, beside: Progress | None = None) -> None:
         if find_spec("tensorboard") is None:
             raise SettingsError(

@@ -13,6 +13,7 @@ import torch
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 
+from deft.arguments import checked
 from deft.errors import DataError
 from deft.noise_matrix import START_RATE, Cells, SparseMatrix
 
@@ -23,6 +24,7 @@ STRENGTHS = (0.1, 1.0, 10.0, 100.0)  # of the pull to a common rate: images adde
 CANDIDATES = 20  # classes that may be an image's true one while the matrix is sought; the rest are lumped together
 
 
+@checked
 @dataclass(frozen=True)
 class NoiseTransition:
     """Which label an image of each class is given, and how far the model's class scores have to be sharpened.

@@ -17,6 +17,7 @@ from deft.adaptation.presets import preset
 from deft.adaptation.samples import Samples, open_samples
 from deft.adaptation.training_set import TrainingSet, all_of
 from deft.adaptation.validation import Validation, Watched
+from deft.arguments import checked
 from deft.classifiers.base import Classifier
 from deft.data.given import check_images
 from deft.data.images import LabeledImages
@@ -40,6 +41,7 @@ from deft.training.workspace import Workspace
 from deft.tuning import Full, Tuning, tuning_of
 
 
+@checked
 def adapt(
     backbone: str | Path | VisionModel | DualEncoder,
     images: LabeledImages | TrainingSet,

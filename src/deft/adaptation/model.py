@@ -16,6 +16,7 @@ import torch
 
 from deft.adaptation.model_card import model_card
 from deft.adaptation.predictors import CONFIG, Predictor, load_predictor
+from deft.arguments import checked
 from deft.data.given import check_images
 from deft.data.image_notes import CUT_OFF, count_notes
 from deft.data.images import LabeledImages
@@ -87,6 +88,7 @@ class AdaptedModel:
         named = "" if backbone is None else f"{backbone!r}, "
         return f"AdaptedModel({named}{counted(len(self.classes), 'class', 'classes')})"
 
+    @checked
     def predict(
         self, images: LabeledImages, *, top: int = 5, workers: int | None = None, progress: Progress | None = None
     ) -> pd.DataFrame:
@@ -131,6 +133,7 @@ class AdaptedModel:
             )
         return self._table(images, best, probs, inputs)
 
+    @checked
     def evaluate(
         self, images: LabeledImages, *, workers: int | None = None, progress: Progress | None = None
     ) -> Evaluation:
@@ -169,6 +172,7 @@ class AdaptedModel:
             unreadable=int((~known).sum()),
         )
 
+    @checked
     def save(self, folder: str | Path, *, beside: Mapping[str, str] | None = None) -> None:
         """Write weights, configuration and a model card into a folder, which holds all of them or no model.
 
@@ -187,6 +191,7 @@ class AdaptedModel:
                 (part / name).write_text(text, encoding="utf-8")
 
     @classmethod
+    @checked
     def load(cls, folder: str | Path, *, device: str = "auto") -> AdaptedModel:
         """Read what `save` wrote, or any image classifier in the form of the hub.
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from deft.arguments import checked
 from deft.classifiers.base import Classifier
 from deft.data.images import LabeledImages
 from deft.errors import DataError, SettingsError
@@ -25,6 +26,7 @@ from deft.wording import counted, noun
 SPLIT_STREAM = 77  # sets the draw of the split apart from the order of the epochs
 
 
+@checked
 @dataclass(frozen=True)
 class Validation:
     """The images that training is watched with; never the test set.

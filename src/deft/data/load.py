@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from deft.arguments import checked
 from deft.data import huggingface
 from deft.data.arrays import from_arrays
 from deft.data.assemble import SourceRows, assemble
@@ -29,6 +30,7 @@ from deft.errors import DataError
 from deft.progress import Progress, Silent
 
 
+@checked
 def load_images(
     source: Any,
     *,
@@ -129,6 +131,7 @@ def _labelled_files(paths: Any, labels: Any, progress: Progress) -> SourceRows:
     return found
 
 
+@checked
 def find_images(source: str | Path, *, progress: Progress | None = None) -> LabeledImages:
     """Find images in a folder, at any depth; labels aren't needed and aren't read from folder names.
 

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from deft.arguments import checked
+
 MAX_PIXELS = 178_956_970
 """A larger picture is taken for a decompression bomb and never decoded (Pillow's own limit), if not told otherwise."""
 
@@ -28,6 +30,7 @@ SIGNIFICANT = "16 bits, {} significant"
 PEDESTAL = 0.75  # a darkest value above so much of the brightest means that nothing is near black
 
 
+@checked
 @dataclass(frozen=True)
 class ValueRange:
     """The numbers that mean black and white in a picture.
@@ -45,6 +48,7 @@ class ValueRange:
     high: float
 
 
+@checked
 @dataclass(frozen=True)
 class PixelRule:
     """How the pictures of a data set are converted to RGB.

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from deft.arguments import checked
 from deft.detectors.collector import margin
 from deft.detectors.on_features import FeatureDetector, Judged, Seen
 from deft.errors import SettingsError
@@ -94,6 +95,7 @@ class MarginTraining(Training):
         return [head(standard) for head in self.heads]
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, repr=False)
 class AreaUnderMargin(FeatureDetector):
     """The area under the margin (Pleiss et al. 2020) of a linear head on the encoder's pooled features.

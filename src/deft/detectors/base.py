@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from deft.arguments import checked
 from deft.data.identify import identify
 from deft.data.images import LabeledImages
 from deft.encoders.base import DualEncoder
@@ -52,6 +53,7 @@ class Detector(ABC):
     def __repr__(self) -> str:
         return short_repr(self)
 
+    @checked
     def detect(self, images: LabeledImages, *, workspace: Workspace | None = None) -> Detection:
         """Judge the label of every image; the order of the images changes no verdict.
 
@@ -70,6 +72,7 @@ class Detector(ABC):
         ordered, place = by_content(images, space)
         return in_order(self._detect(ordered, space, watch), place)
 
+    @checked
     def predict(self, images: LabeledImages, *, workspace: Workspace | None = None) -> Detection:
         """Return what `detect` does, under the name that scikit-learn gives it.
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from deft.arguments import checked
 from deft.detectors.on_features import Judged, OnePassDetector, Seen
 from deft.errors import SettingsError
 from deft.evidence.probe import STRENGTHS, probe
@@ -15,6 +16,7 @@ from deft.selection import two_component_posterior
 from deft.training.workspace import Workspace
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, repr=False)
 class CLIPCleaner(OnePassDetector):
     """The selection of CLIPCleaner (Feng et al. 2024): four tests, all of which a label has to pass.

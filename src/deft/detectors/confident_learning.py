@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import torch
 
+from deft.arguments import checked
 from deft.detectors.on_features import Judged, OnePassDetector, Seen, log_odds_of
 from deft.errors import SettingsError
 from deft.evidence.probe import STRENGTHS, probe
@@ -26,6 +27,7 @@ Rule = Literal[
 ]
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, repr=False)
 class ConfidentLearning(OnePassDetector):
     """Confident learning (Northcutt et al. 2021), as cleanlab does it, on out-of-fold probabilities of a linear probe.

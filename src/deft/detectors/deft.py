@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from deft.arguments import checked
 from deft.data.images import LabeledImages
 from deft.detectors.base import Detector, by_content, check_model
 from deft.detectors.deft_sample import Features
@@ -39,6 +40,7 @@ BY_EVIDENCE = Recipe(warmup=None, warmup_loss="gce", verdict="evidence", steps=1
 
 
 @old_parameters("prompts", {"context_length": "length", "position": "position", "class_specific": "class_specific"})
+@checked
 @dataclass(frozen=True, kw_only=True, repr=False)
 class DeFT(Detector):
     """Finds wrong labels with dual prompts and other evidence about the class (Wei et al. 2024, extended).
@@ -69,7 +71,6 @@ class DeFT(Detector):
 
     Example:
         >>> found = DeFT(load_encoder("tiny")).detect(images)  # doctest: +SKIP
-        >>> found.is_label_issue.mean()  # doctest: +SKIP
     """
 
     name: ClassVar[str] = "deft"
@@ -178,6 +179,7 @@ class DeFT(Detector):
     def _detect(self, images: LabeledImages, space: Workspace, watch: Stopwatch) -> Detection:
         return self._learn(images, space, watch)[1]
 
+    @checked
     def train(self, images: LabeledImages, *, workspace: Workspace | None = None) -> tuple[TrainedDeFT, Detection]:
         """Learn from labelled images and judge them.
 
@@ -232,8 +234,7 @@ class DeFT(Detector):
             The trained detector and the verdicts, (N,).
         """
         part = replace(inputs, batches=inputs.batches.only(self._drawn(images, inputs)))
-        few = len(images.classes) < FEW_ROWS and not self.tuning.changes_images
-        with one_thread(few):
+        with one_thread(len(images.classes) < FEW_ROWS and not self.tuning.changes_images):
             trained = self._train(images, part, space)
         with one_thread(len(images) * len(images.classes) <= FEW_SCORES):
             trained = trained.observed(images, part, frozen, space.progress)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from deft.arguments import checked
 from deft.detectors.deft_training import DualPromptTraining, Ending
 from deft.detectors.deft_verdicts import prompt_scores
 from deft.detectors.stratified import Stratified
@@ -23,6 +24,7 @@ from deft.training.inputs import Inputs, Reading
 MOST, FEWEST = 1_000, 50  # images held out; with fewer, chance would decide, so none are
 
 
+@checked
 @dataclass(frozen=True)
 class Stopping:
     """When training ends before its last epoch.

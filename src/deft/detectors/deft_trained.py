@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from deft.arguments import checked
 from deft.data.given import check_images
 from deft.data.images import LabeledImages
 from deft.data.pixel_rule import PixelRule
@@ -49,6 +50,7 @@ MOST_AT_ONCE, SCORES_AT_ONCE = 1024, 1_000_000  # images whose kept features are
 MATRIX, NUMBERS = "transition.matrix", "transition.numbers"  # beside the weights
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, repr=False)
 class TrainedDeFT(Detector):
     """DeFT after its first phase: prompts and tuning that judge labelled images without further training.
@@ -100,6 +102,7 @@ class TrainedDeFT(Detector):
             **to_settings(self, without=learned),
         }
 
+    @checked
     def detect(self, images: LabeledImages, *, workspace: Workspace | None = None) -> Detection:
         """Judge the labels of images, old or new, in one pass without training.
 
@@ -201,6 +204,7 @@ class TrainedDeFT(Detector):
             method.load_state_dict(dict(self.weights))
             yield method
 
+    @checked
     def save_pretrained(self, folder: str | Path) -> None:
         """Write settings (JSON) and learned weights (safetensors) into a folder; the encoder is kept by name.
 
@@ -221,6 +225,7 @@ class TrainedDeFT(Detector):
             (part / CONFIG).write_text(readable_json(config), encoding="utf-8")
 
     @classmethod
+    @checked
     def from_pretrained(
         cls, folder: str | Path, *, encoder: DualEncoder | None = None, device: str = "auto"
     ) -> TrainedDeFT:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from deft.arguments import checked
 from deft.detectors.collector import margin, score_of
 from deft.encoders.base import DualEncoder
 from deft.errors import SettingsError
@@ -61,6 +62,7 @@ WARMUP_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
+@checked
 @dataclass(frozen=True)
 class Recipe:
     """How phase 1 learns.

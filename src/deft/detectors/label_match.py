@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import torch
 
+from deft.arguments import checked
 from deft.data.images import LabeledImages
 from deft.detectors.base import Detector, by_content, check_model
 from deft.detectors.collector import Collector, margin
@@ -21,6 +22,7 @@ from deft.tuning import Frozen
 from deft.tuning.parts import frozen_part
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, repr=False)
 class LabelMatch(Detector):
     """Zero-shot agreement, the simplest baseline of DeFT's Table 1: clean iff argmax_k sim(I, T_k) = y.

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from deft.arguments import checked
 from deft.detectors.collector import score_of
 from deft.detectors.on_features import Judged, OnePassDetector, Seen
 from deft.errors import SettingsError
@@ -18,6 +19,7 @@ from deft.settings import check_noise_rate
 from deft.training.workspace import Workspace
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, repr=False)
 class LEMoN(OnePassDetector):
     """Multimodal neighbours (Zhang et al. 2025): s = d(x, y) + β·s_n + γ·s_m, all distances 1 − cosine.

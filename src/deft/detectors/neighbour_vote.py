@@ -8,12 +8,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from deft.arguments import checked
 from deft.detectors.collector import score_of
 from deft.detectors.on_features import Judged, OnePassDetector, Seen
 from deft.errors import SettingsError
 from deft.training.workspace import Workspace
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, repr=False)
 class NeighbourVote(OnePassDetector):
     """The vote of the k nearest images (Wilson 1972; on deep features, SimiFeat: Zhu et al. 2022).

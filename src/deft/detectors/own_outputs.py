@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from deft.arguments import checked
 from deft.data.decode import decode
 from deft.data.identify import identify
 from deft.data.image_spec import ImageSpec
@@ -69,6 +70,7 @@ class OwnOutputs(ABC):
 
     name: ClassVar[str]
 
+    @checked
     def detect(self, images: LabeledImages, *, workspace: Workspace | None = None) -> Detection:
         """Judge the label of every image.
 
@@ -190,10 +192,8 @@ class FromEmbeddings(OwnOutputs):
         classes = len(images.classes)
         near = Neighbours.fit(values[chosen], labels[chosen], classes=classes)
         shares, copies = near.compare(values, labels, _kin(groups[rows], labels.numpy(), once))
-        fitted = [
-            Discriminant.fit(values[chosen], labels[chosen], classes=classes, shrinkage=shrinkage)
-            for shrinkage in SHRINKAGES
-        ]
+        own = (values[chosen], labels[chosen])
+        fitted = [Discriminant.fit(*own, classes=classes, shrinkage=shrinkage) for shrinkage in SHRINKAGES]
         scores = [one.scores(values, labels, copies) for one in fitted]
         best = max(range(len(scores)), key=lambda place: even_likelihood(scores[place], labels))
         return Said([scores[best], shares], values, fitted[best].unusualness(values), groups)

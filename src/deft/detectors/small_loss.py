@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from deft.arguments import checked
 from deft.data.images import LabeledImages
 from deft.detectors.base import Detector
 from deft.detectors.collector import Collector
@@ -86,6 +87,7 @@ class SmallLossTraining(Training):
         return scores
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, repr=False)
 class SmallLoss(Detector):
     """Ranks labels by their loss after training on the small ones, and keeps the best 1 − r (DeFT's Table 1 baseline).

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from deft.arguments import checked
 from deft.errors import SettingsError
 from deft.evidence.folds import content_keys
 
 
+@checked
 @dataclass(frozen=True)
 class Stratified:
     """How many images are learned from, drawn class by class by what they show; the others are only judged.

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import torch
 
+from deft.arguments import checked
 from deft.encoders.base import DualEncoder
 from deft.encoders.hub import hub_id, model_type
 from deft.errors import ModelError, SettingsError
@@ -27,6 +28,7 @@ ENCODERS: Mapping[str, str] = MappingProxyType(
 """The `model_type` of a `config.json` to `module:function`; the function takes a hub id or a folder."""
 
 
+@checked
 def load_encoder(name: str | Path, *, device: str = "auto") -> DualEncoder:
     """Load a vision-language model, frozen, in float32 and evaluation mode.
 

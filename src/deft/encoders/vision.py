@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from deft.arguments import checked
 from deft.data.image_spec import ImageSpec
 from deft.encoders.hub import hub_id, model_type, quiet, unreachable
 from deft.encoders.load import choose_device
@@ -128,6 +129,7 @@ class VisionModel(nn.Module):
         setattr(self.visual.get_submodule(parent), name, module)
 
 
+@checked
 def load_vision_model(name: str | Path, *, device: str = "auto") -> VisionModel:
     """Load an image classification backbone, in float32, evaluation mode and without its head.
 

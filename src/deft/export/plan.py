@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from deft.arguments import checked
 from deft.data.images import NO_LABEL, LabeledImages
 from deft.errors import DataError
 from deft.runs.decisions import first_labels, latest, read_log
@@ -149,6 +150,7 @@ class Plan:
         return [row for row in range(len(self.found)) if row not in kept]
 
 
+@checked
 def plan_run(run: str | Path, *, data: str | None = None, use: Use = "both", fix: Fix = "drop") -> Plan:
     """Decide what becomes of the images of a run.
 

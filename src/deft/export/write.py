@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from deft.arguments import checked
 from deft.data.safe_csv import neutralise
 from deft.export.formats import Destination, format_writer
 from deft.export.image_files import Link, check_link
@@ -13,6 +14,7 @@ from deft.export.stamp import Stamp
 from deft.progress import Progress, Silent
 
 
+@checked
 def write_export(
     plan: Plan,
     target: str | Path,

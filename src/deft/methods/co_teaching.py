@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from deft.arguments import checked
 from deft.errors import SettingsError
 from deft.losses import cross_entropy, masked_mean
 from deft.methods.base import Method, TrainingContext
@@ -19,6 +20,7 @@ from deft.training.batches import Batches
 from deft.training.loop import Training
 
 
+@checked
 @dataclass(frozen=True)
 class CoTeaching(Method):
     """Learns only the share 1 − R of each batch with the smallest losses; Algorithm 1 of the paper.

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from deft.arguments import checked
 from deft.classifiers.base import Classifier
 from deft.errors import SettingsError
 from deft.losses import agreement_penalty, cross_entropy
@@ -19,6 +20,7 @@ from deft.training.loop import Training
 PROBABILITY_CLIP = 1e-4
 
 
+@checked
 @dataclass(frozen=True)
 class ELR(Method):
     """Minimises CE + λ·log(1 − ⟨t, p⟩), t being the sample's own past predictions; Eq. 6 and 9 of the paper.

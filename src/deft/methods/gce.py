@@ -10,6 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from deft.arguments import checked
 from deft.classifiers.base import Classifier
 from deft.errors import SettingsError
 from deft.losses import cross_entropy, generalized_cross_entropy
@@ -25,6 +26,7 @@ CITATION = (
 )
 
 
+@checked
 @dataclass(frozen=True)
 class GCE(Method):
     """Minimises (1 − p_y^q)/q, between cross-entropy (q → 0) and absolute error (q = 1); Eq. 6 of the paper.
@@ -53,6 +55,7 @@ class GCE(Method):
         return PerSampleTraining(run.network(run.seed), loss, warmup=self.warmup)
 
 
+@checked
 @dataclass(frozen=True)
 class TruncatedGCE(Method):
     """Minimises GCE, leaving out samples whose loss is above a threshold; Eq. 9 and Algorithm 1 of the paper.

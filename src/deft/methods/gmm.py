@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from deft.arguments import checked
 from deft.classifiers.base import Classifier
 from deft.errors import SettingsError
 from deft.losses import cross_entropy
@@ -20,6 +21,7 @@ from deft.training.batches import Batch, Batches
 from deft.training.loop import Training
 
 
+@checked
 @dataclass(frozen=True)
 class GMM(Method):
     """Learns from all labels in a warm-up, then in each epoch from those that a mixture over the losses calls clean.

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from deft.arguments import checked
 from deft.errors import SettingsError
 from deft.methods.base import Method, TrainingContext
 from deft.methods.parts.mixmatch import guess, mixmatch_loss, refine
@@ -22,6 +23,7 @@ from deft.training.batches import Batches, View
 from deft.training.loop import Training
 
 
+@checked
 @dataclass(frozen=True)
 class LongReMix(Method):
     """Finds samples that are clean in several consecutive epochs, starts again, and keeps their labels throughout.
@@ -74,6 +76,7 @@ class LongReMix(Method):
             raise SettingsError("The weight λ_u can't be negative, and the temperature must be positive.")
 
     @classmethod
+    @checked
     def for_cifar10(cls, guesses: float = 25.0) -> LongReMix:
         """Return the authors' settings for CIFAR-10, two stages of 300 epochs; they choose λ_u by the noise.
 
@@ -83,6 +86,7 @@ class LongReMix(Method):
         return cls(warmup=10, consecutive=5, first_stage=0.5, guesses=guesses, ramp=16)
 
     @classmethod
+    @checked
     def for_cifar100(cls, guesses: float = 25.0) -> LongReMix:
         """Return the authors' settings for CIFAR-100, two stages of 300 epochs; they choose λ_u by the noise.
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from deft.arguments import checked
 from deft.classifiers.linear import seeded_linear
 from deft.errors import SettingsError
 from deft.losses import cross_entropy, negative_entropy, soft_cross_entropy
@@ -28,6 +29,7 @@ CHOSEN, OTHER = 0, 1  # the two parts of a batch, each with a class prior of its
 MOST_CHOSEN = 0.9  # share of a batch up to which agreement adds samples
 
 
+@checked
 @dataclass(frozen=True)
 class ProMix(Method):
     """Grows a clean set from small losses by confidently predicted labels, and guesses the rest with a second head.
@@ -88,6 +90,7 @@ class ProMix(Method):
             raise SettingsError("Warm-up and weight γ can't be negative, and the temperature must be positive.")
 
     @classmethod
+    @checked
     def for_cifar10(cls, share: float = 0.5) -> ProMix:
         """Return the authors' settings for CIFAR-10, made for 600 epochs; ρ is 0.7 for 20 % noise, 0.5 for 50 %.
 
@@ -107,6 +110,7 @@ class ProMix(Method):
         )
 
     @classmethod
+    @checked
     def for_cifar100(cls, share: float = 0.5) -> ProMix:
         """Return the authors' settings for CIFAR-100, made for 600 epochs; ρ is 0.7 for 20 % noise, 0.5 for 50 %.
 
@@ -160,8 +164,7 @@ class _ProMixTraining(Training):
                 yield self._plain(batch)
             return
         small = self._small_losses(train, epoch)
-        rng = np.random.default_rng([train.seed, epoch, 41])
-        now = self._now(epoch, rng)
+        now = self._now(epoch, np.random.default_rng([train.seed, epoch, 41]))
         for batch in train.epoch(epoch, views=ProMix.views):
             yield self._step(batch, small[:, batch.index], now)
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from deft.arguments import checked
 from deft.classifiers.base import Classifier
 from deft.errors import SettingsError
 from deft.losses import soft_cross_entropy
@@ -22,6 +23,7 @@ from deft.training.batches import Batches
 from deft.training.loop import Training
 
 
+@checked
 @dataclass(frozen=True)
 class RoLT(Method):
     """Takes a label as clean if the image is near the class's prototype, and learns the rest from mixed guesses.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
+from deft.arguments import checked
 from deft.errors import SettingsError
 from deft.losses import symmetric_cross_entropy
 from deft.methods.base import Method, TrainingContext
@@ -13,6 +14,7 @@ from deft.methods.parts.per_sample import PerSampleTraining
 from deft.training.loop import Training
 
 
+@checked
 @dataclass(frozen=True)
 class SCE(Method):
     """Minimises α·CE + β·RCE, with the reverse cross-entropy RCE = 9.21·(1 − p_y); Eq. 6 and 7 of the paper.

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from deft.arguments import checked
 from deft.classifiers.base import Classifier
 from deft.errors import SettingsError
 from deft.losses import cross_entropy, generalized_cross_entropy
@@ -24,6 +25,7 @@ PROBE_RATES = {"sgd": 0.1, "adam": 1e-3, "adamw": 1e-3}  # of a head alone, by o
 DRAW = 41  # tells this draw's generator from the others of an epoch
 
 
+@checked
 @dataclass(frozen=True)
 class TURN(Method):
     """Trains only the head with GCE, cleans the data by its losses, then tunes everything on balanced classes.

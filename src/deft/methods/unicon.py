@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from deft.arguments import checked
 from deft.classifiers.linear import seeded_linear
 from deft.errors import SettingsError
 from deft.losses import jensen_shannon, nt_xent
@@ -27,6 +28,7 @@ CERTAIN = 0.5  # divergence below which a label is believed as it is
 LARGEST_BATCH = 4  # of unlabelled samples, in batches of labelled ones
 
 
+@checked
 @dataclass(frozen=True)
 class UNICON(Method):
     """Believes the same number of labels in every class, guesses the others, and contrasts their strong views.

@@ -9,12 +9,14 @@ from typing import get_args
 import torch
 from torch import Tensor, nn
 
+from deft.arguments import checked
 from deft.encoders.text import NamePosition, TextTower
 from deft.errors import SettingsError
 
 CONTEXT_STD = 0.02  # of the initial context vectors, as in CoOp (Zhou et al. 2022) and DeFT
 
 
+@checked
 @dataclass(frozen=True)
 class PromptSettings:
     """What learned prompts look like.

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from deft.arguments import checked
 from deft.data.given import check_images
 from deft.data.images import LabeledImages
 from deft.data.printable import shown
@@ -50,6 +51,7 @@ class Report:
             temporary.write_text(self.html(), encoding="utf-8")
 
 
+@checked
 def build_report(
     images: LabeledImages,
     found: Detection,

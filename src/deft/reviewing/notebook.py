@@ -14,6 +14,7 @@ from types import TracebackType
 
 import uvicorn
 
+from deft.arguments import checked
 from deft.data.given import check_images
 from deft.data.images import LabeledImages
 from deft.errors import DataError
@@ -94,6 +95,7 @@ class Review:
         self.address = address
 
 
+@checked
 def review(
     found: Detection | str | Path,
     images: LabeledImages | None = None,

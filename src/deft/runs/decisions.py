@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, get_args
 
+from deft.arguments import checked
 from deft.errors import ConflictError, DataError
 from deft.files import replace_file
 from deft.runs.sqlite_log import add_row, explained, open_to_read, open_to_write, read_rows, transaction
@@ -94,6 +95,7 @@ class Decisions:
         1
     """
 
+    @checked
     def __init__(self, run: str | Path) -> None:
         self.path = Path(run) / FILE
         if not self.path.parent.is_dir():
@@ -266,6 +268,7 @@ class Decisions:
         return found + 1
 
 
+@checked
 def read_decisions(run: str | Path) -> Mapping[str, Decision]:
     """Return the decisions that stand in a run folder.
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from deft.arguments import checked
 from deft.data.dataset_writer import push_table
 from deft.data.image_notes import count_notes
 from deft.data.images import LabeledImages
@@ -250,6 +251,7 @@ class Detection:
         """Groups of images that show the same picture; none if nobody looked for them."""
         return DuplicateGroups.of(self.verdicts.duplicate_group, self.given, self.split)
 
+    @checked
     def suspects(self, limit: int | None = 50) -> pd.DataFrame:
         """Return the images whose label is judged wrong, worst first.
 
@@ -259,9 +261,8 @@ class Detection:
         Returns:
             The rows of `table` that are flagged, by rising `label_score`.
         """
-        table = self.table
-        worst = table[table["is_label_issue"]].sort_values("label_score", kind="stable")
-        return worst.head(len(worst) if limit is None else limit)
+        worst = self.table.loc[lambda table: table["is_label_issue"]].sort_values("label_score", kind="stable")
+        return worst.head(len(worst) if limit is None else max(limit, 0))
 
     def summary(self) -> dict[str, Any]:
         """Return counts, the estimated noise rate with its interval, a table of classes, confused pairs and settings.
@@ -281,6 +282,7 @@ class Detection:
             found["noise_rate_interval"] = evidence["noise_rate_interval"]
         return {"format": FORMAT, **found, "settings": dict(self.settings), **self.info}
 
+    @checked
     def save(self, folder: str | Path) -> None:
         """Write `labels.parquet`, `labels.csv`, `summary.json` and the evidence; no file is ever half written.
 
@@ -299,13 +301,13 @@ class Detection:
             "info": dict(self.info),
         }
         more: dict[str, Any] = {"is_clean": self.is_clean}
-        content = with_source(self, Path(folder))
-        if content is not None:
+        if (content := with_source(self, Path(folder))) is not None:
             more["content_id"] = content
         write_files(Path(folder), self.table, more, self.summary(), notes)
         write_near(Path(folder), self)
 
     @classmethod
+    @checked
     def load(cls, folder: str | Path) -> Detection:
         """Read what `save` wrote.
 
@@ -356,9 +358,8 @@ class Detection:
 
     def _predicted_prob(self) -> np.ndarray:
         """Return the probability of the suggested class, (N,); NaN where nothing was judged."""
-        verdicts = self.verdicts
-        place = (verdicts.topk == verdicts.predicted[:, None]).argmax(axis=1)
-        probs = np.take_along_axis(verdicts.topk_probs, place[:, None], axis=1)[:, 0]
+        place = (self.verdicts.topk == self.verdicts.predicted[:, None]).argmax(axis=1)
+        probs = np.take_along_axis(self.verdicts.topk_probs, place[:, None], axis=1)[:, 0]
         return np.where(self.judged, probs, np.nan).astype(np.float64)
 
     def _names(self, ids: np.ndarray) -> list[str | None]:

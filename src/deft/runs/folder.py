@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from deft.arguments import checked
 from deft.data.identify import identify
 from deft.data.images import LabeledImages
 from deft.data.pixel_rule import PixelRule
@@ -35,6 +36,7 @@ def is_run(folder: str | Path) -> bool:
     return isinstance(stored, dict) and isinstance(stored.get("source"), dict)
 
 
+@checked
 def open_run(
     folder: str | Path, *, data: str | None = None, progress: Progress | None = None
 ) -> tuple[Detection, LabeledImages]:

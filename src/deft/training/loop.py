@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from deft.arguments import checked
 from deft.progress import Progress, Silent
 from deft.training.batches import Batches
 from deft.training.checkpoint import Checkpoint, keep, restore
@@ -94,6 +95,7 @@ class Training(nn.Module, ABC):
         return epoch, epochs
 
 
+@checked
 def fit(
     method: Training,
     train: Batches,

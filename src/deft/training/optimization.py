@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from deft.arguments import checked
 from deft.errors import SettingsError
 from deft.training.precision import Precision
 
@@ -17,6 +18,7 @@ OptimizerName = Literal["sgd", "adam", "adamw"]
 ScheduleName = Literal["cosine", "linear", "constant", "steps"]
 
 
+@checked
 @dataclass(frozen=True)
 class Optimization:
     """How losses are minimised; the defaults are those of DeFT's first phase.

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from deft.arguments import checked
 from deft.errors import AloneError, SettingsError
 
 PATIENCE = timedelta(days=7)
@@ -28,6 +29,7 @@ COUNT, LOCAL_COUNT, RANK, LOCAL_RANK = "WORLD_SIZE", "LOCAL_WORLD_SIZE", "RANK",
 how many there are, in all and on its machine, and which of them it is."""
 
 
+@checked
 @dataclass(frozen=True)
 class Processes:
     """How many processes share the work, and which of them this is; one alone unless `current` says otherwise.

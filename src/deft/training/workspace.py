@@ -12,6 +12,7 @@ from pathlib import Path
 
 from torch import nn
 
+from deft.arguments import checked
 from deft.data.images import LabeledImages
 from deft.errors import SettingsError
 from deft.progress import Progress, Silent
@@ -22,6 +23,7 @@ from deft.training.processes import Processes
 CHECKPOINT = "checkpoint.safetensors"
 
 
+@checked
 @dataclass(frozen=True)
 class Workspace:
     """Where a run works and with how many processes; nothing in it changes a verdict.

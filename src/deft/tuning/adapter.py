@@ -10,11 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from deft.arguments import checked
 from deft.encoders.base import DualEncoder
 from deft.errors import SettingsError
 from deft.tuning.base import Attachment, Tuning
 
 
+@checked
 @dataclass(frozen=True)
 class Adapter(Tuning):
     """Adds up(gelu(down(x))) to every layer's output x; it starts as the identity (Houlsby et al., ICML 2019).

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
+from deft.arguments import checked
 from deft.encoders.tunable import Tunable
 from deft.errors import SettingsError
 from deft.tuning.base import Attachment, Tuning
@@ -17,6 +18,7 @@ QUERIES_AND_VALUES = ("q_proj", "v_proj", "query", "value")
 """What transformers calls these projections, by family."""
 
 
+@checked
 @dataclass(frozen=True)
 class LoRA(Tuning):
     """Adds a product of two thin matrices to the query and value projections of every layer (Hu et al. 2022, Eq. 3).

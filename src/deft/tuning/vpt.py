@@ -9,11 +9,13 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import nn
 
+from deft.arguments import checked
 from deft.encoders.base import DualEncoder
 from deft.errors import SettingsError
 from deft.tuning.base import Attachment, Tuning
 
 
+@checked
 @dataclass(frozen=True)
 class VPT(Tuning):
     """Visual prompts, new ones for every layer ("deep", Jia et al. 2022, Eq. 5) or for the first ("shallow", Eq. 4).
