@@ -273,8 +273,17 @@ def __getattr__(name: str) -> Any:
         warnings.warn(f"deft.{name} is called deft.{_RENAMED[name]} now.", DeprecationWarning, stacklevel=2)
         name = _RENAMED[name]
     if name not in _HOMES:
-        raise AttributeError(f"module 'deft' has no attribute {name!r}")
+        raise AttributeError(f"module 'deft' has no attribute {name!r}{_meant(name)}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def _meant(name: str) -> str:
+    """Return a question after the name that is nearly this one; nothing where none is."""
+    from difflib import get_close_matches
+
+    plain = {known.replace("_", "").lower(): known for known in __all__}
+    near = get_close_matches(name.replace("_", "").lower(), plain, n=1, cutoff=0.8)
+    return f". Did you mean {plain[near[0]]}?" if near else ""
 
 
 def __dir__() -> list[str]:

@@ -122,7 +122,7 @@ def _fit(name: str, value: Any, hint: Any) -> Any:
     wanted = dict.fromkeys("None" if choice is type(None) else _wanted(choice) for choice in choices)
     if "a path" in wanted:  # which may be a text
         wanted.pop("text", None)
-    raise SettingsError(f"{name} must be {' or '.join(wanted)}, not {_said(value)}.")
+    raise SettingsError(f"{name} must be {' or '.join(wanted)}, not {said(value)}.")
 
 
 def _choices(hint: Any) -> tuple[Any, ...]:
@@ -202,8 +202,16 @@ def _wanted(kind: Any) -> str:
     return words.get(kind) or f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}"
 
 
-def _said(value: Any) -> str:
-    """Return a value as a sentence repeats it: as it was typed, or by its type where that would be long."""
+def said(value: Any) -> str:
+    """Return a value as a sentence repeats it: as it was typed, or by its type where that would be long.
+
+    Args:
+        value: Anything.
+
+    Example:
+        >>> said("2"), said([0] * 99)
+        ("'2'", 'something of the type list')
+    """
     shown = repr(value)
     if isinstance(value, type):
         return f"the class {value.__name__}"

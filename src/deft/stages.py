@@ -9,6 +9,8 @@ from types import MappingProxyType
 
 DETECTION: Mapping[str, float] = MappingProxyType(
     {
+        "Finding images": 1,
+        "Loading the model": 3,
         "Telling images apart": 3,
         "Looking at sizes": 1,
         "Checking decoded images": 1,
@@ -24,7 +26,7 @@ DETECTION: Mapping[str, float] = MappingProxyType(
 )
 """The tasks of a detection in their order, with the share of its time that each is expected to take."""
 
-ADAPTATION: Mapping[str, float] = MappingProxyType(dict(list(DETECTION.items())[:7]))
+ADAPTATION: Mapping[str, float] = MappingProxyType(dict(list(DETECTION.items())[:9]))
 """The same of training a classifier."""
 
 _EPOCH = 300

@@ -101,7 +101,7 @@ def estimate_transition(scores: Tensor, labels: Tensor) -> NoiseTransition:
         >>> float(estimate_transition(scores, labels).matrix.diagonal().mean().round(decimals=1))
         0.8
     """
-    scores, labels = scores.detach().cpu().double(), labels.cpu().long()
+    scores, labels = torch.as_tensor(scores).detach().cpu().double(), torch.as_tensor(labels).cpu().long()
     _check(scores, labels)
     count = scores.shape[1]
     if len(labels) < 2:

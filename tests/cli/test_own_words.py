@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from typer.testing import CliRunner
 
 import deft
 from deft.cli.app import app
@@ -80,3 +81,20 @@ def test_a_column_that_is_not_there_is_named_in_the_callers_words(
     said = capsys.readouterr().err
     assert "Name one with --label-col;" in said
     assert "label_column=" not in said
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["--epochs", "two"], "'--epochs': a whole number is needed, not 'two'."),
+        (["--epochs", "1e3"], "'--epochs': a whole number is needed, not '1e3'."),
+        (["--epochs", "0"], "'--epochs': at least 1 is needed, not 0."),
+        (["--lr", "fast"], "'--lr': a number is needed, not 'fast'."),
+        (["--limit", "1"], "'--limit': at least 2 is needed, not 1."),
+        (["--method", "foo"], "'--method': 'foo' is not one of 'deft', 'label-match',"),
+        (["--format", "xml"], "'--format': 'xml' is not one of 'table', 'json'."),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_in_words_of_ours(typed: list[str], said: str) -> None:
+    shown = CliRunner().invoke(app, ["detect", "photos", "-o", "run", *typed], env={"COLUMNS": "200"}).output
+    assert f"Invalid value for {said}" in shown

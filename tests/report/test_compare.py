@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -106,6 +107,8 @@ def test_the_command_writes_table_and_page(
     assert left.value.code in (0, None)
     printed = capsys.readouterr().out
     assert "no longer flagged" in printed
+    assert re.search(r"share of wrong labels +\d+\.\d%", printed)
+    assert "\\x" not in printed
     assert "photos/0004.png" in (tmp_path / "b" / "compare.html").read_text()
     with Decisions(tmp_path / "b") as log:
         log.record(said(found, 8, "kept", None)[1], 0)

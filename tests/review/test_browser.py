@@ -509,3 +509,35 @@ def test_where_nothing_is_flagged_any_more_the_least_believed_come_next(
     ada.page.get_by_role("button", name=re.compile("least believed of the")).click()
     believed = np.where(found.judged & found.is_clean, found.p_clean, 2)
     ada.wait_for_image(found.sample_id[int(believed.argmin())])
+
+
+def test_what_is_left_counts_the_last_decision(run: Path, found: Detection, log: Decisions, room: Room) -> None:
+    flagged, judged = found.suspects(None)["sample_id"].tolist(), int(found.judged.sum())
+    Desk(found, log, "Ada").decide("keep", [(name, 0) for name in flagged[2:]])
+    still = judged - len(flagged) + 2
+    ada = room.sit(room.serve(run))
+    ada.page.locator("#open-ahead").wait_for()
+    ada.press("k")
+    ada.page.locator("#open-ahead").click()
+    told = ada.page.locator("#ahead[open]")
+    told.wait_for()
+    assert f"of the {still - 1} images that nobody has decided about" in told.inner_text()
+    ada.key("Escape")
+    ada.press("k")
+    assert f"of the {still - 2} images that nobody has decided about" in ada.page.locator(".nothing").inner_text()
+
+
+def test_a_neighbour_of_a_third_class_speaks_for_neither(run: Path, found: Detection, room: Room) -> None:
+    ada = room.sit(room.serve(run))
+    table = found.table.set_index("sample_id")
+    kinds = set()
+    for _ in range(12):
+        row = table.loc[ada.shown()]
+        ada.page.wait_for_selector(".near span")
+        for span in ada.page.locator(".near span").all():
+            label, kind = span.inner_text(), span.get_attribute("class")
+            wanted = {row["given_label"]: "same", row["predicted_label"]: "other"}.get(label, "third")
+            assert kind == wanted
+            kinds.add(kind)
+        ada.press("ArrowRight")
+    assert kinds == {"same", "other", "third"}

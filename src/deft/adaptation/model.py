@@ -150,6 +150,7 @@ class AdaptedModel:
         Raises:
             DataError: Images have a class that the model doesn't know, or none of them can be used.
         """
+        check_images(images, "evaluate")
         truth = images.in_classes(self.classes).labels
         table = self.predict(images, top=1, workers=workers, progress=progress)
         predicted = table["predicted_label_id"].to_numpy(np.int64)

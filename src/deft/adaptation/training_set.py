@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from deft.data.given import check_images
 from deft.data.images import LabeledImages
 from deft.errors import DataError
 from deft.runs.detection import Detection
+from deft.runs.given import check_found
 from deft.runs.outcomes import settle
 from deft.runs.vocabulary import CHANGE, Fix, TrainingFix, check_word
 
@@ -91,6 +93,8 @@ def fix_labels(found: Detection, images: LabeledImages, how: TrainingFix = "drop
     Example:
         >>> model = deft.adapt("microsoft/resnet-50", fix_labels(found, images, "relabel"))  # doctest: +SKIP
     """
+    check_found(found, "fix_labels(found, images)")
+    check_images(images, "fix_labels(found, images)")
     check_word("how", how, TrainingFix)
     if images.sample_id != found.sample_id or images.classes != found.classes:
         raise DataError(

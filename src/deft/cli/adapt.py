@@ -49,8 +49,9 @@ from deft.cli.options import (
     source_of,
     workspace_of,
 )
-from deft.cli.progress import choose_progress, logged
+from deft.cli.progress import choose_progress, during, logged
 from deft.cli.run_folder import CONFIG, WORK, check_model, check_model_name, check_opens, check_outside
+from deft.cli.terminal import tell
 from deft.declared import declared_types
 from deft.errors import DataError, SettingsError
 from deft.methods.registry import METHODS
@@ -161,7 +162,8 @@ def adapt(
     with logged(choose_progress(quiet=quiet, stages=ADAPTATION), tensorboard) as progress:
         images = _unlearned(_limited(command, progress), out, output_format)
         own, rates = _parsed(method, sets, lr)
-        model, optimization = _load(backbone, head, chosen := tuning_named(tuning), device, precision, rates)
+        with during(progress, "Loading the model"):
+            model, optimization = _load(backbone, head, chosen := tuning_named(tuning), device, precision, rates)
         with only_writer(out) if not rank_here() else nullcontext():
             trained = _train(
                 model,
@@ -216,7 +218,7 @@ def _unlearned(images: TrainingSet, out: Path, output_format: str) -> TrainingSe
         )
     if rank_here():
         raise typer.Exit
-    typer.echo(f"{printable(out)} holds this model already, whole; nothing was trained.", err=True)
+    tell(f"{printable(out)} holds this model already, whole; nothing was trained.")
     with only_writer(out):
         shutil.rmtree(out / WORK, ignore_errors=True)
     _report(model, out, output_format)
@@ -288,7 +290,8 @@ def _source(command: typer.Context, data: str, fix: TrainingFix, moved: str | No
 def _limited(command: typer.Context, progress: Progress) -> TrainingSet:
     """Return the images, with the limits on what may be decoded."""
     given = command.params
-    kept = _images(command, given["data"], given["fix"], given["moved"], progress)
+    with during(progress, "Finding images"):
+        kept = _images(command, given["data"], given["fix"], given["moved"], progress)
     return kept_with_limits(kept, given["max_pixels"], given["max_seconds"])
 
 

@@ -32,7 +32,7 @@ from deft.cli.predict import predict
 from deft.cli.report import report
 from deft.cli.review import review
 from deft.cli.score import score
-from deft.cli.terminal import Stopped, drop_streams, end_streams, heed_signals, prepare_streams
+from deft.cli.terminal import Stopped, drop_streams, end_streams, heed_signals, prepare_streams, tell
 from deft.errors import AloneError, DeftError
 from deft.wording import printable
 
@@ -65,7 +65,7 @@ class _Commands(TyperGroup):
             _say(f"deft: {in_options(str(error))}")
             raise typer.Exit(ALONE if isinstance(error, AloneError) else USAGE) from error
         except KeyboardInterrupt as stop:
-            _say(_how_to_resume(ctx.meta["deft.typed"]))
+            typer.echo(printable(_how_to_resume(ctx.meta["deft.typed"])), err=True)  # in one piece, to be copied
             raise typer.Exit(SIGNALLED + stop.number if isinstance(stop, Stopped) else STOPPED) from stop
         except MemoryError as error:
             _say("deft: The memory of this machine is too small for this. Try a smaller --batch-size, or --limit.")
@@ -177,4 +177,4 @@ def _trouble(error: OSError) -> str:
 
 
 def _say(text: str) -> None:
-    typer.echo(printable(text), err=True)
+    tell(printable(text))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import typer
 from typer.core import TyperCommand
 
 from deft.cli import config
 from deft.cli.launch import share_work
+from deft.cli.own_words import why_refused
 from deft.errors import SettingsError
 
 NARROW = 14  # letters that stand in the narrow column of a help of 80
@@ -33,11 +35,16 @@ class Command(TyperCommand):
 
         Raises:
             SettingsError: An argument is empty, as an unset variable of a shell leaves it.
+            BadParameter: A value isn't one of its option's.
         """
         refuse_empty(args)
         if self.name in config.CONFIGURED:
             args = config.expanded(args, self.params, str(self.name))
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            error.message = why_refused(error)
+            raise
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, in several processes where that is asked for."""

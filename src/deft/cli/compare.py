@@ -60,6 +60,7 @@ def _print(page: Comparison, target: Path) -> None:
     console = standard_output()
     for part in (page.numbers, page.classes):
         if part.rows:
-            console.print(table("", part.columns, part.rows, right=part.words))
+            rows = [[str(cell).replace("\u00a0%", "%") for cell in row] for row in part.rows]  # a page keeps them apart
+            console.print(table("", part.columns, rows, right=part.words))
             console.print()
     console.print(plain("To look at, in a browser: " + printable(target)))

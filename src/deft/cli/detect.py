@@ -65,7 +65,7 @@ from deft.cli.options import (
     workspace_of,
 )
 from deft.cli.own_words import in_options
-from deft.cli.progress import choose_progress, logged
+from deft.cli.progress import choose_progress, during, logged
 from deft.cli.report import REPORT, write_report
 from deft.cli.run_folder import check_detector, check_model_name, check_opens, check_outside, check_run
 from deft.data.safe_csv import neutralise
@@ -164,7 +164,8 @@ class _Job:
         """Find the images."""
         if self.reviewed is not None:
             return self.reviewed.reviewed.images
-        return _sample(self.source.open(progress), self.limit, self.seed)
+        with during(progress, "Finding images"):
+            return _sample(self.source.open(progress), self.limit, self.seed)
 
     def beside(self, space: Workspace, out: Path) -> Workspace:
         """Return where to work, with what the reviewed run has decoded and encoded, which isn't done again."""
@@ -289,7 +290,9 @@ def _chosen(method: str, given: Mapping[str, Any], sets: Mapping[str, str], mode
 
 def _judge(command: typer.Context, job: _Job, images: LabeledImages, device: str, space: Workspace) -> Detection:
     """Judge and write the run, last the file that repeats it; the folder is a run, and can resume, from the start."""
-    detector, out = job.load(device), command.params["out"]
+    out = command.params["out"]
+    with during(space.progress, "Loading the model"):
+        detector = job.load(device)
     if not space.processes.writes:
         return _find(detector, images, job.beside(space, out), out)
     with only_writer(out):

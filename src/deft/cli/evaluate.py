@@ -54,13 +54,16 @@ def evaluate(
     source = source_of(data, labels, classes, split, image_col, label_col)
     check_trained(model)
 
-    from deft.adaptation.model import AdaptedModel
-    from deft.cli.progress import choose_progress
+    from deft.cli.progress import choose_progress, during
     from deft.files import replace_file, strict_json
 
     progress = choose_progress(quiet=quiet)
+    with during(progress, "Loading the model"):
+        from deft.adaptation.model import AdaptedModel
+
+        loaded = AdaptedModel.load(model, device=device)
     images = with_limits(source.open(progress), max_pixels, max_seconds)
-    outcome = AdaptedModel.load(model, device=device).evaluate(images, workers=workers, progress=progress)
+    outcome = loaded.evaluate(images, workers=workers, progress=progress)
     if out is not None:
         with replace_file(out) as temporary:
             temporary.write_text(strict_json(outcome.summary()), encoding="utf-8")

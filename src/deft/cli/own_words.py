@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
+
+import typer
 
 OPTIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -32,6 +35,38 @@ OPTIONS: Mapping[str, str] = MappingProxyType(
 """Options of the command line by the name of the library's argument that they set."""
 
 _NAMED = re.compile(rf"(?<![\w./\\'\"-])({'|'.join(OPTIONS)})=(?=[\s,;:.)]|$)")  # not inside a path
+
+
+_REFUSED: Mapping[str, str] = MappingProxyType(
+    {
+        "int_parsing": "a whole number is needed",
+        "int_from_float": "a whole number is needed",
+        "float_parsing": "a number is needed",
+        "greater_than_equal": "at least {ge:g} is needed",
+        "greater_than": "more than {gt:g} is needed",
+        "less_than_equal": "at most {le:g} is possible",
+        "less_than": "less than {lt:g} is needed",
+    }
+)
+"""What is wrong with a value, by the name that pydantic, by which typer reads values, has for it."""
+
+
+def why_refused(error: typer.BadParameter) -> str:
+    """Return why a value of an option isn't one, in a user's words instead of pydantic's.
+
+    Args:
+        error: As typer raised it.
+
+    Example:
+        >>> why_refused(typer.BadParameter("It must be positive."))
+        'It must be positive.'
+    """
+    found: list[dict[str, Any]] = getattr(error.__cause__, "errors", list)()
+    if len(found) == 1 and found[0]["type"] in _REFUSED:
+        bounds = found[0].get("ctx")
+        given = found[0]["input"] if bounds else repr(found[0]["input"])
+        return f"{_REFUSED[found[0]['type']].format(**bounds or {})}, not {given}."
+    return error.message.removeprefix("Value error, ")
 
 
 def in_options(sentence: str) -> str:

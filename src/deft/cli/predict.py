@@ -52,13 +52,16 @@ def predict(
         check_outside(out, data)
     check_trained(model)
 
-    from deft.adaptation.model import AdaptedModel
-    from deft.cli.progress import choose_progress
-    from deft.data.load import find_images
+    from deft.cli.progress import choose_progress, during
 
     progress = choose_progress(quiet=quiet)
+    with during(progress, "Loading the model"):
+        from deft.adaptation.model import AdaptedModel
+        from deft.data.load import find_images
+
+        loaded = AdaptedModel.load(model, device=device)
     images = with_limits(find_images(data, progress=progress), max_pixels, max_seconds)
-    table = AdaptedModel.load(model, device=device).predict(images, top=top, workers=workers, progress=progress)
+    table = loaded.predict(images, top=top, workers=workers, progress=progress)
     if out is not None:
         write_predictions(table, out, safe_csv=safe_csv)
     if output_format == "csv":
@@ -111,7 +114,7 @@ def _show(table: pd.DataFrame, out: Path | None) -> None:
         likely = list(zip(row["topk_labels"], row["topk_probs"], strict=True))
         others = ", ".join(f"{name} {prob:.2f}" for name, prob in likely[1:3])
         rows.append((row["file_name"], row["predicted_label"], others, f"{row['predicted_prob']:.3f}"))
-    columns = ["file", "class", "then", "probability of class"]
+    columns = ["file", "class", "then", "probability"]
     title = f"The first {len(rows)} of {len(table)} images" if len(rows) < len(table) else counted(len(rows), "image")
     console.print(drawn(title, columns, rows, right=3))
     counts = readable["predicted_label"].value_counts()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sized
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -43,12 +44,30 @@ def logged(progress: Progress, folder: Path | None) -> Progress:
     return progress if folder is None or rank_here() else TensorBoard(folder, progress)
 
 
+@contextmanager
+def during(progress: Progress, task: str) -> Iterator[None]:
+    """Show a task of one step while something is done, such as the seconds in which libraries are imported.
+
+    Args:
+        progress: Draws.
+        task: What a person reads beside the bar.
+    """
+    shown = progress.track([None], task)
+    try:
+        next(shown)
+        yield
+        next(shown, None)
+    finally:
+        if isinstance(shown, Generator):
+            shown.close()
+
+
 class Lines(Progress):
     """Writes one line when a task starts."""
 
     def track(self, steps: Iterable[T], task: str, *, total: int | None = None) -> Iterator[T]:
         size = len(steps) if total is None and isinstance(steps, Sized) else total
-        self.note(task if size is None else f"{task} ({size} steps)")
+        self.note(task if size is None or size == 1 else f"{task} ({size} steps)")
         yield from steps
 
     def note(self, text: str) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from deft.cli.options import Moved, Run
+from deft.cli.terminal import tell
 from deft.errors import SettingsError
 from deft.wording import counted
 
@@ -51,7 +52,7 @@ def review(
     opened: list[str] = []
 
     if host is not None:
-        typer.echo(RISK, err=True)
+        tell(RISK)
 
     def announce(address: str) -> None:
         if not opened:

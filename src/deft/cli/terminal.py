@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import io
 import os
+import shutil
 import signal
 import sys
+import textwrap
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -54,6 +56,18 @@ def prepare_streams() -> None:
             io.BufferedWriter(raw), stream.encoding, errors="backslashreplace", line_buffering=lines
         )
         setattr(sys, name, made)
+
+
+def tell(sentence: str) -> None:
+    """Write a sentence on standard error; a terminal's lines end between words, a path stays whole.
+
+    Args:
+        sentence: Printable.
+    """
+    if sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns
+        sentence = textwrap.fill(sentence, width, break_long_words=False, break_on_hyphens=False)
+    print(sentence, file=sys.stderr, flush=True)
 
 
 def end_streams() -> None:

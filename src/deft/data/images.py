@@ -11,6 +11,7 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from deft.arguments import said
 from deft.data.contents import read_contents, unique_names
 from deft.data.names import places
 from deft.data.one_image import LabeledImage, to_dataset
@@ -18,7 +19,7 @@ from deft.data.pixel_rule import PixelRule
 from deft.data.readers import ImageReader, IntArray
 from deft.data.rows import Mask, as_spelt, chosen_rows, feed, integers, mask, pick, pick_known
 from deft.data.words import words_for
-from deft.errors import DataError
+from deft.errors import DataError, SettingsError
 from deft.wording import counted, noun
 
 NO_LABEL = "no label"
@@ -140,9 +141,14 @@ class LabeledImages:
         Args:
             wanted: Told of each image.
 
+        Raises:
+            SettingsError: It can't be called.
+
         Example:
             >>> images.filter(lambda one: one.label != "blurry")  # doctest: +SKIP
         """
+        if not callable(wanted):
+            raise SettingsError(f"filter takes a function that is told of each image, not {said(wanted)}.")
         return self.keep(np.fromiter((bool(wanted(one)) for one in self), bool, len(self)))
 
     def __iter__(self) -> Iterator[LabeledImage]:

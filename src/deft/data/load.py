@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from deft.arguments import checked
+from deft.arguments import checked, said
 from deft.data import huggingface
 from deft.data.arrays import from_arrays
 from deft.data.assemble import SourceRows, assemble
@@ -76,12 +76,23 @@ def load_images(
         LabeledImages(9993 images, 2 classes, 4 unusable)
     """
     told = Silent() if progress is None else progress
+    labels = _as_list(labels)
     columns = Columns(image_column, label_column, clean_column)
     names = class_names(classes)
     found = _rows(source, labels, columns, split, told)
     images = assemble(found, names, split, told, words, least_classes)
     beside = {"labels": labels, "classes": classes, "words": words}
     return replace(images, origin=_origin(source, {**beside, **vars(columns)}, split))
+
+
+def _as_list(labels: Any) -> Any:
+    """Return labels of an array, a tensor or a series as a list; what isn't one label per image is refused."""
+    if labels is None or isinstance(labels, str | os.PathLike):
+        return labels
+    found = labels.tolist() if hasattr(labels, "tolist") else labels
+    if not isinstance(found, Sequence) or isinstance(found, bytes):
+        raise DataError(f"labels= takes one label per image, not {said(labels)}.")
+    return found
 
 
 def _origin(source: Any, asked: dict[str, Any], split: str | None) -> dict[str, str] | None:
@@ -112,7 +123,7 @@ def _rows(source: Any, labels: Any, columns: Columns, split: str | None, progres
             return from_paths(list(source), f"The list of {len(source)} files", columns, progress)
         if labels is None or isinstance(labels, str | os.PathLike):
             raise DataError("Images in memory need labels=, with one label per image.")
-        return from_arrays(source, labels.tolist() if isinstance(labels, np.ndarray) else labels)
+        return from_arrays(source, labels)
     raise DataError(
         f"Images can't be loaded from a {type(source).__name__}: expected a path, a Hub id, a datasets.Dataset, a "
         "pandas data frame, a uint8 array or a list of Pillow images."

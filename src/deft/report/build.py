@@ -24,6 +24,7 @@ from deft.report.render import render
 from deft.report.reviewed import review_part
 from deft.report.words import count, percent, plural
 from deft.runs.detection import Detection
+from deft.runs.given import check_found
 from deft.runs.review_summary import ReviewSummary
 
 
@@ -82,6 +83,7 @@ def build_report(
         >>> build_report(images, found).write("report.html")  # doctest: +SKIP
     """
     check_images(images, "build_report(images, found)")
+    check_found(found, "build_report(images, found)")
     if images.sample_id != found.sample_id:
         raise DataError(
             f"The verdicts are about other images: {len(found)} rows were judged, {len(images)} given, and their "

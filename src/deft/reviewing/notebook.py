@@ -23,6 +23,7 @@ from deft.reviewing.serve import GRACE_SECONDS, config, listen
 from deft.runs.decisions import Decision, Decisions, read_decisions
 from deft.runs.detection import Detection
 from deft.runs.folder import open_run
+from deft.runs.given import check_found
 from deft.runs.reviewed import read_reviewed
 from deft.runs.storage import TABLE
 from deft.wording import counted
@@ -134,6 +135,7 @@ def review(
         folder = Path(found)
         found, images = open_run(folder)
         return Review(folder, found, images, reviewer or _user(), port, host)
+    check_found(found, "review(found, images)", ", or the folder of a run")
     folder, images = Path(folder), found.images if images is None else images
     if images is None:
         raise DataError("The verdicts don't have their images at hand; give them: deft.review(found, images).")

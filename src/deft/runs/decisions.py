@@ -279,12 +279,14 @@ def read_decisions(run: str | Path) -> Mapping[str, Decision]:
         The decision about each image by sample_id; empty if nobody reviewed the run.
 
     Raises:
-        DataError: The log can't be read.
+        DataError: There is no such folder, or the log can't be read.
 
     Example:
         >>> read_decisions("run/")["cat/17.jpg"].to_label  # doctest: +SKIP
         'dog'
     """
+    if not Path(run).is_dir():
+        raise DataError(f"There is no run folder {run}.")
     return latest(read_log(run))
 
 

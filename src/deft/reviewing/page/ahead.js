@@ -14,13 +14,20 @@ export class Ahead {
   }
 
   async ask() {
+    clearTimeout(this.waiting);
+    this.waiting = 0;
     this.told = await call("/api/ahead");
     this.changed();
   }
 
+  /** Ask, where it doesn't matter that nobody answers: the next decision says that there is no server. */
+  async now() {
+    await this.ask().catch(() => {});
+  }
+
   later() {
     clearTimeout(this.waiting);
-    this.waiting = setTimeout(() => this.ask().catch(() => {}), WAIT); // the next decision says that there is no server
+    this.waiting = setTimeout(() => this.now(), WAIT);
   }
 
   /** In a few words, for the top of the page. */
@@ -63,8 +70,9 @@ export class Ahead {
     return el("div", { class: "ways" }, ...ways);
   }
 
-  /** The dialog about what is left. */
-  show(go, draw) {
+  /** The dialog about what is left, with the last decision. */
+  async show(go, draw) {
+    if (this.waiting) await this.now();
     const dialog = byId("ahead");
     const leave = (then) => (value) => { dialog.close(); then(value); };
     dialog.replaceChildren(el("h2", { id: "ahead-title", tabindex: "-1", autofocus: true }, "What is left"),

@@ -54,5 +54,11 @@ function row(title, images, side, item) {
   return el("div", { class: "near" }, el("h3", {}, ...(Array.isArray(title) ? title : [title])),
     el("ul", {}, ...images.map((image) => el("li", { title: image.name },
       picture(image, side),
-      item ? el("span", { class: image.label === item.given ? "same" : "other" }, name(image.label || "no label")) : null))));
+      item ? el("span", { class: speaksFor(image.label, item) }, name(image.label || "no label")) : null))));
+}
+
+/** Which label another image's label speaks for: the given one, the suggested one, or neither. */
+function speaksFor(label, item) {
+  if (label === item.given) return "same";
+  return label === item.suggested ? "other" : "third";
 }

@@ -167,6 +167,7 @@ async function decide(action, items, label) {
     if (grid) grid.selected.clear();
     else do at += 1; while (queue.items[at]?.gone);
     await more();
+    if (!grid && !queue.items[at]) await ahead.now(); // which is said then
     draw();
     if (grid?.tiles.length) grid.focus(grid.at);
   } catch (error) {
