@@ -27,6 +27,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -51,14 +52,16 @@ SPEC = ImageSpec(224, (0.481, 0.458, 0.408), (0.269, 0.261, 0.276))
 
 
 class Words:
-    """A stand-in for CLIP's tokenizer: one id per word, the same in every run."""
+    """A stand-in for CLIP's tokenizer: one id per word, the same in every run; a number is its own."""
 
     bos_token_id = 49406
     eos_token_id = 49407
 
     def __call__(self, text: str, add_special_tokens: bool = False) -> dict[str, list[int]]:
-        words = [269] if text == "." else [int(word) for word in text.split()]
-        return {"input_ids": words}
+        if text == ".":
+            return {"input_ids": [269]}
+        words = text.split()
+        return {"input_ids": [int(word) if word.isdigit() else 500 + crc32(word.encode()) % 39500 for word in words]}
 
 
 def class_names(count: int) -> list[str]:
