@@ -380,6 +380,10 @@ def test_duplicates_are_named(build: Build, encoder: DualEncoder, tmp_path: Path
     assert group[:3].tolist() == group[30:].tolist()
     assert group[:3].nunique() == 3
     assert group[3:30].isna().all()
+    kind = found.table["duplicate_kind"]
+    assert kind[:3].tolist() == kind[30:].tolist() == ["exact", "exact", "pixels"]
+    assert kind[3:30].isna().all()
     told = found.summary()["duplicates"]
+    assert told["images_by_kind"] == {"exact": 4, "pixels": 2, "features": 0}
     assert (told["groups"], told["images"], told["groups_with_different_labels"]) == (3, 6, 1)
     assert [one["file_name"] for one in told["different_labels"][0]] == ["array#1", "array#31"]

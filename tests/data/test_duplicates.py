@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from deft.data.digits import digits
-from deft.data.duplicates import SIDE, find_groups, pixel_names, small_grey
+from deft.data.duplicates import KINDS, SIDE, exact_copies, find_groups, kinds_of, pixel_names, small_grey
 from deft.data.readers import IntArray, Pixels
 
 
@@ -121,3 +121,15 @@ def test_the_order_of_pictures_changes_no_group() -> None:
     straight = groups_of(pictures, labels.tolist())
     mixed = groups_of([pictures[row] for row in order], labels[order].tolist())
     assert [straight[row] // 1 == straight[order[0]] for row in order] == [one == mixed[0] for one in mixed]
+
+
+def test_how_each_image_is_linked_to_its_group() -> None:
+    names = [b"a", b"b", b"a", b"c", b"d", b"e", b"f"]
+    copies = exact_copies(names)
+    assert copies.tolist() == [True, False, True, False, False, False, False]
+    by_pixels = np.array([0, 0, 0, -1, -1, 1, 1])
+    groups = np.array([0, 0, 0, 0, -1, 1, 1])
+    kinds = kinds_of(groups, by_pixels, copies)
+    assert [KINDS[kind] if kind >= 0 else None for kind in kinds.tolist()] == [
+        *("exact", "pixels", "exact", "features", None, "pixels", "pixels")
+    ]

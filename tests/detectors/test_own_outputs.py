@@ -112,4 +112,5 @@ def test_mirrored_copies_are_found_by_embeddings_and_do_not_vote_each_other_righ
     groups = found.verdicts.duplicate_group
     assert groups is not None
     assert groups.tolist() == [0] * (copies + 1) + [-1] * (len(photos) - 1)
+    assert set(found.table["duplicate_kind"].dropna()) == {"features"}
     assert found.is_label_issue[: copies + 1].all()

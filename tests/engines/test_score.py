@@ -46,7 +46,7 @@ def scored(source: Path, output: Path, detector: Path | Judge, **settings: Any) 
 def assert_equal(table: pd.DataFrame, whole: pd.DataFrame) -> None:
     """Rows are the same, up to the rounding of batches of another size."""
     close = ["label_score", "predicted_prob", "none_prob", "prompt_margin"]
-    lists = ["topk_labels", "topk_probs", "duplicate_group", "is_clean", "noise_threshold"]
+    lists = ["topk_labels", "topk_probs", "duplicate_group", "duplicate_kind", "is_clean", "noise_threshold"]
     same = [name for name in whole.columns if name not in (*close, *lists)]
     table = table.reset_index(drop=True).replace({np.nan: None})
     whole = whole.replace({np.nan: None})

@@ -225,17 +225,24 @@ def test_duplicates_are_counted_and_those_with_different_labels_are_named() -> N
     assert "duplicates" not in {fact.name for fact in build_report(images, found).page.sizes}
     groups = np.full(12, -1, np.int64)
     groups[[1, 4]], groups[[2, 3]] = 0, 1  # two dogs, and a bird that is also a cat
-    twice = replace(found, verdicts=replace(found.verdicts, duplicate_group=groups))
+    old = replace(found, verdicts=replace(found.verdicts, duplicate_group=groups))  # of a run that doesn't say how
+    facts = {fact.name: fact.note for fact in build_report(images, old).page.sizes}
+    assert facts["duplicates"] == "2 different pictures"
+    kinds = np.where(groups < 0, -1, np.where(groups == 0, 0, 2))
+    twice = replace(old, verdicts=replace(old.verdicts, duplicate_kind=kinds))
     told = {fact.name: (fact.value, fact.note) for fact in build_report(images, twice).page.sizes}
-    assert told["duplicates"] == ("4 images", "2 different pictures")
+    assert told["duplicates"] == (
+        "4 images",
+        "2 different pictures; known by the same pixels 2, a model's features 2",
+    )
     assert told["duplicates with different labels"] == (
         "1 group",
         "such as photos/0002.png (bird), photos/0003.png (cat)",
     )
     assert "duplicates in several splits" not in told
     page = build_report(images, twice).page
-    assert [row[:3] for row in page.torn.rows] == [
-        ("1", "photos/0002.png", "bird"),
-        ("1", "photos/0003.png", "cat"),
+    assert [row[:4] for row in page.torn.rows] == [
+        ("1", "photos/0002.png", "bird", "a model's features"),
+        ("1", "photos/0003.png", "cat", "a model's features"),
     ]
     assert not build_report(images, found).page.torn.rows

@@ -190,13 +190,14 @@ def test_images_of_one_picture_are_marked_and_can_be_asked_for(found: Detection,
     other = int(np.flatnonzero(found.given != found.given[3])[-1])
     alike = [row for row in np.flatnonzero(found.given == found.given[0]).tolist() if row not in (3, 9, other)][:2]
     groups[alike], groups[[3, other]] = 0, 1
-    twice = replace(found, verdicts=replace(found.verdicts, duplicate_group=groups))
+    kinds = np.where(groups < 0, -1, np.where(groups == 0, 0, 2))
+    twice = replace(found, verdicts=replace(found.verdicts, duplicate_group=groups, duplicate_kind=kinds))
     desk = Desk(twice, log, "Ada")
     assert desk.about()["duplicates"] == {"any": 4, "labels": 2, "splits": 0}
     page = desk.page(Query(verdict="all", show="all", duplicates="labels"), after=-1, limit=10)
     assert {item["name"] for item in page.items} == {twice.file_name[row] for row in np.flatnonzero(groups == 1)}
     first, second = page.items
-    assert first["copies"] == {"count": 1, "labels": [second["given"]], "differ": True}
+    assert first["copies"] == {"count": 1, "labels": [second["given"]], "differ": True, "kind": "features"}
     same = desk.page(Query(verdict="all", show="all", duplicates="any"), after=-1, limit=10).items
     assert {item["copies"]["differ"] for item in same} == {True, False}
     (alone,) = desk.page(Query(verdict="all", show="all", search=twice.file_name[9]), after=-1, limit=1).items

@@ -23,6 +23,13 @@ def test_different_labels_and_several_splits() -> None:
     assert found.others(1) == ()
 
 
+def test_how_they_were_found_is_counted() -> None:
+    kinds = np.array([0, -1, 0, 1, 2, -1, 1, 1])
+    about = summarize_duplicates(GROUPS, GIVEN, ("a", "b"), tuple("abcdefgh"), SPLIT, kinds)
+    assert about["images_by_kind"] == {"exact": 2, "pixels": 3, "features": 1}
+    assert "images_by_kind" not in summarize_duplicates(GROUPS, GIVEN, ("a", "b"), tuple("abcdefgh"), SPLIT)
+
+
 def test_nobody_looked_for_duplicates() -> None:
     assert DuplicateGroups.of(None, GIVEN, None).members == ()
     assert summarize_duplicates(None, GIVEN, ("a", "b"), tuple("abcdefgh"), None) == {}

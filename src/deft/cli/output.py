@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deft.cli.own_words import in_options
-from deft.runs.vocabulary import KIND_IN_WORDS, NOTHING_BETTER, sample_in_words
+from deft.runs.vocabulary import KIND_IN_WORDS, NOTHING_BETTER, duplicates_in_words, sample_in_words
 from deft.wording import counted, noun, printable
 
 if TYPE_CHECKING:
@@ -159,6 +159,8 @@ def duplicates(about: Mapping[str, Any]) -> list[str]:
         f"Duplicates: {counted(about['images'], 'image')} show the same as another, "
         f"{noun(groups, '1 picture', f'{groups} different pictures')} in all"
     ]
+    if by := duplicates_in_words(about.get("images_by_kind", {})):
+        said[0] += f" (known by {by})"
     if torn:
         first = ", ".join(f"{one['file_name']} ({one['given_label']})" for one in about["different_labels"][0][:3])
         said.append(

@@ -9,7 +9,9 @@ Shapes: N images, T side of the small pictures.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import blake2b
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,12 @@ import numpy.typing as npt
 from deft.data.readers import IntArray, Pixels
 
 Floats = npt.NDArray[np.float32]
+
+Kind = Literal["exact", "pixels", "features"]
+"""By what an image is known for a duplicate: the same pixels, nearly the same ones, or features of a model."""
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""Kinds of duplicates, the surest first."""
 
 SIDE = 32
 """T, the side of the small grey pictures."""
@@ -72,6 +80,34 @@ def small_grey(squares: Pixels) -> Pixels:
     grey = sums @ np.array([0.299, 0.587, 0.114], np.float32)
     means: Pixels = np.rint(grey / (areas[:, None] * areas[None, :])).astype(np.uint8)
     return means
+
+
+def exact_copies(names: Sequence[bytes | str]) -> npt.NDArray[np.bool_]:
+    """Return which images have the same pixels as another, (N,).
+
+    Args:
+        names: Names of each image's pixels, from `pixel_names`, or of its content, (N,).
+    """
+    _, place, times = np.unique(np.array(names, object), return_inverse=True, return_counts=True)
+    copies: npt.NDArray[np.bool_] = times[place.reshape(-1)] > 1
+    return copies
+
+
+def kinds_of(groups: IntArray, by_pixels: IntArray, copies: npt.NDArray[np.bool_]) -> IntArray:
+    """Return by what each image is known for a duplicate, the surest of `KINDS`, as places there, (N,), −1 for none.
+
+    Args:
+        groups: Number of each image's group, (N,), −1 for none.
+        by_pixels: The groups that pixels show alone, (N,), −1 for none.
+        copies: Which images have the same pixels as another, (N,).
+
+    Example:
+        >>> groups, none = np.array([0, 0, 0, -1]), np.array([0, 0, -1, -1])
+        >>> kinds_of(groups, none, np.array([True, False, False, False])).tolist()
+        [0, 1, 2, -1]
+    """
+    kinds: IntArray = np.where(groups < 0, -1, np.where(copies, 0, np.where(by_pixels >= 0, 1, 2))).astype(np.int64)
+    return kinds
 
 
 def find_groups(names: list[bytes], small: Pixels, labels: IntArray) -> IntArray:

@@ -121,6 +121,7 @@ class Detector(ABC):
             verdicts,
             read_errors=inputs.read_errors,
             duplicate_group=inputs.groups,
+            duplicate_kind=inputs.kinds,
             image_notes=inputs.image_notes,
             settings=self.settings(),
             info={**run_info(watch, inputs.images, self.encoder, reading, inputs.name), **(told or {})},

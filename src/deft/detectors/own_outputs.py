@@ -17,6 +17,7 @@ from torch import Tensor
 
 from deft.arguments import checked
 from deft.data.decode import decode
+from deft.data.duplicates import exact_copies, kinds_of
 from deft.data.identify import identify
 from deft.data.image_spec import ImageSpec
 from deft.data.images import NO_LABEL, LabeledImages
@@ -104,6 +105,7 @@ class OwnOutputs(ABC):
             settings={"detector": self.name},
             info={**watch.info(known, "cpu"), "evidence": told},
             duplicate_group=said.groups,
+            duplicate_kind=None if said.groups is None else _kinds(known, said.groups),
         )
 
     @abstractmethod
@@ -210,6 +212,11 @@ def _duplicates(images: LabeledImages, rows: np.ndarray, keys: np.ndarray, featu
     groups = np.full(len(images), -1, np.int64)
     groups[order] = with_similar(alone, features[order], np.arange(len(order)), pictures, images.labels[order])
     return groups
+
+
+def _kinds(images: LabeledImages, groups: np.ndarray) -> np.ndarray:
+    """Return by what each image is known for a duplicate, (N,): its content or features; nobody looked at pixels."""
+    return kinds_of(groups, np.full(len(groups), -1, np.int64), exact_copies(images.content_id))
 
 
 def _picture(images: LabeledImages, row: int) -> Pixels:

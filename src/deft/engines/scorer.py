@@ -22,7 +22,7 @@ from deft.runs.judged import new_detection
 from deft.runs.storage import as_arrow
 from deft.training.workspace import Workspace
 
-SOMETIMES = ("noise_threshold", "duplicate_group", "none_prob", "prompt_margin")
+SOMETIMES = ("noise_threshold", "duplicate_group", "duplicate_kind", "none_prob", "prompt_margin")
 """Columns that a detection has or hasn't; every part has them all, so that parts are one data set."""
 
 

@@ -16,7 +16,7 @@ from deft.metrics import DetectionScores
 from deft.report.page import Fact, Table
 from deft.report.words import count, percent, plural
 from deft.runs.detection import Detection
-from deft.runs.vocabulary import reviews_in_words, sample_in_words
+from deft.runs.vocabulary import DUPLICATE_IN_WORDS, duplicates_in_words, reviews_in_words, sample_in_words
 
 SIZED = 500  # images whose size is looked up
 ERRORS = 200  # rows of the table
@@ -138,7 +138,9 @@ def duplicates(summary: Mapping[str, Any]) -> tuple[Fact, ...]:
     about = summary["duplicates"]
     if not about.get("groups"):
         return ()
-    lines = [Fact("duplicates", plural(about["images"], "image"), f"{count(about['groups'])} different pictures")]
+    by = duplicates_in_words(about.get("images_by_kind", {}))
+    pictures = f"{count(about['groups'])} different pictures" + (f"; known by {by}" if by else "")
+    lines = [Fact("duplicates", plural(about["images"], "image"), pictures)]
     for told, counted, listed, cell in (
         ("duplicates with different labels", "groups_with_different_labels", "different_labels", "given_label"),
         ("duplicates in several splits", "groups_in_several_splits", "several_splits", "split"),
@@ -162,6 +164,7 @@ def torn(found: Detection) -> Table:
             str(number),
             shown(found.file_name[row]),
             shown(found.titles[found.given[row]]) if found.given[row] >= 0 else "",
+            DUPLICATE_IN_WORDS.get((groups.kinds and groups.kinds[row]) or "", ""),
             "flagged" if found.is_label_issue[row] else "",
         )
         for number, members in enumerate(every, start=1)
@@ -169,7 +172,7 @@ def torn(found: Detection) -> Table:
     ]
     left = len(rows) - ERRORS
     note = f"{count(left)} more images stand in labels.csv (duplicate_group)." if left > 0 else ""
-    return Table(("Picture", "File", "Label", "Verdict"), tuple(rows[:ERRORS]), words=4, note=note)
+    return Table(("Picture", "File", "Label", "Known by", "Verdict"), tuple(rows[:ERRORS]), words=5, note=note)
 
 
 def errors(found: Detection) -> Table:

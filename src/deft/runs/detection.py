@@ -19,7 +19,7 @@ from deft.data.words import title, words_for
 from deft.errors import DataError
 from deft.runs.cleanlab_table import cleanlab_issues
 from deft.runs.disk_rows import DiskRows, kept_rows
-from deft.runs.duplicates import DuplicateGroups, summarize_duplicates
+from deft.runs.duplicates import DuplicateGroups, kind_names, kind_places, summarize_duplicates
 from deft.runs.kinds import count_kinds, issue_kinds
 from deft.runs.near import Near
 from deft.runs.near_files import FEATURES, PROBABILITIES, read_near, write_near
@@ -46,6 +46,7 @@ class Verdicts:
         topk_probs: Their probabilities, (N, k).
         noise_threshold: Similarity that the given label's own had to pass (DeFT's φ), (N,), where there is one.
         duplicate_group: Number of the images that show the same picture, (N,), −1 for one of its own.
+        duplicate_kind: By what each is known for a duplicate, places in `deft.data.duplicates.KINDS`, (N,).
         p_none: Probability that the image shows none of the classes, (N,), where the detector says so.
         prompt_margin: By how much the image is closer to the given label's positive prompt than to its negative one,
             s⁺ − s⁻ (Wei et al. 2024, Eq. 4), (N,), where there are such prompts.
@@ -60,6 +61,7 @@ class Verdicts:
     topk_probs: np.ndarray
     noise_threshold: np.ndarray | None = None
     duplicate_group: np.ndarray | None = None
+    duplicate_kind: np.ndarray | None = None
     p_none: np.ndarray | None = None
     prompt_margin: np.ndarray | None = None
     features: DiskRows | None = None
@@ -238,6 +240,8 @@ class Detection:
             columns["noise_threshold"] = verdicts.noise_threshold.astype(np.float64)
         if verdicts.duplicate_group is not None:
             columns["duplicate_group"] = nullable(verdicts.duplicate_group)
+        if verdicts.duplicate_kind is not None:
+            columns["duplicate_kind"] = kind_names(verdicts.duplicate_kind)
         if verdicts.p_none is not None:
             columns["none_prob"] = verdicts.p_none.astype(np.float64)
         if verdicts.prompt_margin is not None:
@@ -249,7 +253,7 @@ class Detection:
     @property
     def duplicates(self) -> DuplicateGroups:
         """Groups of images that show the same picture; none if nobody looked for them."""
-        return DuplicateGroups.of(self.verdicts.duplicate_group, self.given, self.split)
+        return DuplicateGroups.of(self.verdicts.duplicate_group, self.given, self.split, self.verdicts.duplicate_kind)
 
     @checked
     def suspects(self, limit: int | None = 50) -> pd.DataFrame:
@@ -273,7 +277,12 @@ class Detection:
         found = summarize(self.given, self.verdicts.predicted, self.is_label_issue, self.p_clean, self.classes)
         found["unreadable"] = len(self.read_errors)
         found["duplicates"] = summarize_duplicates(
-            self.verdicts.duplicate_group, self.given, self.classes, self.file_name, self.split
+            self.verdicts.duplicate_group,
+            self.given,
+            self.classes,
+            self.file_name,
+            self.split,
+            self.verdicts.duplicate_kind,
         )
         found["issue_kinds"] = count_kinds(self.issue_kind)
         found["image_notes"] = count_notes(self.image_notes.values())
@@ -380,6 +389,7 @@ def _from_columns(columns: Mapping[str, list[Any]], notes: Mapping[str, Any]) ->
         topk_probs=probs,
         noise_threshold=None if threshold is None else floats(threshold),
         duplicate_group=group_numbers(columns.get("duplicate_group")),
+        duplicate_kind=kind_places(columns.get("duplicate_kind")),
         p_none=None if none is None else floats(none),
         prompt_margin=None if margin is None else floats(margin),
     )

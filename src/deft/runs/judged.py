@@ -21,6 +21,7 @@ def new_detection(
     settings: Mapping[str, Any],
     info: Mapping[str, Any],
     duplicate_group: np.ndarray | None = None,
+    duplicate_kind: np.ndarray | None = None,
     image_notes: Mapping[int, str] | None = None,
 ) -> Detection:
     """Return a detection of these images; a label that a person has confirmed is clean, whatever the detector says.
@@ -36,6 +37,7 @@ def new_detection(
         p_clean=np.where(sure, np.float32(1), verdicts.p_clean),
         is_clean=verdicts.is_clean | sure,
         duplicate_group=duplicate_group,
+        duplicate_kind=duplicate_kind,
     )
     return Detection(
         sample_id=images.sample_id,

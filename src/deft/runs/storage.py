@@ -35,6 +35,7 @@ _KINDS = {
     "predicted_prob": pa.float64(),
     "noise_threshold": pa.float64(),
     "duplicate_group": pa.int64(),
+    "duplicate_kind": pa.string(),
     "none_prob": pa.float64(),
     "prompt_margin": pa.float64(),
     "topk_labels": pa.list_(pa.string()),

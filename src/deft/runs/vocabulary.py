@@ -44,6 +44,13 @@ NOTHING_BETTER = "nothing fits better"
 Duplicates = Literal["any", "labels", "splits"]
 """Which images that show one picture are meant: all, those with different labels, or those in several splits."""
 
+DUPLICATE_IN_WORDS: Mapping[str, str] = {
+    "exact": "the same pixels",
+    "pixels": "nearly the same pixels",
+    "features": "a model's features",
+}
+"""By what images are known for duplicates, as people read it, by the name of the column `duplicate_kind`."""
+
 LABELLESS: Mapping[str, Status] = {"none_of_these": "none_of_these", "bad_image": "bad_image", "skip": "skipped"}
 """The status that a press leads to, where it gives the image no label."""
 
@@ -98,6 +105,19 @@ def reviews_in_words(counts: Mapping[str, Any]) -> str:
     """
     kept, aside = counted(counts["kept"], "label"), counted(counts["set_aside"], "image")
     return f"{kept} confirmed, {counts['corrected']} corrected, {aside} set aside"
+
+
+def duplicates_in_words(counts: Mapping[str, int]) -> str:
+    """Return by what duplicates were found, with the number of images; empty where that isn't known.
+
+    Args:
+        counts: Images by kind, `images_by_kind` of a summary.
+
+    Example:
+        >>> duplicates_in_words({"exact": 4, "pixels": 0, "features": 2})
+        "the same pixels 4, a model's features 2"
+    """
+    return ", ".join(f"{DUPLICATE_IN_WORDS[kind]} {number}" for kind, number in counts.items() if number)
 
 
 def sample_in_words(counts: Mapping[str, int]) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deft.data.duplicates import find_groups, pixel_names, small_grey
+from deft.data.duplicates import exact_copies, find_groups, kinds_of, pixel_names, small_grey
 from deft.data.image_spec import ImageSpec
 from deft.data.images import LabeledImages
 from deft.data.similar import with_similar
@@ -96,6 +96,7 @@ class Inputs:
         images: The images, with the rule by which their pixels were read.
         image_notes: Row to what is odd about a picture that can be used.
         name: What names the features that batches hold, for a later run; empty where they hold none.
+        kinds: By what each image is known for a duplicate, places in `deft.data.duplicates.KINDS`, (N,), −1 for none.
     """
 
     batches: Batches
@@ -105,6 +106,7 @@ class Inputs:
     images: LabeledImages
     image_notes: Mapping[int, str] = field(default_factory=dict)
     name: str = ""
+    kinds: np.ndarray | None = None
 
 
 @contextlib.contextmanager
@@ -138,9 +140,10 @@ def open_inputs(
         rows = np.array([row for row in range(len(images)) if row not in store.errors], np.int64)
         _check_classes(images, rows, least_classes, store.errors)
         pixels = PixelLoader(store, part.spec, part.device)
-        groups = np.full(len(images), -1, np.int64)
+        groups, copies = np.full(len(images), -1, np.int64), np.zeros(len(images), np.bool_)
         if duplicates:
-            groups[rows] = _groups(store, rows, images.labels[rows], workspace.progress)
+            groups[rows], copies[rows] = _groups(store, rows, images.labels[rows], workspace.progress)
+        by_pixels = groups
         if least_classes > 1:
             _refuse_alike(store, rows, groups)
         batches = Batches(
@@ -161,7 +164,8 @@ def open_inputs(
                 if duplicates and kept.has_features:
                     groups = with_similar(groups, kept.views[0], rows, store.read, images.labels)
                     batches.group(groups)
-            yield Inputs(batches, store.errors, images.trusted, groups, read, store.notes, _plain(part))
+            kinds = kinds_of(groups, by_pixels, copies)
+            yield Inputs(batches, store.errors, images.trusted, groups, read, store.notes, _plain(part), kinds)
         except NotFinite as error:
             raise error.named(images.file_name) from error
 
@@ -226,8 +230,10 @@ def _name(part: FrozenPart, images: LabeledImages, workspace: Workspace, reading
     return blake2b(repr(belongs).encode(), digest_size=12).hexdigest()
 
 
-def _groups(store: PixelStore, rows: np.ndarray, labels: np.ndarray, progress: Progress) -> np.ndarray:
-    """Return the number of the group of duplicates of each row, (n,), −1 for none."""
+def _groups(
+    store: PixelStore, rows: np.ndarray, labels: np.ndarray, progress: Progress
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the number of the group of duplicates of each row, (n,), −1 for none, and which have equal pixels."""
     names: list[bytes] = []
     small: list[np.ndarray] = []
     starts = range(0, len(rows), PIECE)
@@ -235,7 +241,7 @@ def _groups(store: PixelStore, rows: np.ndarray, labels: np.ndarray, progress: P
         squares = store.read(rows[start : start + PIECE])
         names += pixel_names(squares)
         small.append(small_grey(squares))
-    return find_groups(names, np.concatenate(small), labels)
+    return find_groups(names, np.concatenate(small), labels), exact_copies(names)
 
 
 def _check_classes(images: LabeledImages, rows: np.ndarray, least: int, errors: Mapping[int, str]) -> None:

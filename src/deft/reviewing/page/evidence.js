@@ -17,6 +17,9 @@ export function evidenceOf(id) {
   return known.get(id);
 }
 
+/** By what duplicates are known, as in `DUPLICATE_IN_WORDS` of deft.runs.vocabulary. */
+const KNOWN_BY = { exact: "the same pixels", pixels: "nearly the same pixels", features: "a model's features" };
+
 /** Places for the evidence on an image, a sentence and pictures, filled when it comes. */
 export function evidence(item, side) {
   const sentence = el("p", { class: "why" });
@@ -28,7 +31,7 @@ export function evidence(item, side) {
     else sentence.remove();
     place.replaceChildren(...[
       row("Nearest images", why.neighbours, side, item),
-      row("The same picture", why.duplicates, side, item),
+      row(["The same picture", item.copies?.kind ? `, known by ${KNOWN_BY[item.copies.kind]}` : ""], why.duplicates, side, item),
       el("div", { class: "both" }, ...[
         row(["Typical ", name(item.given)], why.given, side, null),
         row(["Typical ", name(item.suggested)], why.suggested, side, null),
