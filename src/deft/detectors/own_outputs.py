@@ -16,14 +16,10 @@ import torch
 from torch import Tensor
 
 from deft.arguments import checked
-from deft.data.decode import decode
-from deft.data.duplicates import exact_copies, kinds_of
 from deft.data.identify import identify
-from deft.data.image_spec import ImageSpec
 from deft.data.images import NO_LABEL, LabeledImages
-from deft.data.readers import ImageError, Pixels
-from deft.data.similar import with_similar
 from deft.detectors.collector import NO_BORDER, Collector, odds_of, suggesting
+from deft.detectors.own_duplicates import duplicates_by_features, kinds_by_features
 from deft.errors import DataError
 from deft.evidence.discriminant import SHRINKAGES, Discriminant
 from deft.evidence.folds import content_keys
@@ -41,7 +37,6 @@ from deft.transition import best_threshold
 CHANCE = 2.0  # standard errors by which labels must be foretold better than by their shares
 OFF = 0.1  # by how much an estimated rate may be off for other reasons than chance
 MOST_REFERENCES = 20_000  # labelled images that others are compared with
-SQUARE = ImageSpec(128, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))  # in which possible duplicates are compared
 SUMS_TO = 0.01  # by how much a row of probabilities may miss one
 
 
@@ -105,7 +100,7 @@ class OwnOutputs(ABC):
             settings={"detector": self.name},
             info={**watch.info(known, "cpu"), "evidence": told},
             duplicate_group=said.groups,
-            duplicate_kind=None if said.groups is None else _kinds(known, said.groups),
+            duplicate_kind=None if said.groups is None else kinds_by_features(known, said.groups),
         )
 
     @abstractmethod
@@ -187,7 +182,7 @@ class FromEmbeddings(OwnOutputs):
 
     def _say(self, images: LabeledImages, rows: np.ndarray, labels: Tensor, keys: np.ndarray) -> Said:
         known = _matrix(self.features, "features", len(images)).astype(np.float32, copy=False)
-        groups = _duplicates(images, rows, keys, known)
+        groups = duplicates_by_features(images, rows, keys, known)
         order = np.argsort(keys, kind="stable")
         once = order[once_a_label(groups[rows[order]], labels.numpy()[order])][:MOST_REFERENCES]
         values, chosen = torch.from_numpy(known[rows]), torch.from_numpy(once)
@@ -199,32 +194,6 @@ class FromEmbeddings(OwnOutputs):
         scores = [one.scores(values, labels, copies) for one in fitted]
         best = max(range(len(scores)), key=lambda place: even_likelihood(scores[place], labels))
         return Said([scores[best], shares], values, fitted[best].unusualness(values), groups)
-
-
-def _duplicates(images: LabeledImages, rows: np.ndarray, keys: np.ndarray, features: np.ndarray) -> np.ndarray:
-    """Return the number of each image's group of duplicates, (N,), −1 for none, whatever the order of the images."""
-
-    def pictures(places: np.ndarray) -> Pixels:
-        return np.stack([_picture(images, int(row)) for row in order[places]])
-
-    order = rows[np.argsort(keys, kind="stable")]
-    alone = np.full(len(order), -1, np.int64)
-    groups = np.full(len(images), -1, np.int64)
-    groups[order] = with_similar(alone, features[order], np.arange(len(order)), pictures, images.labels[order])
-    return groups
-
-
-def _kinds(images: LabeledImages, groups: np.ndarray) -> np.ndarray:
-    """Return by what each image is known for a duplicate, (N,): its content or features; nobody looked at pixels."""
-    return kinds_of(groups, np.full(len(groups), -1, np.int64), exact_copies(images.content_id))
-
-
-def _picture(images: LabeledImages, row: int) -> Pixels:
-    """Return an image as a square; black, which is like no other, where it can't be decoded."""
-    try:
-        return decode(images.reader.read(int(images.rows[row])), SQUARE, SQUARE.size, images.pixels)
-    except ImageError:
-        return np.zeros((SQUARE.size, SQUARE.size, 3), np.uint8)
 
 
 def _kin(groups: np.ndarray, labels: np.ndarray, chosen: np.ndarray) -> dict[int, Tensor]:
