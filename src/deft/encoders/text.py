@@ -127,7 +127,7 @@ class TextTower(nn.Module, ABC):
             if len(slots) > self.max_length:
                 raise ModelError(
                     f"The prompt of {name[:60]!r} has {len(slots)} tokens, but the text tower holds "
-                    f"{self.max_length}. Use a shorter name or a shorter context."
+                    f"{self.max_length}. Give the class shorter words with words=, or use a shorter context."
                 )
 
 

@@ -19,14 +19,14 @@ from deft.data.words import title, words_for
 from deft.errors import DataError
 from deft.runs.cleanlab_table import cleanlab_issues
 from deft.runs.disk_rows import DiskRows, kept_rows
-from deft.runs.duplicates import DuplicateGroups, kind_names, kind_places, summarize_duplicates
+from deft.runs.duplicates import DuplicateGroups, duplicate_columns, kind_places, summarize_duplicates
 from deft.runs.kinds import count_kinds, issue_kinds
 from deft.runs.near import Near
 from deft.runs.near_files import FEATURES, PROBABILITIES, read_near, write_near
 from deft.runs.notebook import SHOWN, notebook_table
 from deft.runs.own_images import with_source
 from deft.runs.reasons import Reasons
-from deft.runs.storage import floats, group_numbers, most_probable, nullable, read_columns, write_files
+from deft.runs.storage import floats, group_numbers, known_floats, most_probable, read_columns, write_files
 from deft.runs.summary import summarize
 from deft.runs.vocabulary import IssueKind
 from deft.wording import counted
@@ -238,10 +238,7 @@ class Detection:
         }
         if verdicts.noise_threshold is not None:
             columns["noise_threshold"] = verdicts.noise_threshold.astype(np.float64)
-        if verdicts.duplicate_group is not None:
-            columns["duplicate_group"] = nullable(verdicts.duplicate_group)
-        if verdicts.duplicate_kind is not None:
-            columns["duplicate_kind"] = kind_names(verdicts.duplicate_kind)
+        columns |= duplicate_columns(verdicts.duplicate_group, verdicts.duplicate_kind)
         if verdicts.p_none is not None:
             columns["none_prob"] = verdicts.p_none.astype(np.float64)
         if verdicts.prompt_margin is not None:
@@ -274,15 +271,11 @@ class Detection:
         Returns:
             What `summary.json` holds, as plain JSON values.
         """
-        found = summarize(self.given, self.verdicts.predicted, self.is_label_issue, self.p_clean, self.classes)
+        verdicts = self.verdicts
+        found = summarize(self.given, verdicts.predicted, self.is_label_issue, self.p_clean, self.classes)
         found["unreadable"] = len(self.read_errors)
         found["duplicates"] = summarize_duplicates(
-            self.verdicts.duplicate_group,
-            self.given,
-            self.classes,
-            self.file_name,
-            self.split,
-            self.verdicts.duplicate_kind,
+            verdicts.duplicate_group, self.given, self.classes, self.file_name, self.split, verdicts.duplicate_kind
         )
         found["issue_kinds"] = count_kinds(self.issue_kind)
         found["image_notes"] = count_notes(self.image_notes.values())
@@ -379,7 +372,6 @@ def _from_columns(columns: Mapping[str, list[Any]], notes: Mapping[str, Any]) ->
     classes = tuple(notes["classes"])
     index = {name: number for number, name in enumerate(classes)}
     topk, probs = most_probable(columns, classes)
-    threshold, none, margin = (columns.get(name) for name in ("noise_threshold", "none_prob", "prompt_margin"))
     truth = columns.get("clean_label")
     verdicts = Verdicts(
         p_clean=floats(columns["label_score"]),
@@ -387,11 +379,11 @@ def _from_columns(columns: Mapping[str, list[Any]], notes: Mapping[str, Any]) ->
         predicted=np.array(columns["predicted_label_id"], np.int64),
         topk=topk,
         topk_probs=probs,
-        noise_threshold=None if threshold is None else floats(threshold),
+        noise_threshold=known_floats(columns.get("noise_threshold")),
         duplicate_group=group_numbers(columns.get("duplicate_group")),
         duplicate_kind=kind_places(columns.get("duplicate_kind")),
-        p_none=None if none is None else floats(none),
-        prompt_margin=None if margin is None else floats(margin),
+        p_none=known_floats(columns.get("none_prob")),
+        prompt_margin=known_floats(columns.get("prompt_margin")),
     )
     return Detection(
         sample_id=tuple(columns["sample_id"]),

@@ -10,6 +10,7 @@ from typing import Any, get_args
 import numpy as np
 
 from deft.data.duplicates import KINDS, Kind
+from deft.runs.storage import nullable
 from deft.runs.vocabulary import Duplicates
 
 LISTED = 1000
@@ -107,6 +108,17 @@ def kind_names(kinds: np.ndarray) -> list[Kind | None]:
         kinds: Places in `KINDS`, (N,), −1 for none.
     """
     return [KINDS[kind] if kind >= 0 else None for kind in kinds.tolist()]
+
+
+def duplicate_columns(groups: np.ndarray | None, kinds: np.ndarray | None) -> dict[str, Any]:
+    """Return the columns of a table that say which images show one picture, and by what that is known.
+
+    Args:
+        groups: Number of each image's group, (N,), −1 for none; None if nobody looked for duplicates.
+        kinds: Places in `KINDS`, (N,), −1 for none; None in runs that don't say.
+    """
+    known = {} if groups is None else {"duplicate_group": nullable(groups)}
+    return known if kinds is None else {**known, "duplicate_kind": kind_names(kinds)}
 
 
 def kind_places(names: Sequence[str | None] | None) -> np.ndarray | None:

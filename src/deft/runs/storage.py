@@ -128,6 +128,11 @@ def group_numbers(values: Sequence[int | None] | None) -> np.ndarray | None:
     return None if values is None else np.array([-1 if value is None else value for value in values], np.int64)
 
 
+def known_floats(values: Sequence[float | None] | None) -> np.ndarray | None:
+    """Return numbers with NaN for None, float32; None where there is no such column."""
+    return None if values is None else floats(values)
+
+
 def floats(values: Sequence[float | None]) -> np.ndarray:
     """Return numbers with NaN for None, float32."""
     return np.array([np.nan if value is None else value for value in values], np.float32)

@@ -140,10 +140,8 @@ def open_inputs(
         rows = np.array([row for row in range(len(images)) if row not in store.errors], np.int64)
         _check_classes(images, rows, least_classes, store.errors)
         pixels = PixelLoader(store, part.spec, part.device)
-        groups, copies = np.full(len(images), -1, np.int64), np.zeros(len(images), np.bool_)
-        if duplicates:
-            groups[rows], copies[rows] = _groups(store, rows, images.labels[rows], workspace.progress)
-        by_pixels = groups
+        by_pixels, copies = _groups(store, rows if duplicates else rows[:0], images.labels, workspace.progress)
+        groups = by_pixels
         if least_classes > 1:
             _refuse_alike(store, rows, groups)
         batches = Batches(
@@ -164,8 +162,8 @@ def open_inputs(
                 if duplicates and kept.has_features:
                     groups = with_similar(groups, kept.views[0], rows, store.read, images.labels)
                     batches.group(groups)
-            kinds = kinds_of(groups, by_pixels, copies)
-            yield Inputs(batches, store.errors, images.trusted, groups, read, store.notes, _plain(part), kinds)
+            known = kinds_of(groups, by_pixels, copies)
+            yield Inputs(batches, store.errors, images.trusted, groups, read, store.notes, _plain(part), known)
         except NotFinite as error:
             raise error.named(images.file_name) from error
 
@@ -233,15 +231,25 @@ def _name(part: FrozenPart, images: LabeledImages, workspace: Workspace, reading
 def _groups(
     store: PixelStore, rows: np.ndarray, labels: np.ndarray, progress: Progress
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the number of the group of duplicates of each row, (n,), −1 for none, and which have equal pixels."""
+    """Return the number of the group of duplicates of each image, (N,), −1 for none, and which have equal pixels.
+
+    Args:
+        store: The images.
+        rows: Those that are looked at, (n,).
+        labels: Given labels, (N,).
+        progress: Told of it.
+    """
+    groups, copies = np.full(len(labels), -1, np.int64), np.zeros(len(labels), np.bool_)
     names: list[bytes] = []
     small: list[np.ndarray] = []
     starts = range(0, len(rows), PIECE)
-    for start in progress.track(starts, "Looking for duplicates", total=len(starts)):
+    for start in progress.track(starts, "Looking for duplicates", total=len(starts)) if len(rows) else ():
         squares = store.read(rows[start : start + PIECE])
         names += pixel_names(squares)
         small.append(small_grey(squares))
-    return find_groups(names, np.concatenate(small), labels), exact_copies(names)
+    if names:
+        groups[rows], copies[rows] = find_groups(names, np.concatenate(small), labels[rows]), exact_copies(names)
+    return groups, copies
 
 
 def _check_classes(images: LabeledImages, rows: np.ndarray, least: int, errors: Mapping[int, str]) -> None:
