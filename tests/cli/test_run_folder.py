@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deft.cli.run_folder import check_outside, check_run
-from deft.errors import DataError
+from deft.cli.run_folder import check_model_name, check_outside, check_run
+from deft.errors import DataError, ModelError
 
 
 def test_nothing_is_written_into_the_data(tmp_path: Path) -> None:
@@ -44,3 +44,11 @@ def test_a_folder_that_holds_somebody_s_files_is_refused(tmp_path: Path, name: s
     (tmp_path / name).write_text("mine")
     with pytest.raises(DataError, match="holds no run of deft's"):
         check_run(tmp_path, resume=resume)
+
+
+@pytest.mark.parametrize("name", ["tinny", "Tiny", "tiney", "tiny "])
+def test_a_slip_in_the_name_of_the_bundled_model_is_answered_at_once(name: str) -> None:
+    with pytest.raises(ModelError, match="Did you mean tiny"):
+        check_model_name(name)
+    check_model_name("tiny")
+    check_model_name("openai/clip-vit-base-patch16")

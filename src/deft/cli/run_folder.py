@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 
 from deft.cli import config
@@ -93,15 +94,17 @@ def check_model_name(name: str) -> None:
         name: As it was typed; whether the hub has a model of that name isn't asked.
 
     Raises:
-        ModelError: It can only be a folder, and there is none, or it has no configuration.
+        ModelError: It can only be a folder, and there is none, or it has no configuration; or it is nearly "tiny".
     """
-    from deft.encoders.hub import check_folder
-
     folder = Path(name)
     if folder.is_dir():
+        from deft.encoders.hub import check_folder
+
         check_folder(name, folder)
     if not folder.exists() and (name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name):
         raise ModelError(f"There is no model folder {name}. Give a folder, a hub id such as owner/name, or tiny.")
+    if not folder.exists() and name != "tiny" and difflib.get_close_matches(name.casefold(), ["tiny"]):
+        raise ModelError(f"There is no model {name}. Did you mean tiny, the one that comes with deft?")
 
 
 def check_run(run: Path, *, resume: bool, recipe: str | None = None) -> None:
