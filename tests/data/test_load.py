@@ -487,6 +487,30 @@ def test_dataset_saved_to_disk(tmp_path: Path) -> None:
     assert load_images(tmp_path / "two", split="test").file_name == ("two#3", "two#4")
 
 
+@pytest.mark.parametrize("kind", ["names", "classes", "numbers"])
+def test_dataset_with_lists_of_labels(kind: str) -> None:
+    import datasets
+
+    names = ["b", "a", "c"]
+    item = (
+        datasets.ClassLabel(names=names)
+        if kind == "classes"
+        else datasets.Value("string" if kind == "names" else "int8")
+    )
+    cells = [[0], [1], [0, 2], []]
+    table = {
+        "picture": dataset()["picture"][:],
+        "label": [[names[label] for label in cell] for cell in cells] if kind == "names" else cells,
+    }
+    features = datasets.Features({"picture": datasets.Image(), "label": datasets.Sequence(item)})
+    images = load_images(datasets.Dataset.from_dict(table, features=features))
+    one, other, both = ("0", "1", "0, 2") if kind == "numbers" else ("b", "a", "b, c")
+    assert list(images.given_names()) == [one, other, None, None]
+    assert images.read_errors == {2: f"several labels in one cell: {both}", 3: "no label"}
+    if kind == "classes":
+        assert images.classes == ("b", "a", "c")
+
+
 def test_damaged_saved_dataset(tmp_path: Path) -> None:
     for name in ("state.json", "dataset_info.json"):
         (tmp_path / name).write_text("{")

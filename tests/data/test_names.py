@@ -125,6 +125,9 @@ def test_ids_keep_their_names_and_get_words() -> None:
         ("names.json", '["cat", "dog"]', ("cat", "dog"), ("cat", "dog")),
         ("names.json", '{"1": "cat", "0": "dog"}', ("dog", "cat"), ("dog", "cat")),
         ("names.json", '{"0": ["n1", "tench"], "1": ["n2", "big_cat"]}', ("n1", "n2"), ("tench", "big cat")),
+        ("names.csv", "class,id\ncat,0\ndog,1\n", ("cat", "dog"), ("cat", "dog")),
+        ("names.csv", "id,name\n1,cat\n2,dog\n", ("cat", "dog"), ("cat", "dog")),
+        ("names.csv", 'id;name\n0;"cat, big"\n1;dog\n', ("cat, big", "dog"), ("cat, big", "dog")),
         ("names.txt", "cat\nCat\n", ("cat", "Cat"), ("cat", "Cat")),
     ],
 )
@@ -144,6 +147,9 @@ def test_files_of_names(tmp_path: Path, name: str, text: str, classes: tuple[str
     [
         ("names.txt", "cat\n\ndog\n", "Line 2"),
         ("names.json", "{", "can't be read"),
+        ("names.txt", "", "holds no class names"),
+        ("data.yaml", "names:\n  0: cat\n", "is YAML, which isn't read"),
+        ("data.yml", "names: [cat]\n", "is YAML, which isn't read"),
         ("names.json", "[1]", "must be a list of names"),
         ("names.txt", "1\t_\n", "is blank"),
         ("names.txt", "a\tcat\na\tdog\n", "Line 2 .* gives 'a' another name"),

@@ -266,3 +266,12 @@ def test_data_frames(animals: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert images.reader.read(1) == content[1]
     with pytest.raises(DataError, match="not labels="):
         load_images(frame, labels=["a"])
+
+
+@pytest.mark.parametrize("column", ["split", "Split", " SPLIT "])
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_the_split_of_each_row(animals: Path, column: str, ending: str) -> None:
+    table = pd.DataFrame({"path": ["cat/0.png", "dog/0.png"], "label": ["a", "b"], column: ["train", "test"]})
+    path = animals / f"t.{ending}"
+    table.to_csv(path, index=False) if ending == "csv" else table.to_parquet(path)
+    assert load_images(path).split == ("train", "test")

@@ -22,7 +22,7 @@ LABEL_COLUMNS = ("label", "labels", "class", "category", "target", "given_label"
 """Names under which a column is taken to hold the labels, in any case."""
 
 SPLIT_COLUMN = "split"
-"""The column that, where there is one, tells which split a row belongs to."""
+"""The column that, where there is one, tells which split a row belongs to; in any case."""
 
 SHOWN = 20  # columns that a sentence lists
 
@@ -75,6 +75,16 @@ class Columns:
         if guesses:
             progress.note(f"{source}: taking {' and '.join(guesses)}.")
         return Columns(image, label, self.clean)
+
+
+def split_column(names: Sequence[str]) -> str | None:
+    """Return the column that tells which split a row belongs to; None where there is none.
+
+    Example:
+        >>> split_column(["Image", "Split"]), split_column(["image"])
+        ('Split', None)
+    """
+    return next((name for name in names if _folded(name) == SPLIT_COLUMN), None)
 
 
 def known_columns(names: Sequence[str]) -> bool:

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from deft.data.assemble import SourceRows
-from deft.data.columns import SPLIT_COLUMN, Columns
+from deft.data.columns import Columns, split_column
 from deft.data.names import in_order
 from deft.data.readers import DatasetReader, one_line
 from deft.errors import DataError
@@ -74,8 +74,9 @@ def from_dataset(dataset: Any, name: str, columns: Columns, progress: Progress) 
     settled = columns.settle(dataset.column_names, name, progress)
     pictures = _undecoded(dataset, str(settled.image), name)
     labels, names = _labels(dataset, str(settled.label), name)
-    if split is None and SPLIT_COLUMN in dataset.column_names:
-        split = [str(part) for part in dataset[SPLIT_COLUMN][:]]
+    part_of = split_column(dataset.column_names)
+    if split is None and part_of is not None:
+        split = [str(part) for part in dataset[part_of][:]]
     clean: list[Any] | None = None
     if settled.clean is not None:
         clean, others = _labels(dataset, settled.clean, name)
@@ -139,6 +140,9 @@ def _labels(dataset: Any, column: str, name: str) -> tuple[list[Any], list[str] 
     values = list(dataset.with_format(None)[column][:])
     if isinstance(kind, datasets.ClassLabel):
         return values, list(kind.names)
-    if isinstance(kind, datasets.Value):
+    item = getattr(kind, "feature", None)  # of a list of labels
+    if isinstance(item, datasets.ClassLabel):
+        return [None if cell is None else [item.names[label] for label in cell] for cell in values], list(item.names)
+    if isinstance(kind, datasets.Value) or isinstance(item, datasets.Value):
         return values, None
     raise DataError(f"Column '{column}' of {name} holds {kind}; labels must be classes, text or integers.")

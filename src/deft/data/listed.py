@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deft.data.assemble import SourceRows
-from deft.data.columns import SPLIT_COLUMN, Columns
+from deft.data.columns import Columns, split_column
 from deft.data.located import Located, is_address, locate, served_path, shown_name
 from deft.data.names import in_order
 from deft.data.readers import FileReader, show_path
@@ -71,7 +71,7 @@ def listed(
 
 def splits_of(table: Table, cells: Sequence[str]) -> list[str] | None:
     """Return the split of each row: from the column of that name, or where all paths begin with a split's folder."""
-    column = table.values.get(SPLIT_COLUMN)
+    column = table.values.get(split_column(table.columns) or "")
     if column is not None:
         return ["" if name is None else show_path(str(name)) for name in column]
     tops = [cell.replace("\\", "/").removeprefix("./").split("/") for cell in cells if cell]

@@ -27,24 +27,28 @@ def read_names(path: Path, codes: Sequence[str] = ()) -> Sequence[str] | Mapping
     Args:
         path: A text file with one name per line; or with `id<TAB>name` (or a WordNet id, a blank and a name) on
             every line; or numbers and names, as `0 cat`, `0: cat`, `0,cat` or `cat,0`, where the numbers count the
-            lines from 0 or from 1; or JSON: a list, or a mapping from id to name or from name to number, or from
-            number to id and name, as `imagenet_class_index.json` has it.
+            lines from 0 or from 1, below a header or without one; or JSON: a list, or a mapping from id to name or from
+            name to number, or from number to id and name, as `imagenet_class_index.json` has it.
         codes: Names of classes: if they are codes, such as `n1`, any mark between them and what follows will do.
 
     Raises:
         DataError: It can't be read, or a line is blank.
     """
+    if path.suffix.lower() in (".yaml", ".yml"):
+        raise DataError(f"{path} is YAML, which isn't read: write the names one a line, or as JSON.")
     text = _text(path)
     if path.suffix == ".json":
         return _from_json(path, text)
     lines = text.rstrip().splitlines()
+    if not lines:
+        raise DataError(f"{path} holds no class names.")
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             raise DataError(f"Line {number} of {path} is blank: every line must name a class.")
     behind = _behind_codes([line.strip() for line in lines], codes)
     if behind is not None:
         return behind
-    numbered = _numbered([line.strip() for line in lines])
+    numbered = _numbered([line.strip() for line in lines]) or _numbered([line.strip() for line in lines[1:]])
     if numbered is not None:
         return numbered
     for separator in ("\t", " "):
@@ -87,7 +91,7 @@ def _numbered(lines: Sequence[str]) -> Mapping[str, str] | None:
         pairs = {int(one[number]): one[name] for one in found if one is not None}
         count = len(lines)
         if len(set(pairs.values())) == count > 1 and list(pairs) in (list(range(count)), list(range(1, count + 1))):
-            return {str(key): text for key, text in pairs.items()}
+            return {str(key): _unquoted(text) for key, text in pairs.items()}
     return None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from deft.data.assemble import SourceRows
-from deft.data.columns import SPLIT_COLUMN, Columns
+from deft.data.columns import Columns, split_column
 from deft.data.listed import listed
 from deft.data.names import in_order
 from deft.data.readers import ParquetReader, one_line, show_path
@@ -44,7 +44,7 @@ def from_parquet(
         kind = schema.field(settled.image).type
         embedded = pa.types.is_struct(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
         has_path = pa.types.is_struct(kind) and "path" in [kind.field(i).name for i in range(kind.num_fields)]
-        wanted = [settled.label, settled.clean, SPLIT_COLUMN if SPLIT_COLUMN in schema.names else None]
+        wanted = [settled.label, settled.clean, split_column(schema.names)]
         wanted += [f"{settled.image}.path" if has_path else None if embedded else settled.image]
         content = pq.ParquetFile(path).read([name for name in wanted if name is not None])
     except (OSError, ValueError) as error:
@@ -66,7 +66,7 @@ def _embedded(path: Path, values: dict[str, list[Any]], columns: Columns, cells:
     assert columns.label is not None
     labels = values[columns.label]
     ids = [f"{show_path(path.name)}#{row}" for row in range(len(labels))]
-    split = values.get(SPLIT_COLUMN)
+    split = values.get(split_column(list(values)) or "")
     return SourceRows(
         source=show_path(str(path)),
         reader=ParquetReader(os.fspath(path.absolute()), columns.image, np.arange(len(labels))),
