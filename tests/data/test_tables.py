@@ -275,3 +275,10 @@ def test_the_split_of_each_row(animals: Path, column: str, ending: str) -> None:
     path = animals / f"t.{ending}"
     table.to_csv(path, index=False) if ending == "csv" else table.to_parquet(path)
     assert load_images(path).split == ("train", "test")
+
+
+def test_marks_at_the_end_of_rows_are_no_fields(animals: Path) -> None:
+    rows = "".join(f'{name},"{label}",\n' for name, label in ROWS)
+    check(write(animals, f"file_name,label\n{rows}", "t.csv"))
+    with pytest.raises(DataError, match=r"Line 2 of .* has 3 fields, its first line 2"):
+        load_images(write(animals, "file_name,label\ncat/0.png,a,b\n", "t.csv"))

@@ -57,9 +57,9 @@ def read_delimited(source: str, data: bytes) -> Table:
     if again:
         notes.append(f"{source} repeats its header {again} times, as joined files do; those lines are no rows.")
     for number, fields in body:
-        if len(fields) > width:
+        if any(field.strip() for field in fields[width:]):
             raise DataError(f"Line {number} of {source} has {len(fields)} fields, its first line {width}.")
-    padded: list[list[str | None]] = [[*fields, *[None] * (width - len(fields))] for _, fields in body]
+    padded: list[list[str | None]] = [[*fields[:width], *[None] * (width - len(fields))] for _, fields in body]
     values = {name: [row[place] for row in padded] for place, name in enumerate(columns)}
     likely = (None, None) if headed else _likely(columns, values)
     return Table(columns, values, [number for number, _ in body], likely, notes=notes)

@@ -215,7 +215,7 @@ def _first(value: Any) -> int:
 
 
 def _reason(error: Exception) -> str:
-    text = one_line(error)
+    text = one_line(error).partition(". Please")[0]  # some plug-ins tell how to build them
     if isinstance(error, Image.DecompressionBombError):
         return f"too large: {text}"
     if isinstance(error, EOFError) or re.search("truncated|broken data", text.lower()):
