@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,28 @@ def test_a_link_to_its_own_folder_is_followed_once(folder: Path) -> None:
 def test_a_table_is_read_as_such(folder: Path) -> None:
     (folder / "metadata.csv").write_text("file_name,label\na.png,cat\nin/b.JPG,dog\n")
     assert find_images(folder).classes == ("cat", "dog")
+
+
+@pytest.mark.parametrize("ending", ["zip", "tar"])
+def test_an_archive_is_searched_as_a_folder_is(folder: Path, ending: str) -> None:
+    archive = Path(shutil.make_archive(str(folder.parent / "photos"), ending, folder))
+    images = find_images(archive)
+    assert sorted(images.file_name) == ["a.png", "empty.png", "in/b.JPG", "in/deep/c.png"]
+    known, lying = (dict(zip(some.file_name, some.sample_id, strict=True)) for some in (images, find_images(folder)))
+    assert known == lying
+    (folder.parent / f"none.{ending}").write_bytes(archive.read_bytes()[:0])
+    with pytest.raises(DataError, match=r"can't be read as an archive|no image in"):
+        find_images(folder.parent / f"none.{ending}")
+
+
+def test_a_pattern_of_images(folder: Path) -> None:
+    assert find_images(folder / "**" / "*.png").file_name == ("a.png", "empty.png", "in/deep/c.png")
+    assert find_images(f"{folder}/in/*").file_name == ("b.JPG",)
+
+
+def test_a_table_of_one_class(folder: Path) -> None:
+    (folder / "t.csv").write_text("file_name,label\na.png,cat\nin/b.JPG,cat\n")
+    assert find_images(folder / "t.csv").classes == ("cat",)
 
 
 def test_nothing_there(tmp_path: Path) -> None:

@@ -28,7 +28,9 @@ def predict(
     data: Annotated[
         str,
         typer.Argument(
-            metavar="DATA", help="Folder of images, labelled or not; an image; a table or data set.", show_default=False
+            metavar="DATA",
+            help="Folder or archive of images, labelled or not; an image; a table or data set.",
+            show_default=False,
         ),
     ],
     out: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,10 +13,11 @@ import numpy as np
 
 from deft.arguments import checked, said
 from deft.data import huggingface
+from deft.data.archives import archive_tree
 from deft.data.arrays import from_arrays
 from deft.data.assemble import SourceRows, assemble
 from deft.data.columns import Columns
-from deft.data.endings import TABLE_ENDINGS, is_image
+from deft.data.endings import ARCHIVE_ENDINGS, TABLE_ENDINGS, is_image
 from deft.data.huggingface import is_saved
 from deft.data.images import LabeledImages
 from deft.data.names import Classes, class_names
@@ -23,7 +25,7 @@ from deft.data.readers import FileReader, file_problem, show_path
 from deft.data.remote import remote_tree, scheme_of
 from deft.data.sources import check_source, from_name, from_paths, refuse_labels
 from deft.data.tables import from_frame
-from deft.data.tree import folder_tree
+from deft.data.tree import Tree, folder_tree
 from deft.data.tree_tables import METADATA
 from deft.data.words import Words
 from deft.errors import DataError
@@ -147,7 +149,8 @@ def find_images(source: str | Path, *, progress: Progress | None = None) -> Labe
     """Find images in a folder, at any depth; labels aren't needed and aren't read from folder names.
 
     Args:
-        source: A folder of images, searched to any depth; an image; or a table or data set that `load_images` reads.
+        source: A folder or an archive of images, searched to any depth; an image, or a pattern of images; or a table or
+            data set that `load_images` reads.
         progress: Told of guesses and oddities.
 
     Returns:
@@ -166,8 +169,14 @@ def find_images(source: str | Path, *, progress: Progress | None = None) -> Labe
     path = Path(source).expanduser()
     if path.is_file() and is_image(path.name):
         return _files(path.parent, [str(path)])
+    if path.is_file() and path.suffix.lower() in ARCHIVE_ENDINGS:
+        return _in_tree(archive_tree(path), show_path(str(path)))
+    if glob.has_magic(str(source)) and not path.exists():
+        names = [name for name in sorted(glob.glob(str(path), recursive=True)) if is_image(name)]
+        if names:
+            return _files(Path(os.path.commonpath([os.path.dirname(name) for name in names])), names)
     if not path.is_dir() or is_saved(str(path)) or any((path / name).is_file() for name in METADATA):
-        return load_images(source, progress=progress)
+        return load_images(source, progress=progress, least_classes=0)
     tree = folder_tree(path)
     if not tree.images:
         raise DataError(f"There is no image in {show_path(str(path))}, at any depth.")
@@ -176,9 +185,12 @@ def find_images(source: str | Path, *, progress: Progress | None = None) -> Labe
 
 def _in_store(address: str) -> LabeledImages:
     check_source(address)
-    tree = remote_tree(address)
+    return _in_tree(remote_tree(address), address)
+
+
+def _in_tree(tree: Tree, where: str) -> LabeledImages:
     if not tree.images:
-        raise DataError(f"There is no image at {address}, at any depth.")
+        raise DataError(f"There is no image in {where}, at any depth.")
     problems = ((row, tree.problem(name)) for row, name in enumerate(tree.images))
     return LabeledImages(
         reader=tree.reader(tree.images),
