@@ -26,7 +26,7 @@ from deft.runs.near_files import FEATURES, PROBABILITIES, read_near, write_near
 from deft.runs.notebook import SHOWN, notebook_table
 from deft.runs.own_images import with_source
 from deft.runs.reasons import Reasons
-from deft.runs.storage import floats, group_numbers, known_floats, most_probable, read_columns, write_files
+from deft.runs.storage import floats, group_numbers, known_floats, most_probable, places_in, read_columns, write_files
 from deft.runs.summary import summarize
 from deft.runs.vocabulary import IssueKind
 from deft.wording import counted
@@ -370,9 +370,7 @@ class Detection:
 
 def _from_columns(columns: Mapping[str, list[Any]], notes: Mapping[str, Any]) -> Detection:
     classes = tuple(notes["classes"])
-    index = {name: number for number, name in enumerate(classes)}
     topk, probs = most_probable(columns, classes)
-    truth = columns.get("clean_label")
     verdicts = Verdicts(
         p_clean=floats(columns["label_score"]),
         is_clean=np.array(columns["is_clean"], bool),
@@ -397,6 +395,6 @@ def _from_columns(columns: Mapping[str, list[Any]], notes: Mapping[str, Any]) ->
         info=notes["info"],
         image_notes={row: note for row, note in enumerate(columns.get("image_note", [])) if note is not None},
         words=tuple(notes.get("words", ())),
-        clean_labels=None if truth is None else np.array([index.get(name, -1) for name in truth], np.int64),
+        clean_labels=places_in(columns.get("clean_label"), classes),
         content=tuple(columns["content_id"]) if "content_id" in columns else None,
     )

@@ -128,6 +128,14 @@ def group_numbers(values: Sequence[int | None] | None) -> np.ndarray | None:
     return None if values is None else np.array([-1 if value is None else value for value in values], np.int64)
 
 
+def places_in(names: Sequence[str | None] | None, classes: Sequence[str]) -> np.ndarray | None:
+    """Return the place of each name among classes, −1 for none, int64; None where there is no such column."""
+    place = {name: number for number, name in enumerate(classes)}
+    return (
+        None if names is None else np.array([-1 if name is None else place.get(name, -1) for name in names], np.int64)
+    )
+
+
 def known_floats(values: Sequence[float | None] | None) -> np.ndarray | None:
     """Return numbers with NaN for None, float32; None where there is no such column."""
     return None if values is None else floats(values)
