@@ -322,3 +322,10 @@ def test_a_table_beside_the_folder_of_each_split(tmp_path: Path, paint: Paint) -
     (tmp_path / "submission.csv").write_text("id,label\n0,a\n")
     with pytest.raises(DataError, match=r"3 tables \(submission.csv, test.csv, train.csv\): name one"):
         load_images(tmp_path)
+
+
+def test_images_without_an_ending_are_no_images_and_the_sentence_says_so(tmp_path: Path, paint: Paint) -> None:
+    for name in ("cat", "dog"):
+        paint(tmp_path / name / "0.png").rename(tmp_path / name / "0")
+    with pytest.raises(DataError, match=r"without an ending 2 \(a file counts as an image by its ending"):
+        load_images(tmp_path)

@@ -28,6 +28,10 @@ EXPORTS = ("samples.json", "labels.json")
 """Tables of FiftyOne's exports; the first has more in it."""
 
 
+NO_ENDING = "without an ending"
+"""What files without an ending are called among what was passed over."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """A way in which labelled images lie in a folder.
@@ -198,7 +202,7 @@ LAYOUTS: tuple[Layout, ...] = (
 
 
 def _kind(name: str) -> str:
-    return show_path(os.path.splitext(name)[1].lower()) or "without an ending"
+    return show_path(os.path.splitext(name)[1].lower()) or NO_ENDING
 
 
 def _nothing(tree: Tree) -> str:
@@ -219,6 +223,8 @@ def _nothing(tree: Tree) -> str:
     archives = [name for name in tree.others if name.lower().endswith(ARCHIVE_ENDINGS)]
     if archives:
         return f"No images in {where}, {seen}: archives are read one by one, as {where}/{show_path(archives[0])}."
+    if any(_kind(name) == NO_ENDING for name in tree.others):
+        seen += " (a file counts as an image by its ending, such as .jpg)"
     return (
         f"No images in {where}, {seen}: expected one folder per class, a table such as metadata.csv with a file_name "
         "column, or Parquet files."

@@ -147,7 +147,7 @@ def _from_file(path: Path, columns: Columns, progress: Progress) -> SourceRows:
         return read(path, columns, progress)
     if path.name.lower().endswith(COMPRESSED_ENDINGS):
         raise DataError(
-            f"{path} is compressed as a whole, so its images can't be read in place: unpack it, or make it a "
+            f"{path} is compressed as a whole, so it can't be read in place: unpack it, or make an archive of images a "
             "zip or an uncompressed tar file."
         )
     raise DataError(f"{path} is a file, but no table and no archive: expected one of {', '.join(FILES)}.")
