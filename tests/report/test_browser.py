@@ -102,6 +102,28 @@ def test_long_paths_keep_to_a_phone(browser: Any, tmp_path: Path) -> None:
     page.close()
 
 
+LINES = """
+code => [...code.querySelector("bdi").childNodes].flatMap(node => {
+  const range = document.createRange();
+  range.selectNodeContents(node);
+  return node.nodeType === Node.TEXT_NODE ? [[node.data, range.getClientRects().length]] : [];
+})
+"""
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_path_that_needs_two_lines_ends_the_first_after_a_slash(browser: Any, tmp_path: Path, width: int) -> None:
+    images, found = make(40, file_name=tuple(f"Motorbikes/img_{row:04d}.jpg" for row in range(40)))
+    path = tmp_path / "report.html"
+    build_report(images, found, name="photos").write(path)
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(path.as_uri())
+    shown = page.locator(".path code").first
+    assert shown.inner_text().startswith("Motorbikes/img_")  # copied in one piece
+    assert [lines for _, lines in shown.evaluate(LINES)] == [1, 1]
+    page.close()
+
+
 def test_classes_are_chosen_without_a_script(browser: Any, report: Path) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

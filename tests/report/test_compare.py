@@ -109,7 +109,7 @@ def test_the_command_writes_table_and_page(
     assert "no longer flagged" in printed
     assert re.search(r"share of wrong labels +\d+\.\d%", printed)
     assert "\\x" not in printed
-    assert "photos/0004.png" in (tmp_path / "b" / "compare.html").read_text()
+    assert "photos/<wbr>0004.png" in (tmp_path / "b" / "compare.html").read_text()
     with Decisions(tmp_path / "b") as log:
         log.record(said(found, 8, "kept", None)[1], 0)
     monkeypatch.setattr(sys, "argv", ["deft", "report", str(tmp_path / "b"), "--quiet"])
