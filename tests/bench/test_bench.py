@@ -198,6 +198,16 @@ def test_comments_and_docstrings_are_no_other_code() -> None:
     assert len(Code().version) == 12
 
 
+def test_the_hash_of_code_hangs_on_no_version_of_python() -> None:
+    told = _told("def f(x=None, *, y=0):\n    return f\"{x['a']!r:>9}\"\n")
+    assert told == (  # printed under Python 3.10, 3.11, 3.12 and 3.13 alike
+        "Module(body=[FunctionDef(name='f', args=arguments(args=[arg(arg='x')], kwonlyargs=[arg(arg='y')], "
+        "kw_defaults=[Constant(value=0)], defaults=[Constant()]), body=[Return(value=JoinedStr(values=["
+        "FormattedValue(value=Subscript(value=Name(id='x', ctx=Load()), slice=Constant(value='a'), ctx=Load()), "
+        "conversion=114, format_spec=JoinedStr(values=[Constant(value='>9')]))]))])])"
+    )
+
+
 def a_result(row: str, column: str, seed: int, code: str = "aaa", **metrics: float | None) -> dict[str, Any]:
     return {
         "table": "table1", "row": row, "column": column, "seed": seed, "metrics": metrics, "code": code, "commit": "c1",
@@ -221,6 +231,21 @@ def test_a_table_stands_beside_the_papers() -> None:
     ]
     assert "Made by code aaa (commit c1)." in text
     assert "    deft bench table1 --scale paper" in lines
+
+
+def test_a_table_says_where_it_ran() -> None:
+    def ran(seed: int, device: str, cores: int) -> dict[str, Any]:
+        place = {"device": device, "machine": {"cores": cores, "python": "3.12.3"}, "versions": {"torch": "2.11.0"}}
+        return {**a_result("deft", "cifar100/sym-0.2", seed, f1=0.5), **place}
+
+    first, others = ran(0, "cpu", 2), [ran(seed, "cuda:0", 16) for seed in (1, 2)]
+    table = LIBRARY.table("table1")
+    assert "\nRun on the CPU of a machine with 2 cores (Python 3.12.3, torch 2.11.0).\n" in table_text(
+        table, "small", [first]
+    )
+    text = table_text(table, "small", [first, *others])
+    assert "\nRun on:\n\n- cuda:0 of a machine with 16 cores (Python 3.12.3, torch 2.11.0): 2 of them\n" in text
+    assert "\n- the CPU of a machine with 2 cores (Python 3.12.3, torch 2.11.0): 1 of them\n" in text
 
 
 def test_results_of_other_code_are_named() -> None:

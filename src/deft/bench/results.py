@@ -131,7 +131,19 @@ def _told(source: str) -> str:
             node, clean=False
         ):
             node.body = node.body[1:]
-    return ast.dump(tree)
+    return _spelled(tree)
+
+
+def _spelled(node: Any) -> str:
+    """Return a syntax tree as text that is the same under every Python.
+
+    `ast.dump` isn't: newer versions have more fields, empty ones as a rule, and print or leave out empty ones.
+    `ast.unparse` isn't either: it quotes strings within strings otherwise since Python 3.12.
+    """
+    if isinstance(node, ast.AST):
+        filled = ((name, value) for name, value in ast.iter_fields(node) if value is not None and value != [])
+        return f"{type(node).__name__}({', '.join(f'{name}={_spelled(value)}' for name, value in filled)})"
+    return f"[{', '.join(map(_spelled, node))}]" if isinstance(node, list) else repr(node)
 
 
 def _git(*asked: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
@@ -35,7 +35,7 @@ OUTSIDE = frozenset(["seconds", "peak_memory_mb"])
 WHAT_THEY_ARE = {
     "paper": "The paper's setting.",
     "small": (
-        "These are **small** runs: the bundled `tiny` model on some photos of each data set, on two cores of a CPU.\n"
+        "These are **small** runs: the bundled `tiny` model on some photos of each data set.\n"
         "They show how the methods compare there; they aren't the paper's setting, and no claim about it."
     ),
     "smoke": "Smoke runs on generated squares: the numbers mean nothing.",
@@ -57,7 +57,14 @@ def table_text(table: Table, scale: str, results: Sequence[Result]) -> str:
     lines = [f"### {table.head['title']}", "", str(table.head["about"]).strip(), ""]
     for name in sorted(by_place, key=lambda one: (order.get(one, len(order)), one)):
         lines += _block(table, Column.parse(name), by_place[name])
-    lines += [*_made_by(results), *_unlike(by_place), "", f"    deft bench {table.name} --scale {scale}", ""]
+    lines += [
+        *_made_by(results),
+        *_run_on(results),
+        *_unlike(by_place),
+        "",
+        f"    deft bench {table.name} --scale {scale}",
+        "",
+    ]
     return "\n".join(lines)
 
 
@@ -162,6 +169,19 @@ def _made_by(results: Sequence[Result]) -> list[str]:
             rows = sorted({f"{one['row']} on {one['column']}" for one in some})
             lines.append(f"- {code} (commit {some[0]['commit']}): {', '.join(rows)}")
     return lines
+
+
+def _run_on(results: Sequence[Result]) -> list[str]:
+    """Return a line that says on which machines they ran; none where they don't say it."""
+    counts = Counter(
+        f"{'the CPU' if one['device'] == 'cpu' else one['device']} of a machine with {one['machine']['cores']} cores"
+        f" (Python {one['machine']['python']}, torch {one['versions']['torch']})"
+        for one in results
+        if "machine" in one
+    )
+    if len(counts) < 2:
+        return [f"Run on {place}." for place in counts]
+    return ["Run on:", "", *(f"- {place}: {count} of them" for place, count in counts.most_common())]
 
 
 def _unlike(by_place: Mapping[str, Mapping[str, Sequence[Result]]]) -> list[str]:
