@@ -1,4 +1,4 @@
-"""Writes docs/benchmarks.md from the JSON files of benchmarks/results/.
+"""Writes docs/benchmarks.md and docs/gpu.md from the JSON files of benchmarks/results/.
 
 python -m benchmarks.tables
 """
@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchmarks.gpu_table import gpu_page
 from benchmarks.kinds_table import kinds_page
 from benchmarks.verdict_table import verdict_page
 from deft.bench.tables import page_text
 
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+GPU_PAGE = PAGE.with_name("gpu.md")
 BENCH_NOTES = Path(__file__).parent / "bench_notes.md"
 
 
@@ -42,3 +44,4 @@ def page() -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
+    GPU_PAGE.write_text(gpu_page(RESULTS / "gpu.json"), encoding="utf-8")

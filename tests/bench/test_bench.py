@@ -276,9 +276,11 @@ def test_smoke_runs_are_no_results(tmp_path: Path) -> None:
 
 def test_the_page_of_benchmarks_is_made_of_the_committed_results() -> None:
     """Byte for byte, by `python -m benchmarks.tables`."""
-    from benchmarks.tables import PAGE, page
+    from benchmarks.gpu_table import gpu_page
+    from benchmarks.tables import GPU_PAGE, PAGE, RESULTS, page
 
     assert PAGE.read_text(encoding="utf-8") == page()
+    assert GPU_PAGE.read_text(encoding="utf-8") == gpu_page(RESULTS / "gpu.json")
 
 
 def test_noise_goes_into_the_training_labels_alone() -> None:

@@ -96,6 +96,14 @@ def left_alone(place: Path) -> None:
         (place / "said").write_text(str(error))
 
 
+def wait_beside_gpus(place: Path) -> None:
+    """Wait for the others on the CPU of a machine whose accelerator is a GPU, as PyTorch finds it."""
+    processes = Processes.current(CPU)
+    torch._C._get_accelerator = lambda *_: torch.device("cuda")
+    processes.wait()
+    torch.save(None, place / f"waited-{processes.rank}.pt")
+
+
 def gradients(place: Path, dtype: torch.dtype) -> None:
     """Write the gradients of a weight before and of one after a shared result."""
     processes = Processes.current(CPU)
@@ -156,6 +164,12 @@ def test_gradients_of_three_processes_are_those_of_one(tmp_path: Path, dtype: to
         torch.testing.assert_close(found, alone, rtol=1e-6 if dtype == torch.float32 else 2**-7, atol=0)
         assert found[1] == alone[1]
         assert found.tolist() == several[0].tolist()
+
+
+@POSIX
+def test_processes_on_the_cpu_wait_without_a_gpu_that_is_there(tmp_path: Path) -> None:
+    together(2, wait_beside_gpus, tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("waited-*")) == ["waited-0.pt", "waited-1.pt"]
 
 
 @POSIX

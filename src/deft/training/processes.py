@@ -187,8 +187,14 @@ class Processes:
         if self.count > 1:
             from accelerate import PartialState
 
+            state = PartialState()
             with _talk():
-                PartialState().wait_for_everyone()
+                if state.device.type == "cpu":
+                    # Accelerate would name a device by this process's number, and PyTorch takes that for a GPU's where
+                    # the machine has one.
+                    torch.distributed.barrier()
+                else:
+                    state.wait_for_everyone()
 
 
 def own_accelerator(device: torch.device) -> torch.device:
