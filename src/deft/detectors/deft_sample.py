@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from deft.data.images import LabeledImages
+from deft.evidence.folds import parts
 from deft.training.batches import Batch
 from deft.training.inputs import Inputs
 from deft.training.once import once
@@ -34,7 +35,7 @@ class Sample:
         labels: Their labels, (N,).
         first: The labels that they bore before a person decided about them, (N,).
         decided: Whether a person did, bool (N,).
-        half: Which are in one half of the labels, bool (N,).
+        part: Which part of the data each is in, (N,): one is left out while noise is learned from the rest.
         frozen: Their unit and pooled features by the untouched encoder.
         prompts: Their similarities s⁺ and s⁻.
     """
@@ -43,7 +44,7 @@ class Sample:
     labels: Tensor
     first: Tensor
     decided: Tensor
-    half: Tensor
+    part: Tensor
     frozen: tuple[Tensor, Tensor]
     prompts: tuple[Tensor, Tensor]
 
@@ -77,11 +78,11 @@ def fair_sample(
     places = (places if len(places) else np.arange(len(rows)))[:most]
     at = dict(zip(rows[places].tolist(), places.tolist(), strict=True))
     index, labels, prompts, seen = _read(rows[places], frozen, score)
-    decided, half = inputs.trusted[index] & fair[index], keys[index] % 2 == 0
+    decided, part = inputs.trusted[index] & fair[index], parts(keys[index])
     before = np.where(decided, first[index], labels.numpy())
     found = torch.tensor([at[row] for row in index.tolist()])
     return Sample(
-        found, labels, torch.from_numpy(before), torch.from_numpy(decided), torch.from_numpy(half), seen, prompts
+        found, labels, torch.from_numpy(before), torch.from_numpy(decided), torch.from_numpy(part), seen, prompts
     )
 
 

@@ -208,7 +208,7 @@ def _weighed(start: Evidence, sample: Sample, near: Near, scale: float, drawn: T
         ]
 
     experts = heard(start)
-    first = fit_noise(experts, given, sample.half)
+    first = fit_noise(experts, given, sample.part)
     known = first.noise.log_chances(given)
     for weight, part in zip(first.weights[:-2], experts[:-2], strict=True):
         known = known + weight * part
@@ -216,7 +216,7 @@ def _weighed(start: Evidence, sample: Sample, near: Near, scale: float, drawn: T
     cleaned = clean(start.references, drawn, near, start.neighbours, start.shrinkage, doubted)
     start = replace(start, cleaned=cleaned)
     experts = heard(start)
-    found = weigh(experts, given, sample.half)
+    found = weigh(experts, given, sample.part)
     strength = torch.stack(
         [weight * part.std(dim=1).mean() for weight, part in zip(found.weights, experts, strict=True)]
     )

@@ -14,6 +14,7 @@ from torch import Tensor
 START_RATE = 0.1
 ROUNDS, STILL = 20, 1e-4
 PSEUDO_WRONG = 0.4  # of two images added: a rate of zero could never be left again, and no new label be blamed
+ELSEWHERE = 1.0  # wrong label of each class that doesn't name its partner: with a few dozen in all, none would be left
 MOST_RATE = 0.95
 UNLIKE, ALIKE = 0.55, 0.8  # share of wrong labels among look-alikes: symmetric noise shows up to the first by chance
 HARD_ERRORS = 1.6  # by how much the odds of an error grow where errors fall on look-alikes, both ways
@@ -215,5 +216,5 @@ def _maximised(counts: Tensor, pull: Pull, common: Tensor) -> LabelNoise:
 def _with_partners(flows: Tensor, common: Tensor) -> Tensor:
     """Return places of which a part is each class's most frequent wrong label, the rest as before, (K, K)."""
     most, partner = flows.max(dim=1)
-    share = float(most.sum() / flows.sum().clamp(min=1e-9))
+    share = float(most.sum() / (flows.sum() + ELSEWHERE * len(flows)))
     return (1 - share) * common + share * torch.nn.functional.one_hot(partner, len(flows))

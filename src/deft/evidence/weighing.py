@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from deft.evidence.folds import FEW_IMAGES
 from deft.evidence.label_noise import LabelNoise, Pull, hardness, learn_noise, log_likelihoods, share_alike
 
-START_WEIGHT = 0.4  # of all experts together
+START_WEIGHT, SHARP_WEIGHT = 0.4, 3.0  # of all experts together; of each, where they set out sharp
 PENALTY = 1e-4  # on squared logarithms of the weights
 FARTHEST = 20.0  # that a logarithm goes from 0: where more weight hardly helps, a line search would overflow
 LEAST_WEIGHT = 1e-4
@@ -28,7 +29,7 @@ LEAST_IMAGES = 50
 MOST_CURVED = 1_000_000  # class scores of an expert that the error of the rate is found from
 ALTERNATIONS, STILL = 5, 0.01
 SURE, WORTH = 1.5, 5e-4  # standard errors, and nats per label, by which class-wise noise has to foretell labels better
-NEXT_TO_NOTHING, VERY_SURE = 0.01, 3.0  # rate of even noise below which it takes so many standard errors
+NEXT_TO_NOTHING, VERY_SURE = 0.01, 2.5  # rate of even noise below which it takes so many standard errors
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Fitted:
     Args:
         weights: One for each expert, (E,).
         noise: How labels go wrong, as the labels alone say.
-        held: Log-likelihood of each label under what was learned from the other half, (N,).
+        held: Log-likelihood of each label under what was learned from the other parts, (N,).
     """
 
     weights: Tensor
@@ -81,25 +82,25 @@ class Fitted:
     held: Tensor
 
 
-def weigh(experts: Sequence[Tensor], labels: Tensor, half: Tensor) -> Weighed:
+def weigh(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Weighed:
     """Return the weights and the noise under which the given labels are most likely.
 
     Experts must not have learned the label that they are weighed by, or the one that learned it best would win.
 
     First all noise is even, and its rate and the weights are found by maximum likelihood. Then each class gets noise of
-    its own, in several strengths; that is kept only where it surely foretells the other half of the labels better (by
-    one and a half standard errors; three where even noise says that next to nothing is wrong), for with many classes K²
+    its own, in several strengths; that is kept only where it surely foretells left-out labels better (by one and a half
+    standard errors; two and a half where even noise says that next to nothing is wrong), for with many classes K²
     numbers follow chance. Where errors seem to fall on look-alikes, what each class's noise is drawn to lies there too,
-    so that a few hundred images show it. The search sets out twice, from the weights under even noise and from the
-    text alone: see `_text_alone`.
+    so that a few hundred images show it. The search sets out from the weights under even noise and from the text alone
+    (see `_text_alone`); in a small set, where doubt explains labels about as well as errors do, from sharp experts too.
 
     Args:
         experts: Log-probabilities up to a constant of each image, its own label left out, (N, K) each.
         labels: Given labels, (N,).
-        half: Which images form one half, bool (N,); drawn by content, so that the order of rows doesn't matter.
+        part: Which part of the data each image is in, (N,): `deft.evidence.folds.parts`.
     """
     experts = [expert.log_softmax(dim=1) for expert in experts]
-    fitted = fit_noise(experts, labels, half)
+    fitted = fit_noise(experts, labels, part)
     weights, noise = fitted.weights, fitted.noise
     factor = hardness(mixed(experts, weights), labels, noise)
     over = fitted.held - _log_shares(labels, experts[0].shape[1])[labels]
@@ -107,32 +108,29 @@ def weigh(experts: Sequence[Tensor], labels: Tensor, half: Tensor) -> Weighed:
     return Weighed(weights, noise.harder(factor), factor, float(over.mean()), _standard_error(over), error)
 
 
-def fit_noise(experts: Sequence[Tensor], labels: Tensor, half: Tensor) -> Fitted:
+def fit_noise(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Fitted:
     """Return the weights and the noise that `weigh` starts from: what given labels alone say.
 
     Args:
         experts: Log-probabilities of each image, its own label left out, (N, K) each.
         labels: Given labels, (N,).
-        half: Which images form one half, bool (N,).
+        part: Which part of the data each image is in, (N,).
     """
     classes = experts[0].shape[1]
-    weights, noise = _evenly(experts, labels)
-    held = _held_out(experts, labels, half, _evenly)
-    if 2 <= classes <= MOST_CLASSES and len(labels) >= LEAST_IMAGES:
-        sure = SURE if float(noise.rates.mean()) >= NEXT_TO_NOTHING else VERY_SURE
-        pulls = _pulls(experts, labels, weights, noise) if classes <= FEW_CLASSES else ()
-        fits = [_classwise(weights, pull) for pull in pulls]
-        text = _text_alone(experts, labels, half)
-        if text is not None:
-            fits += [_classwise(text, pull) for pull in pulls or (PLACES,)]
-        better = _foretells_better(experts, labels, half, held, fits, sure)
-        if better is not None:
-            held, fit = better
-            weights, noise = fit(experts, labels)
-    return Fitted(weights, noise, held)
+    even = _evenly(experts, labels)
+    held = _held_out(experts, labels, part, _evenly)
+    if not 2 <= classes <= MOST_CLASSES or len(labels) < LEAST_IMAGES:
+        return Fitted(*even, held)
+    starts, text = [even[0]], _text_alone(experts, labels, part)
+    if len(labels) <= FEW_IMAGES:
+        starts.append(torch.full((len(experts),), SHARP_WEIGHT))
+    pulls = _pulls(experts, labels, *even) if classes <= FEW_CLASSES else ()
+    if text is not None:
+        starts, pulls = [*starts, text] if pulls else [text], pulls or (PLACES,)
+    return _foretells_better(experts, labels, part, Fitted(*even, held), starts, pulls)
 
 
-def _text_alone(experts: Sequence[Tensor], labels: Tensor, half: Tensor) -> Tensor | None:
+def _text_alone(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Tensor | None:
     """Return weights by which the first expert alone counts, None if it shows no places where wrong labels fall.
 
     The others learned from the labels. Where most wrong labels of a class are of one other class, they expect just
@@ -141,8 +139,8 @@ def _text_alone(experts: Sequence[Tensor], labels: Tensor, half: Tensor) -> Tens
     """
     text = experts[:1]
     weights, _ = _evenly(text, labels)
-    found = _held_out(text, labels, half, _classwise(weights, PLACES))
-    ahead = found - _held_out(text, labels, half, _evenly)
+    found = _held_out(text, labels, part, _classwise(weights, PLACES))
+    ahead = found - _held_out(text, labels, part, _evenly)
     if float(ahead.mean()) < max(VERY_SURE * _standard_error(ahead), WORTH):
         return None
     return torch.cat([weights, torch.full((len(experts) - 1,), LEAST_WEIGHT)])
@@ -157,16 +155,29 @@ def _pulls(experts: Sequence[Tensor], labels: Tensor, weights: Tensor, noise: La
 
 
 def _foretells_better(
-    experts: Sequence[Tensor], labels: Tensor, half: Tensor, held: Tensor, fits: Sequence[Fit], sure: float
-) -> tuple[Tensor, Fit] | None:
-    """Return the held-out log-likelihoods and the fit of the noise that surely does best, None if even noise does."""
-    best, least = None, 0.0
-    for fit in fits:
-        found = _held_out(experts, labels, half, fit)
-        ahead = found - held
-        lead = float(ahead.mean()) - sure * _standard_error(ahead)
-        if lead > least and float(ahead.mean()) > WORTH:
-            best, least = (found, fit), lead
+    experts: Sequence[Tensor], labels: Tensor, part: Tensor, even: Fitted, starts: Sequence[Tensor], pulls: Sequence[Pull]
+) -> Fitted:
+    """Return what surely foretells left-out labels best, even noise if nothing does.
+
+    Noise foretells labels that it hasn't seen no better than those that it was found from: what isn't surely ahead on
+    these, or by less than another is on labels left out, isn't tried.
+    """
+    sure = SURE if float(even.noise.rates.mean()) >= NEXT_TO_NOTHING else VERY_SURE
+    before = _likelihoods(experts, labels, even.weights, even.noise)
+    tried = []
+    for pull in pulls:
+        found = [_classwise(start, pull)(experts, labels) for start in starts]
+        ahead = [_likelihoods(experts, labels, *one) - before for one in found]
+        likeliest = max(range(len(found)), key=lambda place: float(ahead[place].mean()))
+        tried.append((_sure_lead(ahead[likeliest], sure), pull, found[likeliest]))
+    best, least = even, 0.0
+    for hoped, pull, (weights, noise) in sorted(tried, key=lambda one: -one[0]):
+        if hoped <= least:
+            break
+        held = _held_out(experts, labels, part, _classwise(weights, pull))
+        lead = _sure_lead(held - even.held, sure)
+        if lead > least:
+            best, least = Fitted(weights, noise, held), lead
     return best
 
 
@@ -253,16 +264,28 @@ def _classwise(start: Tensor, pull: Pull) -> Fit:
     return fit
 
 
-def _held_out(experts: Sequence[Tensor], labels: Tensor, half: Tensor, fit: Fit) -> Tensor:
-    """Return the log-likelihood of each label under what was learned from the other half, (N,)."""
+def _held_out(experts: Sequence[Tensor], labels: Tensor, part: Tensor, fit: Fit) -> Tensor:
+    """Return the log-likelihood of each label under what was learned from the other parts, (N,)."""
     held = torch.zeros(len(labels))
-    for seen, unseen in ((half, ~half), (~half, half)):
-        if not bool(seen.any()) or not bool(unseen.any()):
+    for unseen in (part == one for one in part.unique()):
+        seen = ~unseen
+        if not bool(seen.any()):
             continue
         weights, noise = fit([expert[seen] for expert in experts], labels[seen])
         log_probs = mixed([expert[unseen] for expert in experts], weights)
         held[unseen] = log_likelihoods(log_probs, labels[unseen], noise)
     return held
+
+
+def _likelihoods(experts: Sequence[Tensor], labels: Tensor, weights: Tensor, noise: LabelNoise) -> Tensor:
+    """Return the log-likelihood of each label, (N,)."""
+    return log_likelihoods(mixed(experts, weights), labels, noise)
+
+
+def _sure_lead(ahead: Tensor, sure: float) -> float:
+    """Return how far labels are ahead, less so many standard errors; 0 if that is next to nothing."""
+    mean = float(ahead.mean())
+    return mean - sure * _standard_error(ahead) if mean > WORTH else 0.0
 
 
 def _minimised(loss: Callable[[Tensor], Tensor], start: Tensor, *, steps: int) -> Tensor:
