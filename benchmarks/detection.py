@@ -21,7 +21,7 @@ RESULTS = Path(__file__).parent / "results"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with the Parquet files")
-    parser.add_argument("--photos", type=Path, help="folder with imagenette and cars")
+    parser.add_argument("--photos", type=Path, help="folder with imagenette, cars and caltech")
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "deft-benchmarks", help="of embeddings")
     parser.add_argument(
         "--rows", choices=["tuning", "tables"], default="tables", help="which rows; see benchmarks.settings"

@@ -1,8 +1,8 @@
 """The settings that detectors are compared in, on embeddings that are computed once for all methods.
 
-Rows for tuning are CIFAR-10N 0 to 9,999, the first file of Tiny-ImageNet, half of the classes of Stanford Cars and
-5,000 photos of Imagenette; rows for the tables are CIFAR-10N 10,000 to 19,999, the second file, all cars, and 5,000
-other photos of Imagenette (`Bank.rows`).
+Rows for tuning are CIFAR-10N 0 to 9,999, the first file of Tiny-ImageNet, half of the classes of Stanford Cars and of
+Caltech-101, and 5,000 photos of Imagenette; rows for the tables are CIFAR-10N 10,000 to 19,999, the second file, all
+cars, the other classes of Caltech-101, and 5,000 other photos of Imagenette (`Bank.rows`).
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Bank:
 
     Args:
         data: Holds the Parquet files, `CIFAR-10_human.pt`, and the photos' folders.
-        photos: Holds `imagenette` and `cars`.
+        photos: Holds `imagenette`, `cars` and `caltech/101_ObjectCategories`.
         cache: Where embeddings are kept, by encoder and content.
         encoder: The model.
         rows: Those for tuning or those for the tables.
@@ -132,7 +132,7 @@ class Bank:
     _open: dict[str, Case] = field(default_factory=dict, repr=False)
 
     def case(self, name: str) -> Case:
-        """Return a whole data set: "cifar", "tiny_imagenet", "imagenette" or "cars"."""
+        """Return a whole data set: "cifar", "tiny_imagenet", "imagenette", "cars" or "caltech"."""
         if name not in self._open:
             self._open[name] = getattr(self, f"_{name}")()
         return self._open[name]
@@ -174,6 +174,16 @@ class Bank:
         rows = [(str(file), names[label]) for file, label in zip(files, labels, strict=True) if label in some]
         return self._embedded(_table(rows))
 
+    def _caltech(self) -> Case:
+        """Full-size photos of half of Caltech-101's classes: 31 to 800 of each, most of them much alike."""
+        folder = self.photos / "caltech" / "101_ObjectCategories"
+        classes = sorted(one.name for one in folder.iterdir() if one.is_dir() and one.name != "BACKGROUND_Google")
+        order = np.random.default_rng(11).permutation(len(classes))
+        first = -(-len(classes) // 2)
+        some = {classes[place] for place in (order[:first] if self.rows == "tuning" else order[first:])}
+        files = [file for name in classes if name in some for file in sorted((folder / name).glob("*.jpg"))]
+        return self._embedded(_table([(str(file), file.parent.name.replace("_", " ")) for file in files]))
+
     def _embedded(self, images: LabeledImages) -> Case:
         belongs = encoder_fingerprint(self.encoder) + images.fingerprint
         path = self.cache / f"{hashlib.blake2b(belongs.encode(), digest_size=12).hexdigest()}.npy"
@@ -213,6 +223,13 @@ def settings() -> Mapping[str, Setting]:
     table["open-crowd-0.1"] = _open_crowd
     table["60-a-class-0.2"] = _symmetric(lambda bank, seed: _first(bank.case("cifar"), seed, [60] * 10), 0.2)
     table["20-a-class-0.2"] = _symmetric(lambda bank, seed: _first(bank.case("cifar"), seed, [20] * 10), 0.2)
+    table["imagenette-20-a-class-0.2"] = _symmetric(_few("imagenette", 10, 20), 0.2)
+    table["imagenette-20-a-class-pair-0.3"] = _pairs(_few("imagenette", 10, 20), 0.3)
+    for rate in (0.0, 0.2):
+        table[f"caltech-20-a-class-{rate}"] = _symmetric(_few("caltech", 50, 20), rate)
+    table["caltech-20-a-class-pair-0.3"] = _pairs(_few("caltech", 50, 20), 0.3)
+    table["caltech-six-classes-0.1"] = _symmetric(_few("caltech", 6, 60), 0.1)
+    table["caltech-six-classes-pair-0.3"] = _pairs(_few("caltech", 6, 60), 0.3)
     table["three-ships-0"] = _three_ships
     table["small-and-other-0"] = _catch_all
     for rate in (0.2, 0.4):
@@ -282,6 +299,22 @@ def _first(case: Case, seed: int, sizes: list[int]) -> Case:
     order, truth = np.random.default_rng([seed, 2]).permutation(len(case.images)), _truth(case)
     chosen = [order[truth[order] == label][:size] for label, size in enumerate(sizes)]
     return case.keep(np.sort(np.concatenate(chosen)))
+
+
+def _few(name: str, classes: int, photos: int) -> Setting:
+    """So many photos of each of so many classes, both drawn by the seed."""
+
+    def make(bank: Bank, seed: int) -> Case:
+        case = bank.case(name)
+        truth, rng = _truth(case), np.random.default_rng([seed, 5])
+        enough = np.flatnonzero(np.bincount(truth) >= photos)
+        chosen = np.sort(rng.permutation(enough)[:classes])
+        rows = np.concatenate([rng.permutation(np.flatnonzero(truth == label))[:photos] for label in chosen])
+        case = case.keep(np.sort(rows))
+        names = tuple(bank.case(name).images.classes[label] for label in chosen)
+        return _named(case, names, np.searchsorted(chosen, _truth(case)).astype(np.int64))
+
+    return make
 
 
 def _long_tail(bank: Bank, seed: int) -> Case:

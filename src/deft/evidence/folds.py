@@ -9,6 +9,7 @@ import numpy as np
 
 FEW_IMAGES, FEW_PARTS = 2_000, 5  # a small set, and into how many parts it is cut
 
+
 def content_keys(names: Sequence[str]) -> np.ndarray:
     """Return a number for each image that depends on its name alone, uint64 (N,): draws by it don't know the order.
 

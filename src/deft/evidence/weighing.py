@@ -155,7 +155,12 @@ def _pulls(experts: Sequence[Tensor], labels: Tensor, weights: Tensor, noise: La
 
 
 def _foretells_better(
-    experts: Sequence[Tensor], labels: Tensor, part: Tensor, even: Fitted, starts: Sequence[Tensor], pulls: Sequence[Pull]
+    experts: Sequence[Tensor],
+    labels: Tensor,
+    part: Tensor,
+    even: Fitted,
+    starts: Sequence[Tensor],
+    pulls: Sequence[Pull],
 ) -> Fitted:
     """Return what surely foretells left-out labels best, even noise if nothing does.
 
