@@ -26,6 +26,7 @@ from torch import Tensor
 
 from benchmarks.settings import Bank, Case, inputs_of, settings
 from benchmarks.verdicts import Found, measured
+from deft.detectors import deft_sample
 from deft.detectors.deft import DeFT
 from deft.detectors.deft_evidence import EXPERTS, Evidence
 from deft.detectors.deft_weighing import frozen_features
@@ -42,6 +43,7 @@ SETTINGS = (
         "two-classes-0.15",
         "open-set-0.1",
         "20-a-class-0.2",
+        "imagenette-20-a-class-pair-0.3",
         "tiny-imagenet-0.2",
         "imagenette-0.2",
         "cars-0.2",
@@ -69,6 +71,10 @@ JUDGING: Mapping[str, Callable[[], Context[Any]]] = {
     **{f"without {name}": lambda name=name: without(name) for name in EXPERTS},  # type: ignore[misc]
     "no text steps (without both prompts)": lambda: without("positive prompts", "negative prompts"),
     "labels as they are (without both cleaned)": lambda: without("cleaned discriminant", "cleaned neighbours"),
+    "halves of a small set, not fifths": lambda: patch.object(
+        deft_sample, "parts", lambda keys: (keys % 2).astype(int)
+    ),
+    "no search from sharp experts": lambda: patch.object(weighing, "FEW_IMAGES", 0),
     "no search from the text alone": lambda: patch.object(weighing, "_text_alone", lambda *_: None),
     "no partners": lambda: patch.multiple(weighing, PARTNERS=(), PLACES=Pull(places=10)),
     "no look-alikes": lambda: patch.object(weighing, "ON_LOOK_ALIKES", ()),

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from deft.evidence.weighing import even_likelihood, fit_noise, mixed, weigh
+from deft.evidence.experts import even_likelihood, mixed
+from deft.evidence.weighing import fit_noise, weigh
 from deft.noise import pair_flip, symmetric
 
 CLASSES, COUNT = 5, 3000

@@ -17,10 +17,11 @@ from deft.detectors.collector import odds_of
 from deft.errors import ModelError
 from deft.evidence.cleaned import Cleaned
 from deft.evidence.discriminant import Discriminant
+from deft.evidence.experts import mixed
 from deft.evidence.foreign import Foreign, looks
 from deft.evidence.label_noise import LabelNoise
 from deft.evidence.neighbours import Near, Neighbours
-from deft.evidence.weighing import Weighed, mixed
+from deft.evidence.weighing import Weighed
 from deft.runs.detection import Verdicts
 from deft.wording import counted
 

@@ -16,7 +16,7 @@ from deft.detectors.deft_training import DualPromptTraining, Ending
 from deft.detectors.deft_verdicts import prompt_scores
 from deft.detectors.stratified import Stratified
 from deft.errors import SettingsError
-from deft.evidence.weighing import even_likelihoods
+from deft.evidence.experts import even_likelihoods
 from deft.progress import Silent
 from deft.training.batches import Batches
 from deft.training.inputs import Inputs, Reading

@@ -21,11 +21,12 @@ from deft.encoders.base import DualEncoder
 from deft.evidence.cleaned import FOLDS, Doubted, clean
 from deft.evidence.decided import Decided, learn_factor
 from deft.evidence.discriminant import SHRINKAGES
+from deft.evidence.experts import even_likelihood, mixed
 from deft.evidence.folds import content_keys
 from deft.evidence.foreign import Foreign, looks
 from deft.evidence.label_noise import LabelNoise
 from deft.evidence.neighbours import AT_ONCE, Near
-from deft.evidence.weighing import Weighed, even_likelihood, fit_noise, mixed, weigh
+from deft.evidence.weighing import Weighed, fit_noise, weigh
 from deft.prompts.templates import class_features
 from deft.runs.detection import Verdicts
 from deft.training.feature_bank import keep_outputs

@@ -22,10 +22,11 @@ from deft.detectors.collector import NO_BORDER, Collector, odds_of, suggesting
 from deft.detectors.own_duplicates import duplicates_by_features, kinds_by_features
 from deft.errors import DataError
 from deft.evidence.discriminant import SHRINKAGES, Discriminant
-from deft.evidence.folds import content_keys
+from deft.evidence.experts import even_likelihood, mixed
+from deft.evidence.folds import content_keys, parts
 from deft.evidence.foreign import Foreign, looks
 from deft.evidence.neighbours import Neighbours
-from deft.evidence.weighing import even_likelihood, mixed, weigh
+from deft.evidence.weighing import weigh
 from deft.runs.detection import Detection, Verdicts
 from deft.runs.judged import new_detection
 from deft.runs.provenance import Stopwatch
@@ -217,7 +218,7 @@ def _judged(said: Said, images: LabeledImages, rows: np.ndarray, keys: np.ndarra
     experts = [expert.log_softmax(dim=1) for expert in said.experts]
     fair = torch.from_numpy(~images.trusted[rows])
     fair = fair if bool(fair.any()) else torch.ones_like(fair)
-    found = weigh([expert[fair] for expert in experts], labels[fair], torch.from_numpy(keys % 2 == 0)[fair])
+    found = weigh([expert[fair] for expert in experts], labels[fair], torch.from_numpy(parts(keys[fair.numpy()])))
     probs = mixed(experts, found.weights)
     joint = probs + found.noise.log_chances(labels)
     likelihood = joint.logsumexp(dim=1)

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from deft.evidence.experts import PENALTY, evenly, minimised, mixed
 from deft.evidence.folds import FEW_IMAGES
 from deft.evidence.label_noise import LabelNoise, Pull, hardness, learn_noise, log_likelihoods, share_alike
 
-START_WEIGHT, SHARP_WEIGHT = 0.4, 3.0  # of all experts together; of each, where they set out sharp
-PENALTY = 1e-4  # on squared logarithms of the weights
-FARTHEST = 20.0  # that a logarithm goes from 0: where more weight hardly helps, a line search would overflow
-LEAST_WEIGHT = 1e-4
+SHARP_WEIGHT, LEAST_WEIGHT = 3.0, 1e-4  # of each expert, where the search sets out from sharp ones; in place of nought
 EVENLY = (Pull(30, 10), Pull(places=10), Pull(rate=30))  # of class-wise noise, those tried
 PARTNERS = (Pull(30, 100, partner=True), Pull(places=100, partner=True))  # and with one wrong label for each class
 ON_LOOK_ALIKES = (Pull(30, 10, alike=True), Pull(100, 100, alike=True), Pull(alike=True))  # and these, where errors are
@@ -51,20 +49,6 @@ class Weighed:
     gain: float
     gain_error: float
     rate_error: float = 0.0
-
-
-def mixed(experts: Sequence[Tensor], weights: Tensor) -> Tensor:
-    """Return log P(class | image), the experts' product of powers (Hinton 2002), (N, K).
-
-    Args:
-        experts: Log-probabilities up to a constant of each image, (N, K) each.
-        weights: One for each, (E,).
-    """
-    alike = weights[:, None].expand(-1, len(experts[0]))  # gradients are sums of rows first: `deft.one_thread`
-    total = experts[0] * alike[0][:, None]
-    for expert, weight in zip(experts[1:], alike[1:], strict=True):
-        total = total + weight[:, None] * expert
-    return total.log_softmax(dim=1)
 
 
 @dataclass(frozen=True)
@@ -117,8 +101,8 @@ def fit_noise(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Fitted
         part: Which part of the data each image is in, (N,).
     """
     classes = experts[0].shape[1]
-    even = _evenly(experts, labels)
-    held = _held_out(experts, labels, part, _evenly)
+    even = evenly(experts, labels)
+    held = _held_out(experts, labels, part, evenly)
     if not 2 <= classes <= MOST_CLASSES or len(labels) < LEAST_IMAGES:
         return Fitted(*even, held)
     starts, text = [even[0]], _text_alone(experts, labels, part)
@@ -138,9 +122,9 @@ def _text_alone(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Tens
     label.
     """
     text = experts[:1]
-    weights, _ = _evenly(text, labels)
+    weights, _ = evenly(text, labels)
     found = _held_out(text, labels, part, _classwise(weights, PLACES))
-    ahead = found - _held_out(text, labels, part, _evenly)
+    ahead = found - _held_out(text, labels, part, evenly)
     if float(ahead.mean()) < max(VERY_SURE * _standard_error(ahead), WORTH):
         return None
     return torch.cat([weights, torch.full((len(experts) - 1,), LEAST_WEIGHT)])
@@ -186,45 +170,7 @@ def _foretells_better(
     return best
 
 
-def even_likelihood(expert: Tensor, labels: Tensor) -> float:
-    """Return the mean log-likelihood of given labels under one expert and even noise, both at their best.
-
-    Args:
-        expert: Log-probabilities up to a constant of each image, (N, K).
-        labels: Given labels, (N,).
-    """
-    return float(even_likelihoods([expert], labels).mean())
-
-
-def even_likelihoods(experts: Sequence[Tensor], labels: Tensor) -> Tensor:
-    """Return the log-likelihood of each given label under experts and even noise, all at their best, (N,).
-
-    Args:
-        experts: Log-probabilities up to a constant of each image, (N, K) each.
-        labels: Given labels, (N,).
-    """
-    experts = [expert.log_softmax(dim=1) for expert in experts]
-    weights, noise = _evenly(experts, labels)
-    return log_likelihoods(mixed(experts, weights), labels, noise)
-
-
 Fit = Callable[[Sequence[Tensor], Tensor], tuple[Tensor, LabelNoise]]
-
-
-def _evenly(experts: Sequence[Tensor], labels: Tensor) -> tuple[Tensor, LabelNoise]:
-    """Return weights and one common rate, by maximum likelihood."""
-    count, classes = len(experts), experts[0].shape[1]
-    start = torch.full((count + 1,), START_WEIGHT / count).log()
-    start[count] = -1.4  # log-odds of the rate
-
-    def loss(point: Tensor) -> Tensor:
-        own = mixed(experts, point[:count].exp()).gather(1, labels[:, None]).squeeze(1).exp()
-        rate = point[count].sigmoid()
-        chance = (1 - rate) * own + rate * (1 - own) / max(classes - 1, 1)
-        return -chance.clamp(min=1e-30).log().mean()
-
-    point = _minimised(loss, start, steps=50)
-    return point[:count].exp(), LabelNoise.even(classes, float(point[count].sigmoid()))
 
 
 def _rate_error(experts: Sequence[Tensor], labels: Tensor, weights: Tensor, noise: LabelNoise) -> float:
@@ -261,7 +207,7 @@ def _classwise(start: Tensor, pull: Pull) -> Fit:
             def loss(point: Tensor, chances: Tensor = chances) -> Tensor:
                 return -(mixed(experts, point.exp()) + chances).logsumexp(dim=1).mean()
 
-            before, weights = weights, _minimised(loss, weights.clamp(min=LEAST_WEIGHT).log(), steps=15).exp()
+            before, weights = weights, minimised(loss, weights.clamp(min=LEAST_WEIGHT).log(), steps=15).exp()
             if float((weights - before).abs().max()) < STILL:
                 break
         return weights, learn_noise(mixed(experts, weights), labels, pull, noise)
@@ -291,21 +237,6 @@ def _sure_lead(ahead: Tensor, sure: float) -> float:
     """Return how far labels are ahead, less so many standard errors; 0 if that is next to nothing."""
     mean = float(ahead.mean())
     return mean - sure * _standard_error(ahead) if mean > WORTH else 0.0
-
-
-def _minimised(loss: Callable[[Tensor], Tensor], start: Tensor, *, steps: int) -> Tensor:
-    point = start.detach().clone().requires_grad_(True)
-    optimizer = torch.optim.LBFGS([point], max_iter=steps, line_search_fn="strong_wolfe")
-
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        value = loss(point.clamp(-FARTHEST, FARTHEST)) + PENALTY * point.square().mean()
-        value.backward()
-        return value
-
-    with torch.enable_grad():
-        optimizer.step(closure)
-    return point.detach().clamp(-FARTHEST, FARTHEST)
 
 
 def _log_shares(labels: Tensor, classes: int) -> Tensor:

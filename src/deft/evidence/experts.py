@@ -1,0 +1,96 @@
+"""Experts on which class an image shows, and how much each counts under noise that is the same for all classes.
+
+Shapes: E experts, N images, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from deft.evidence.label_noise import LabelNoise, log_likelihoods
+
+START_WEIGHT = 0.4  # of all experts together
+PENALTY = 1e-4  # on squared logarithms of the weights
+FARTHEST = 20.0  # that a logarithm goes from 0: where more weight hardly helps, a line search would overflow
+
+
+def mixed(experts: Sequence[Tensor], weights: Tensor) -> Tensor:
+    """Return log P(class | image), the experts' product of powers (Hinton 2002), (N, K).
+
+    Args:
+        experts: Log-probabilities up to a constant of each image, (N, K) each.
+        weights: One for each, (E,).
+    """
+    alike = weights[:, None].expand(-1, len(experts[0]))  # gradients are sums of rows first: `deft.one_thread`
+    total = experts[0] * alike[0][:, None]
+    for expert, weight in zip(experts[1:], alike[1:], strict=True):
+        total = total + weight[:, None] * expert
+    return total.log_softmax(dim=1)
+
+
+def evenly(experts: Sequence[Tensor], labels: Tensor) -> tuple[Tensor, LabelNoise]:
+    """Return weights, (E,), and noise of one common rate, by maximum likelihood.
+
+    Args:
+        experts: Log-probabilities of each image, (N, K) each.
+        labels: Given labels, (N,).
+    """
+    count, classes = len(experts), experts[0].shape[1]
+    start = torch.full((count + 1,), START_WEIGHT / count).log()
+    start[count] = -1.4  # log-odds of the rate
+
+    def loss(point: Tensor) -> Tensor:
+        own = mixed(experts, point[:count].exp()).gather(1, labels[:, None]).squeeze(1).exp()
+        rate = point[count].sigmoid()
+        chance = (1 - rate) * own + rate * (1 - own) / max(classes - 1, 1)
+        return -chance.clamp(min=1e-30).log().mean()
+
+    point = minimised(loss, start, steps=50)
+    return point[:count].exp(), LabelNoise.even(classes, float(point[count].sigmoid()))
+
+
+def even_likelihood(expert: Tensor, labels: Tensor) -> float:
+    """Return the mean log-likelihood of given labels under one expert and even noise, both at their best.
+
+    Args:
+        expert: Log-probabilities up to a constant of each image, (N, K).
+        labels: Given labels, (N,).
+    """
+    return float(even_likelihoods([expert], labels).mean())
+
+
+def even_likelihoods(experts: Sequence[Tensor], labels: Tensor) -> Tensor:
+    """Return the log-likelihood of each given label under experts and even noise, all at their best, (N,).
+
+    Args:
+        experts: Log-probabilities up to a constant of each image, (N, K) each.
+        labels: Given labels, (N,).
+    """
+    experts = [expert.log_softmax(dim=1) for expert in experts]
+    weights, noise = evenly(experts, labels)
+    return log_likelihoods(mixed(experts, weights), labels, noise)
+
+
+def minimised(loss: Callable[[Tensor], Tensor], start: Tensor, *, steps: int) -> Tensor:
+    """Return the point of least loss near a start, squared distance from nought being penalised.
+
+    Args:
+        loss: Of logarithms of weights, and whatever else is found with them.
+        start: Where the search sets out, (P,).
+        steps: Of L-BFGS, at most.
+    """
+    point = start.detach().clone().requires_grad_(True)
+    optimizer = torch.optim.LBFGS([point], max_iter=steps, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        value = loss(point.clamp(-FARTHEST, FARTHEST)) + PENALTY * point.square().mean()
+        value.backward()
+        return value
+
+    with torch.enable_grad():
+        optimizer.step(closure)
+    return point.detach().clamp(-FARTHEST, FARTHEST)
