@@ -21,7 +21,7 @@ from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
 from deft.errors import ModelError, SettingsError
 from deft.evidence.neighbours import Near, Neighbours
-from deft.noise import symmetric
+from deft.noise import pair_flip, symmetric
 from deft.runs.detection import Detection, Verdicts
 from deft.training.optimization import Optimization
 
@@ -53,6 +53,16 @@ def test_scores_are_probabilities_and_their_mean_is_the_noise_rate(
     low, high = summary["noise_rate_interval"]
     assert low < wrong.mean() < high
     assert float(found.p_clean[wrong].mean()) < 0.1
+
+
+def test_pair_flips_are_found_among_twenty_pictures_of_a_class(tiny: DualEncoder) -> None:
+    """Six wrong labels of each class all name the next one: halves of the set have three of them."""
+    whole = digits(noise=0.0)[0]
+    few = whole.keep(np.sort(np.concatenate([np.flatnonzero(whole.labels == digit)[:20] for digit in range(10)])))
+    found = DeFT(tiny).detect(few.relabel(pair_flip(few.labels, 0.3, num_classes=10, seed=0)))
+    wrong = found.given != few.labels
+    assert int((wrong & found.is_label_issue).sum()) > 0.9 * wrong.sum()
+    assert int((~wrong & found.is_label_issue).sum()) < 0.05 * len(few)
 
 
 def _rates(learned: TrainedDeFT, none: Tensor, *, error: float) -> tuple[float, float]:

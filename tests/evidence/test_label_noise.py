@@ -105,3 +105,14 @@ def test_errors_on_look_alikes_both_ways_count_as_errors_on_hard_images() -> Non
 def test_harder_noise_multiplies_the_odds() -> None:
     noise = LabelNoise.even(3, 0.2).harder(2.0)
     assert float(noise.rates[0]) == pytest.approx(1 / 3, abs=1e-6)
+
+
+def test_partners_leave_room_for_a_wrong_label_that_names_another_class() -> None:
+    """With a few dozen wrong labels, all of which name the partner, the next one may still name another."""
+    log_probs, truth = world(count=150)
+    labels = torch.from_numpy(pair_flip(truth, 0.3, num_classes=CLASSES, seed=1))
+    places = learn_noise(log_probs, labels, Pull(places=100, partner=True)).places
+    assert places is not None
+    assert torch.allclose(places.sum(dim=1), torch.ones(CLASSES))
+    assert float(places.max(dim=1).values.min()) > 0.7
+    assert float((places + torch.eye(CLASSES)).min()) > 0.01

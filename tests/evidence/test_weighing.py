@@ -26,7 +26,7 @@ def experts(seed: int = 0) -> tuple[list[Tensor], np.ndarray]:
 
 
 def half() -> Tensor:
-    return torch.arange(COUNT) % 2 == 0
+    return torch.arange(COUNT) % 2
 
 
 def test_an_expert_that_guesses_gets_no_weight() -> None:
