@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from deft.evidence.discriminant import Discriminant
+from deft.evidence.experts import mixed
 from deft.evidence.foreign import Foreign, looks
 from deft.evidence.neighbours import Neighbours
-from deft.evidence.weighing import mixed, weigh
+from deft.evidence.weighing import weigh
 from deft.noise import symmetric
 from deft.transition import best_threshold
 
