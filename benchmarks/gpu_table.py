@@ -19,8 +19,8 @@ below, the largest difference of a feature is 3.4e-4. Of several processes each 
 Measured once, on a card that was lent for fifteen minutes. The model has CLIP ViT-B/16's size and random weights, 100
 classes, 64 images a step. A step's batch lies on the card already; "from files" is the same with deft's own loading.
 The share is of the rate of a product of two 8192 × 8192 matrices in bfloat16, in the same run; memory is the most that
-PyTorch held since the part of the benchmark began. Tests ran beside it on the same card and cores, and beside detection
-experiments of `deft bench` as well, so a machine of one's own may be faster.
+PyTorch held since the part of the benchmark began. While the first table was measured, tests that had been ended may
+still have held the same card and cores for a while, so a machine of one's own may be faster.
 """
 BELOW = """- Once photos are decoded, reading them alone is faster than training. The card still waits for a fifth of
   the time where batches come from files.

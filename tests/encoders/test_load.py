@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -112,6 +113,32 @@ def test_an_id_as_open_clip_writes_it_is_that_of_the_hub(clip_folder: Path, tmp_
     done = subprocess.run([sys.executable, "-c", LOAD, *names], env=offline, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["laion/toy", "laion/toy"]
+
+
+def test_without_a_network_the_cache_answers_at_once(clip_folder: Path, tmp_path: Path) -> None:
+    """The hub's client tries each file six times, those of its cache as well, and says so each time."""
+    in_cache(tmp_path / "hub", "laion/toy", clip_folder)
+    away = {"HF_HOME": str(tmp_path), "HF_HUB_CACHE": str(tmp_path / "hub"), "HF_ENDPOINT": "https://hub.invalid"}
+    kept = {name: value for name, value in os.environ.items() if "proxy" not in name.lower() and "OFFLINE" not in name}
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, "laion/toy", "laion/toy"], env={**kept, **away}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Retrying" not in done.stderr
+
+
+def test_without_a_network_a_model_that_is_not_here_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    def no_waiting(_: float) -> None:
+        raise AssertionError("it waits for a hub that isn't there")
+
+    monkeypatch.setattr("socket.getaddrinfo", unknown)
+    monkeypatch.setattr("time.sleep", no_waiting)
+    for load in (load_encoder, load_vision_model):
+        with pytest.raises(ModelError, match="the Hugging Face hub can't be reached"):
+            load("deft/no-such-model")
 
 
 def test_a_folder_in_open_clips_own_form_is_named(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import torch
 
 from deft.arguments import checked
 from deft.encoders.base import DualEncoder
-from deft.encoders.hub import hub_id, model_type
+from deft.encoders.hub import at_once, hub_id, model_type
 from deft.errors import ModelError, SettingsError
 from deft.homes import at_home
 from deft.training.processes import own_accelerator
@@ -57,10 +57,11 @@ def load_encoder(name: str | Path, *, device: str = "auto") -> DualEncoder:
             "There is no model 'small': it was measured and left out (docs/tiny-model.md). Give 'tiny', "
             "a folder, or an id such as 'openai/clip-vit-base-patch16'."
         )
-    kind = model_type(given, Path(where))
-    if kind not in ENCODERS:
-        raise ModelError(f"{given!r} is a model of type {kind!r}. Known types: {', '.join(ENCODERS)}.")
-    encoder: DualEncoder = at_home(ENCODERS[kind])(where)
+    with at_once(where):
+        kind = model_type(given, Path(where))
+        if kind not in ENCODERS:
+            raise ModelError(f"{given!r} is a model of type {kind!r}. Known types: {', '.join(ENCODERS)}.")
+        encoder: DualEncoder = at_home(ENCODERS[kind])(where)
     encoder.name = given
     return encoder.float().eval().requires_grad_(False).to(place)
 

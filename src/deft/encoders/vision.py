@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from deft.arguments import checked
 from deft.data.image_spec import ImageSpec
-from deft.encoders.hub import hub_id, model_type, quiet, unreachable
+from deft.encoders.hub import at_once, hub_id, model_type, quiet, unreachable
 from deft.encoders.load import choose_device
 from deft.encoders.preprocessor import read_spec, spec_settings
 from deft.errors import ModelError
@@ -154,15 +154,16 @@ def load_vision_model(name: str | Path, *, device: str = "auto") -> VisionModel:
     name = hub_id(str(name))
     if name == "tiny":
         raise ModelError("'tiny' is no image classification model of the hub; load_encoder('tiny') gives it.")
-    kind = model_type(name, Path(name))
-    if kind.startswith("deft-"):
-        raise ModelError(f"{name!r} is a model of type {kind!r}, which is deft's own; expected one of {FAMILIES}")
-    model, missing = _load(name, kind)
+    with at_once(name):
+        kind = model_type(name, Path(name))
+        if kind.startswith("deft-"):
+            raise ModelError(f"{name!r} is a model of type {kind!r}, which is deft's own; expected one of {FAMILIES}")
+        model, missing = _load(name, kind)
+        spec, assumed = read_spec(name, model.config)
     head = _head_of(model, name)
     lost = [key for key in missing if not key.startswith(head)]
     if lost:
         raise ModelError(f"The weights of {name!r} are incomplete: {len(lost)} are missing, such as {lost[0]}.")
-    spec, assumed = read_spec(name, model.config)
     vision = VisionModel(
         model,
         head,
