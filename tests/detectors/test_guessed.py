@@ -58,7 +58,7 @@ def test_a_path_where_labelled_images_are_due(tmp_path: Path) -> None:
             act(np.zeros((20, 8, 8)))
     with pytest.raises(SettingsError, match=r"build_report\(images, found\) takes labelled images, not Detection\(20"):
         build_report(found, images)  # type: ignore[arg-type]
-    with pytest.raises(SettingsError, match=r"review\(found, images\) takes labelled images, not Detection\(20"):
+    with pytest.raises(SettingsError, match=r"review\(found, images\) takes verdicts, not LabeledImages\(20"):
         deft.review(images, found, folder=tmp_path)  # type: ignore[arg-type]
 
 
