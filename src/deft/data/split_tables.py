@@ -11,7 +11,7 @@ from deft.data.joined import join
 from deft.data.readers import show_path
 from deft.data.splits import is_split
 from deft.data.tree import Tree
-from deft.data.tree_tables import BESIDE, METADATA, below, from_tree_table, tables_in
+from deft.data.tree_tables import BESIDE, METADATA, below, folders_of, from_tree_table, tables_in
 from deft.progress import Progress
 
 
@@ -59,9 +59,8 @@ def tables_of_splits(tree: Tree, columns: Columns, progress: Progress) -> Source
     parts, notes = [], []
     for top, (name,) in of_split.items():
         images = below(tree, top)
-        bases = sorted({image.rpartition("/")[0] for image in images}, key=lambda folder: (folder.count("/"), folder))
         try:
-            part = from_tree_table(tree, name, columns, progress, [*bases, top], images)
+            part = from_tree_table(tree, name, columns, progress, [*folders_of(images), top], images)
         except NoLabels as error:
             notes.append(f"Split '{show_path(top)}' is left out: {error}")
             continue

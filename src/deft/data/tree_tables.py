@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from deft.data.assemble import SourceRows
@@ -97,8 +97,12 @@ def below(tree: Tree, folder: str) -> list[str]:
 
 def bases(tree: Tree) -> list[str]:
     """Return the folders with images that a table's paths may be relative to, the uppermost first."""
-    folders = {name.rpartition("/")[0] for name in tree.images}
-    return sorted(folders, key=lambda name: (name.count("/"), name))[:MOST_BASES]
+    return folders_of(tree.images)[:MOST_BASES]
+
+
+def folders_of(images: Iterable[str]) -> list[str]:
+    """Return the folders that images lie in, the uppermost first."""
+    return sorted({name.rpartition("/")[0] for name in images}, key=lambda name: (name.count("/"), name))
 
 
 def note_unlisted(found: SourceRows, there: set[str], table: str) -> None:

@@ -125,7 +125,7 @@ def _text_alone(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Tens
     weights, _ = evenly(text, labels)
     found = _held_out(text, labels, part, _classwise(weights, PLACES))
     ahead = found - _held_out(text, labels, part, evenly)
-    if float(ahead.mean()) < max(VERY_SURE * _standard_error(ahead), WORTH):
+    if _sure_lead(ahead, VERY_SURE) <= 0:
         return None
     return torch.cat([weights, torch.full((len(experts) - 1,), LEAST_WEIGHT)])
 
