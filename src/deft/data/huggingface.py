@@ -10,6 +10,7 @@ from deft.data.columns import Columns, split_column
 from deft.data.names import in_order
 from deft.data.readers import DatasetReader, one_line
 from deft.errors import DataError
+from deft.network import at_once
 from deft.progress import Progress
 
 
@@ -22,7 +23,8 @@ def from_hub(name: str, split: str | None) -> Any:
     import datasets
 
     try:
-        return datasets.load_dataset(name, split=split)
+        with at_once(name):
+            return datasets.load_dataset(name, split=split)
     except Exception as error:  # the library, the network and the Hub's client each raise their own kinds
         raise DataError(
             f"'{name}' is no file or folder here, and can't be loaded as a data set of the Hugging Face Hub "

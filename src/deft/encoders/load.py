@@ -10,9 +10,10 @@ import torch
 
 from deft.arguments import checked
 from deft.encoders.base import DualEncoder
-from deft.encoders.hub import at_once, hub_id, model_type
+from deft.encoders.hub import hub_id, model_type
 from deft.errors import ModelError, SettingsError
 from deft.homes import at_home
+from deft.network import at_once
 from deft.training.processes import own_accelerator
 
 TINY = Path(__file__).parent / "tiny"

@@ -16,10 +16,11 @@ from torch import Tensor, nn
 
 from deft.arguments import checked
 from deft.data.image_spec import ImageSpec
-from deft.encoders.hub import at_once, hub_id, model_type, quiet, unreachable
+from deft.encoders.hub import hub_id, model_type, quiet, unreachable
 from deft.encoders.load import choose_device
 from deft.encoders.preprocessor import read_spec, spec_settings
 from deft.errors import ModelError
+from deft.network import at_once
 
 FAMILIES = "ViT, ViT-MAE, DINOv2, ResNet, ConvNeXt, Swin, EfficientNet, CLIP, SigLIP, ..."
 MASKED_AUTOENCODER = "vit_mae"
