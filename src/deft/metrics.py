@@ -15,7 +15,7 @@ Bools = npt.NDArray[np.bool_]
 NAN = float("nan")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DetectionScores:
     """Scores of a search for wrong labels; NaN where one is undefined, such as the recall of no wrong label.
 
@@ -44,6 +44,11 @@ class DetectionScores:
     true_noise_rate: float
     precision_at_noise_rate: float
     suggestion_accuracy: float
+
+    def __repr__(self) -> str:
+        shown = ("precision", "recall", "f1", "auroc", "average_precision")
+        scores = ", ".join(f"{name}={getattr(self, name):.3f}" for name in shown)
+        return f"DetectionScores({scores}, flagged={self.flagged}, wrong={self.wrong})"
 
 
 def score_detection(

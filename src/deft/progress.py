@@ -23,6 +23,9 @@ class Progress(ABC):
         ...         logging.info(text)
     """
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
     @abstractmethod
     def track(self, steps: Iterable[T], task: str, *, total: int | None = None) -> Iterator[T]:
         """Yield the steps, reporting each as done.

@@ -58,24 +58,6 @@ def to_settings(value: Any, *, without: Container[str] = ()) -> dict[str, Any]:
     return {field.name: _plain(getattr(value, field.name)) for field in fields(value) if field.name not in without}
 
 
-def short_repr(value: Any) -> str:
-    """Return a frozen value as it is made, with those settings alone that aren't the defaults.
-
-    Args:
-        value: A frozen dataclass.
-
-    Example:
-        >>> short_repr(Optimization(learning_rate=0.1))  # doctest: +SKIP
-        'Optimization(learning_rate=0.1)'
-    """
-    parts = []
-    for field in fields(value):
-        given = getattr(value, field.name)
-        if given != field.default:
-            parts.append(f"{field.name}={short_repr(given) if is_dataclass(given) else repr(given)}")
-    return f"{type(value).__name__}({', '.join(parts)})"
-
-
 def from_settings(kind: type[T], settings: Mapping[str, Any], readers: Readers | None = None, **given: Any) -> T:
     """Return the frozen value that `to_settings` described.
 

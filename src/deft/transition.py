@@ -16,6 +16,7 @@ from torch import Tensor
 from deft.arguments import checked
 from deft.errors import DataError
 from deft.noise_matrix import START_RATE, Cells, SparseMatrix
+from deft.shown import short_repr
 
 SHARPNESS = (0.005, 5.0)  # where it is looked for
 LEAST_BORDER = 1 / 3
@@ -44,6 +45,8 @@ class NoiseTransition:
     matrix: Tensor
     inverse_temperature: float
     threshold: float = 0.5
+
+    __repr__ = short_repr
 
     def log_joint(self, scores: Tensor, labels: Tensor) -> Tensor:
         """Return log P(class | image) + log P(given label | class), float64 on the CPU, (N, K).

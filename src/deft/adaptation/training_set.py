@@ -49,6 +49,10 @@ class TrainingSet:
     fix: TrainingFix | None = None
     detection: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        weighted = "" if self.weights is None else ", weighted"
+        return f"TrainingSet({self.images!r}, fix={self.fix!r}{weighted})"
+
     def by_content(self) -> TrainingSet:
         """Return the same in the order of content, so that the order of rows changes nothing that is drawn."""
         order = self.images.by_content()

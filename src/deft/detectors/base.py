@@ -20,7 +20,8 @@ from deft.runs.earlier import SEEN
 from deft.runs.judged import new_detection
 from deft.runs.provenance import Stopwatch
 from deft.runs.reorder import in_order
-from deft.settings import short_repr, to_settings
+from deft.settings import to_settings
+from deft.shown import short_repr
 from deft.training.inputs import Inputs, Reading
 from deft.training.precision import resolve_precision
 from deft.training.workspace import Workspace

@@ -67,6 +67,9 @@ class Evidence:
     cleaned: Cleaned | None = None
     decisions: int = 0
 
+    def __repr__(self) -> str:
+        return f"Evidence({counted(len(self.labels), 'label')}, {counted(len(self.texts), 'class', 'classes')})"
+
     @cached_property
     def discriminant(self) -> Discriminant:
         """The discriminant of the references."""

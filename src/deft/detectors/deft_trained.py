@@ -34,7 +34,8 @@ from deft.progress import Progress
 from deft.prompts.learned import DualPrompts, PromptSettings
 from deft.runs.detection import Detection, Verdicts
 from deft.runs.provenance import Stopwatch
-from deft.settings import from_settings, short_repr, to_settings
+from deft.settings import from_settings, to_settings
+from deft.shown import short_repr
 from deft.training.checkpoint import encoder_fingerprint
 from deft.training.inputs import Inputs, Reading, open_inputs
 from deft.training.processes import looks_at_batches

@@ -1,7 +1,4 @@
-"""DeFT's first phase: dual prompts and a tuned image tower learn which labels to believe.
-
-Shapes: B batch, K classes, D width of the joint space.
-"""
+"""DeFT's first phase: dual prompts and a tuned tower learn which labels to believe (B batch, K classes, D width)."""
 
 from __future__ import annotations
 
@@ -28,6 +25,7 @@ from deft.losses import (
 )
 from deft.one_thread import products
 from deft.prompts.learned import DualPrompts
+from deft.shown import short_repr
 from deft.training.batches import Batch, Batches
 from deft.training.loop import Training
 from deft.tuning import Attachment
@@ -110,6 +108,8 @@ class Recipe:
     steps: int | None = None
     classes: int | None = None
     rate: Literal["fixed", "temperature"] = "fixed"
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         if (self.warmup or 0) < 0 or self.dual_warmup < 0:

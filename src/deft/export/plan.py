@@ -18,7 +18,7 @@ from deft.errors import DataError
 from deft.runs.decisions import first_labels, latest, read_log
 from deft.runs.detection import Detection
 from deft.runs.folder import open_run
-from deft.runs.outcomes import Outcome, decide, final_classes, given_names
+from deft.runs.outcomes import Outcome, count_outcomes, decide, final_classes, given_names
 from deft.runs.vocabulary import AS_GIVEN, CHANGE, NOBODY, SET_ASIDE, UNREADABLE, Fix, Use, left_out_in_words
 from deft.wording import counted
 
@@ -51,6 +51,10 @@ class Plan:
             )
         if self.images.sample_id != self.found.sample_id:
             raise DataError("The images are not those of the verdicts, or not in their order.")
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{name} {number}" for name, number in count_outcomes(self.outcomes).items())
+        return f"Plan({counted(len(self.images), 'image')}: {counts})"
 
     @cached_property
     def classes(self) -> tuple[str, ...]:

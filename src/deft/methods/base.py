@@ -15,12 +15,13 @@ import torch
 
 from deft.classifiers.base import Classifier
 from deft.errors import SettingsError
+from deft.shown import short_repr
 from deft.training.batches import View
 from deft.training.loop import Training
 from deft.training.optimization import Optimization
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrainingContext:
     """What a method may know about a run; true labels aren't part of it.
 
@@ -51,6 +52,8 @@ class TrainingContext:
     noise_rate: float | None = None
     optimization: Optimization = field(default_factory=Optimization)
 
+    __repr__ = short_repr
+
     def stated_rate(self, method: str) -> float:
         """Return the noise rate, for a method that needs one.
 
@@ -78,6 +81,8 @@ class Method(ABC):
 
     citation: ClassVar[str]
     views: ClassVar[tuple[View, ...]] = ("weak",)
+
+    __repr__ = short_repr
 
     @abstractmethod
     def build(self, run: TrainingContext) -> Training:

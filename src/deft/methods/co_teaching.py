@@ -21,7 +21,7 @@ from deft.training.loop import Training
 
 
 @checked
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CoTeaching(Method):
     """Learns only the share 1 − R of each batch with the smallest losses; Algorithm 1 of the paper.
 

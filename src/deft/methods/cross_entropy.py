@@ -11,7 +11,7 @@ from deft.methods.parts.per_sample import PerSampleTraining
 from deft.training.loop import Training
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CE(Method):
     """Minimises −log p_y, and so memorises wrong labels if it is given any.
 

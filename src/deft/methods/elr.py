@@ -21,7 +21,7 @@ PROBABILITY_CLIP = 1e-4
 
 
 @checked
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ELR(Method):
     """Minimises CE + λ·log(1 − ⟨t, p⟩), t being the sample's own past predictions; Eq. 6 and 9 of the paper.
 

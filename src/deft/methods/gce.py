@@ -27,7 +27,7 @@ CITATION = (
 
 
 @checked
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GCE(Method):
     """Minimises (1 − p_y^q)/q, between cross-entropy (q → 0) and absolute error (q = 1); Eq. 6 of the paper.
 
@@ -56,7 +56,7 @@ class GCE(Method):
 
 
 @checked
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TruncatedGCE(Method):
     """Minimises GCE, leaving out samples whose loss is above a threshold; Eq. 9 and Algorithm 1 of the paper.
 

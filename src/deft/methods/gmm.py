@@ -22,7 +22,7 @@ from deft.training.loop import Training
 
 
 @checked
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GMM(Method):
     """Learns from all labels in a warm-up, then in each epoch from those that a mixture over the losses calls clean.
 

@@ -24,7 +24,7 @@ from deft.training.loop import Training
 
 
 @checked
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LongReMix(Method):
     """Finds samples that are clean in several consecutive epochs, starts again, and keeps their labels throughout.
 

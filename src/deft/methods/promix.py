@@ -30,7 +30,7 @@ MOST_CHOSEN = 0.9  # share of a batch up to which agreement adds samples
 
 
 @checked
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ProMix(Method):
     """Grows a clean set from small losses by confidently predicted labels, and guesses the rest with a second head.
 

@@ -42,7 +42,7 @@ def method_class(name: str) -> type[Method]:
 
     Example:
         >>> method_class("gce")(q=0.5)
-        GCE(q=0.5, warmup=0)
+        GCE(q=0.5)
     """
     found: type[Method] = look_up(METHODS, "method", name)
     return found
@@ -59,7 +59,7 @@ def method_of(given: Method | str) -> Method:
 
     Example:
         >>> method_of("gce")
-        GCE(q=0.7, warmup=0)
+        GCE()
     """
     if isinstance(given, str):
         return method_class(given)()

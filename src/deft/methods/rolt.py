@@ -24,7 +24,7 @@ from deft.training.loop import Training
 
 
 @checked
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RoLT(Method):
     """Takes a label as clean if the image is near the class's prototype, and learns the rest from mixed guesses.
 

@@ -15,7 +15,7 @@ from deft.training.loop import Training
 
 
 @checked
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SCE(Method):
     """Minimises α·CE + β·RCE, with the reverse cross-entropy RCE = 9.21·(1 − p_y); Eq. 6 and 7 of the paper.
 

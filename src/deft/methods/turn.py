@@ -26,7 +26,7 @@ DRAW = 41  # tells this draw's generator from the others of an epoch
 
 
 @checked
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TURN(Method):
     """Trains only the head with GCE, cleans the data by its losses, then tunes everything on balanced classes.
 

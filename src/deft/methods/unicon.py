@@ -29,7 +29,7 @@ LARGEST_BATCH = 4  # of unlabelled samples, in batches of labelled ones
 
 
 @checked
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class UNICON(Method):
     """Believes the same number of labels in every class, guesses the others, and contrasts their strong views.
 

@@ -19,7 +19,7 @@ from deft.training.batches import Batches
 from deft.training.loop import Training
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class WeightedCE(Method):
     """Minimises −Σ w·log p_y / Σ w over each batch; w is P(clean) of the label, or any other weight.
 

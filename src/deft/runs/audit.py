@@ -15,6 +15,7 @@ from deft.errors import DataError, SettingsError
 from deft.files import parse_json, readable_json, replace_file
 from deft.metrics import wilson_interval
 from deft.runs.decisions import Decision, now
+from deft.shown import short_repr
 
 FILE = "audit.json"
 POINTS = (0.03, 0.05, 0.10)
@@ -45,6 +46,8 @@ class Audit:
     pool: int
     seed: int
     time: str
+
+    __repr__ = short_repr
 
     @classmethod
     def draw(cls, pool: Sequence[str], *, count: int, seed: int = 0) -> Audit:

@@ -22,6 +22,7 @@ from deft.errors import ConflictError, DataError
 from deft.files import replace_file
 from deft.runs.sqlite_log import add_row, explained, open_to_read, open_to_write, read_rows, transaction
 from deft.runs.vocabulary import Status
+from deft.shown import in_short
 
 FILE = "reviews.sqlite"
 
@@ -53,6 +54,11 @@ class Decision:
     to_label: str | None
     reviewer: str
     time: str
+
+    def __repr__(self) -> str:
+        given = in_short(self.from_label)
+        label = given if self.to_label in (None, self.from_label) else f"{given} -> {in_short(self.to_label)}"
+        return f"Decision({in_short(self.sample_id)}, {label}, {self.status}, by {in_short(self.reviewer)})"
 
     def __post_init__(self) -> None:
         if self.status not in get_args(Status):
@@ -104,6 +110,9 @@ class Decisions:
         self._made: sqlite3.Connection | None = None
         self._closed = self._known = False
         self.history()  # which finds a damaged one now, and not at the first decision
+
+    def __repr__(self) -> str:
+        return f"Decisions({in_short(self.path.parent)})"
 
     def __enter__(self) -> Decisions:
         return self

@@ -27,7 +27,7 @@ from deft.runs.notebook import SHOWN, notebook_table
 from deft.runs.own_images import with_source
 from deft.runs.reasons import Reasons
 from deft.runs.storage import floats, group_numbers, known_floats, most_probable, places_in, read_columns, write_files
-from deft.runs.summary import summarize
+from deft.runs.summary import probability_of, summarize
 from deft.runs.vocabulary import IssueKind
 from deft.wording import counted
 
@@ -66,6 +66,10 @@ class Verdicts:
     prompt_margin: np.ndarray | None = None
     features: DiskRows | None = None
     probabilities: DiskRows | None = None
+
+    def __repr__(self) -> str:
+        flagged = int((~self.is_clean & np.isfinite(self.p_clean)).sum())
+        return f"Verdicts({counted(len(self.p_clean), 'image')}, {flagged} flagged)"
 
 
 @dataclass(frozen=True, repr=False)
@@ -228,7 +232,7 @@ class Detection:
             "is_label_issue": self.is_label_issue,
             "issue_kind": self.issue_kind,
             "label_score": verdicts.p_clean.astype(np.float64),
-            "predicted_prob": self._predicted_prob(),
+            "predicted_prob": probability_of(verdicts.predicted, verdicts.topk, verdicts.topk_probs),
             "topk_labels": [self._names(row) if ok else [] for row, ok in zip(verdicts.topk, self.judged, strict=True)],
             "topk_probs": [
                 [float(p) for p in row] if ok else [] for row, ok in zip(verdicts.topk_probs, self.judged, strict=True)
@@ -357,12 +361,6 @@ class Detection:
             'https://huggingface.co/datasets/me/photos-verdicts'
         """
         return push_table(self.table, repository, private=private)
-
-    def _predicted_prob(self) -> np.ndarray:
-        """Return the probability of the suggested class, (N,); NaN where nothing was judged."""
-        place = (self.verdicts.topk == self.verdicts.predicted[:, None]).argmax(axis=1)
-        probs = np.take_along_axis(self.verdicts.topk_probs, place[:, None], axis=1)[:, 0]
-        return np.where(self.judged, probs, np.nan).astype(np.float64)
 
     def _names(self, ids: np.ndarray) -> list[str | None]:
         return [self.classes[index] if index >= 0 else None for index in ids.tolist()]

@@ -11,6 +11,7 @@ import numpy as np
 from deft.errors import DataError
 from deft.files import reserve
 from deft.manifest import check, replace_sealed
+from deft.shown import short_repr
 
 AT_ONCE = 4096  # rows that are copied at a time
 
@@ -31,6 +32,8 @@ class DiskRows:
 
     values: np.ndarray
     rows: np.ndarray
+
+    __repr__ = short_repr
 
     @classmethod
     def of(cls, values: np.ndarray) -> DiskRows:

@@ -12,6 +12,7 @@ import numpy as np
 from deft.data.duplicates import KINDS, Kind
 from deft.runs.storage import nullable
 from deft.runs.vocabulary import Duplicates
+from deft.wording import counted
 
 LISTED = 1000
 """Groups that a summary lists at the most; the table of verdicts has all of them (`duplicate_group`)."""
@@ -32,6 +33,11 @@ class DuplicateGroups:
     torn: tuple[bool, ...]
     across: tuple[bool, ...]
     kinds: tuple[Kind | None, ...] | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"DuplicateGroups({counted(len(self.members), 'group')}, {counted(sum(map(len, self.members)), 'image')})"
+        )
 
     @classmethod
     def of(

@@ -14,6 +14,7 @@ import numpy as np
 
 from deft.runs.disk_rows import DiskRows
 from deft.runs.near_index import NearIndex
+from deft.shown import short_repr
 
 NEAREST = 5
 TYPICAL = 4  # one more than is shown, for one of them may be the suspect itself
@@ -38,6 +39,8 @@ class Near:
     neighbours: np.ndarray
     similarity: np.ndarray
     typical: np.ndarray
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True)

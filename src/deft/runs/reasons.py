@@ -66,6 +66,9 @@ class Reasons:
         for row in np.flatnonzero(self._groups >= 0).tolist():
             self._members.setdefault(int(self._groups[row]), []).append(row)
 
+    def __repr__(self) -> str:
+        return f"Reasons({self._found!r})"
+
     @cached_property
     def near(self) -> Near | None:
         """The neighbours of the images that are looked up beforehand; None where there are no features."""

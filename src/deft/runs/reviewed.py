@@ -19,6 +19,7 @@ from deft.runs.folder import open_run
 from deft.runs.source import Source
 from deft.runs.storage import TABLE
 from deft.runs.vocabulary import SET_ASIDE, Status
+from deft.shown import in_short
 
 BEFORE = "before"
 """Folder in a run that holds the verdicts of the run it was made from."""
@@ -110,6 +111,10 @@ class ReviewedRun:
     source: Source
     found: Detection
     reviewed: Reviewed
+
+    def __repr__(self) -> str:
+        said = f"{self.reviewed.kept} kept, {self.reviewed.corrected} corrected, {self.reviewed.set_aside} set aside"
+        return f"ReviewedRun({in_short(self.folder)}, {said})"
 
     @classmethod
     def open(cls, folder: str | Path, *, data: str | None = None) -> ReviewedRun:

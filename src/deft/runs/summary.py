@@ -81,3 +81,16 @@ def _pairs(given: np.ndarray, predicted: np.ndarray, issue: np.ndarray, classes:
     return [
         {"given": classes[a], "suggested": classes[b], "images": count} for (a, b), count in counts.most_common(PAIRS)
     ]
+
+
+def probability_of(predicted: np.ndarray, topk: np.ndarray, topk_probs: np.ndarray) -> np.ndarray:
+    """Return the probability of the suggested class, float64 (N,); NaN where nothing was judged.
+
+    Args:
+        predicted: Suggested class of each image, (N,), −1 where nothing was judged.
+        topk: Most probable classes, (N, k).
+        topk_probs: Their probabilities, (N, k).
+    """
+    place = (topk == predicted[:, None]).argmax(axis=1)
+    probs = np.take_along_axis(topk_probs, place[:, None], axis=1)[:, 0]
+    return np.where(predicted >= 0, probs, np.nan).astype(np.float64)

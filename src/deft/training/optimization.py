@@ -12,6 +12,7 @@ from torch import nn
 
 from deft.arguments import checked
 from deft.errors import SettingsError
+from deft.shown import short_repr
 from deft.training.precision import Precision
 
 OptimizerName = Literal["sgd", "adam", "adamw"]
@@ -56,6 +57,8 @@ class Optimization:
     warmup: float = 0.0
     milestones: tuple[float, ...] = (0.5, 0.75)
     accumulate: int = 1
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         if not 0 < self.learning_rate < math.inf:

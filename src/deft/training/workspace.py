@@ -17,6 +17,7 @@ from deft.data.images import LabeledImages
 from deft.errors import SettingsError
 from deft.progress import Progress, Silent
 from deft.runs.lock import only_writer
+from deft.shown import short_repr
 from deft.training.checkpoint import Checkpoint, encoder_fingerprint
 from deft.training.processes import Processes
 
@@ -55,6 +56,8 @@ class Workspace:
     earlier: Path | None = None
     processes: Processes = field(default_factory=Processes)
     kept_bytes: int | None = None
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         if self.kept_bytes is not None and self.kept_bytes < 0:

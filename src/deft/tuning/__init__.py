@@ -46,7 +46,7 @@ def tuning_of(given: Tuning | str) -> Tuning:
 
     Example:
         >>> tuning_of("vpt")
-        VPT(length=20, depth='deep', layers=None)
+        VPT()
     """
     if isinstance(given, Tuning):
         return given

@@ -17,7 +17,7 @@ from deft.tuning.base import Attachment, Tuning
 
 
 @checked
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Adapter(Tuning):
     """Adds up(gelu(down(x))) to every layer's output x; it starts as the identity (Houlsby et al., ICML 2019).
 

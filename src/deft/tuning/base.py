@@ -12,6 +12,7 @@ from torch import nn
 
 from deft.encoders.base import DualEncoder
 from deft.errors import ModelError
+from deft.shown import short_repr
 
 
 class Attachment(nn.Module):
@@ -80,6 +81,8 @@ class Tuning(ABC):
 
     changes_images: ClassVar[bool]
     changes_stem: ClassVar[bool]
+
+    __repr__ = short_repr
 
     def first_layer(self, depth: int) -> int:
         """Return the number of the first layer that changes while it trains, from 0.

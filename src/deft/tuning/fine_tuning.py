@@ -49,7 +49,7 @@ def layers_of(model: Tunable, tuning: str) -> nn.ModuleList:
     return layers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Full(Tuning):
     """Trains every weight of the image tower (FFT of the paper).
 
@@ -67,7 +67,7 @@ class Full(Tuning):
         return unfreeze(dict(encoder.visual.named_parameters()))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Layers(Tuning):
     """Trains every weight of the image tower's transformer layers, beside the head that every classifier has.
 
@@ -85,7 +85,7 @@ class Layers(Tuning):
         return unfreeze(dict(layers_of(encoder, "Layers").named_parameters()))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bias(Tuning):
     """Trains the bias of every linear layer and norm between the image tower's stem and its end.
 
@@ -105,7 +105,7 @@ class Bias(Tuning):
         return unfreeze({name: weight for name, weight in named if name.endswith("bias")})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Frozen(Tuning):
     """Leaves the image tower alone, so that image features are computed once: one pass, then seconds.
 

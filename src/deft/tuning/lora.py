@@ -19,7 +19,7 @@ QUERIES_AND_VALUES = ("q_proj", "v_proj", "query", "value")
 
 
 @checked
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LoRA(Tuning):
     """Adds a product of two thin matrices to the query and value projections of every layer (Hu et al. 2022, Eq. 3).
 

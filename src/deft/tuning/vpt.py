@@ -16,7 +16,7 @@ from deft.tuning.base import Attachment, Tuning
 
 
 @checked
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class VPT(Tuning):
     """Visual prompts, new ones for every layer ("deep", Jia et al. 2022, Eq. 5) or for the first ("shallow", Eq. 4).
 
