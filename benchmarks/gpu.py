@@ -52,8 +52,9 @@ from deft.data.load import load_images
 from deft.detectors.deft import DeFT
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
-from deft.training.batches import Batches, PixelLoader
+from deft.training.batches import Batches
 from deft.training.loop import Training
+from deft.training.pixel_loader import PixelLoader
 from deft.training.pixel_store import PixelStore
 from deft.training.precision import autocast, resolve_precision
 

@@ -20,7 +20,7 @@ from deft.data.image_spec import Margin
 from deft.data.load import load_images
 from deft.encoders.vision import VisionModel, load_vision_model
 from deft.errors import ModelError
-from deft.training.batches import PixelLoader
+from deft.training.pixel_loader import PixelLoader
 from deft.training.pixel_store import PixelStore
 
 Folders = Callable[[str], Path]

@@ -13,7 +13,8 @@ from PIL import Image
 from deft.data.image_spec import ImageSpec, Margin
 from deft.data.load import load_images
 from deft.training.augment import crop_and_flip
-from deft.training.batches import Batches, Loader, PixelLoader, Rows, View
+from deft.training.batches import Batches, Loader, Rows, View
+from deft.training.pixel_loader import PixelLoader
 from deft.training.pixel_store import PixelStore
 
 CPU = torch.device("cpu")

@@ -16,9 +16,9 @@ from deft.data.images import LabeledImages
 from deft.data.load import load_images
 from deft.errors import DataError, SettingsError
 from deft.progress import Silent
-from deft.training.batches import PixelLoader
 from deft.training.feature_bank import BankLoader
 from deft.training.inputs import FrozenPart, Reading, open_inputs
+from deft.training.pixel_loader import PixelLoader
 from deft.training.pixel_store import PixelStore
 from deft.training.workspace import Workspace
 

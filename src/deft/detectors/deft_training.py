@@ -26,6 +26,7 @@ from deft.losses import (
 from deft.one_thread import products
 from deft.prompts.learned import DualPrompts
 from deft.shown import short_repr
+from deft.training.ahead import sent
 from deft.training.batches import Batch, Batches
 from deft.training.loop import Training
 from deft.tuning import Attachment
@@ -194,7 +195,7 @@ class DualPromptTraining(Training):
             for batch, classes in self._steps(whole, grouping):
                 positive, negative = self.text_features(classes)
                 features = self._encode(batch.inputs)
-                others = torch.from_numpy(rng.integers(1, len(positive), size=len(batch))).to(batch.labels.device)
+                others = sent(torch.from_numpy(rng.integers(1, len(positive), size=len(batch))), batch.labels.device)
                 complementary = (batch.labels + others) % len(positive)
                 positive_sim, negative_sim = self._similarities(features, positive, negative)
                 yield self._loss(batch, positive_sim, negative_sim, complementary, epoch)

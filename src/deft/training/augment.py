@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from deft.errors import SettingsError
+from deft.training.ahead import sent
 from deft.training.photometric import COLOUR_OPERATIONS, Operation
 
 LEVELS = 30  # RandAugment's magnitudes run from 0 to 30
@@ -159,10 +160,10 @@ class RandAugment(Augmentation):
         operations = [*_geometric(), *COLOUR_OPERATIONS]
         chosen = rng.integers(len(operations), size=len(pixels))
         sign = np.where(rng.random(len(pixels)) < 0.5, -1.0, 1.0)
-        strength = torch.from_numpy((self.magnitude / LEVELS * sign).astype(np.float32)).to(pixels.device)
+        strength = sent(torch.from_numpy((self.magnitude / LEVELS * sign).astype(np.float32)), pixels.device)
         result = pixels.clone()
         for number, operation in enumerate(operations):
-            mine = torch.from_numpy(np.flatnonzero(chosen == number)).to(pixels.device)
+            mine = sent(torch.from_numpy(np.flatnonzero(chosen == number)), pixels.device)
             if len(mine):
                 result[mine] = operation(pixels[mine], strength[mine])
         return result
@@ -223,7 +224,7 @@ def picked(pixels: Tensor, lines: Tensor, columns: Tensor) -> Tensor:
         columns: Which columns, (B, s).
     """
     image = torch.arange(len(pixels), device=pixels.device).view(-1, 1, 1)
-    lines, columns = lines.to(pixels.device)[:, :, None], columns.to(pixels.device)[:, None, :]
+    lines, columns = sent(lines, pixels.device)[:, :, None], sent(columns, pixels.device)[:, None, :]
     return pixels.permute(0, 2, 3, 1)[image, lines, columns].permute(0, 3, 1, 2)
 
 
@@ -236,7 +237,7 @@ def warp(pixels: Tensor, matrix: np.ndarray) -> Tensor:
     """
     if not len(pixels):
         return pixels  # PyTorch has no grid for no image
-    moves = torch.from_numpy(matrix).to(pixels.device)
+    moves = sent(torch.from_numpy(matrix), pixels.device)
     grid = F.affine_grid(moves, list(pixels.shape), align_corners=False)
     moved = F.grid_sample(pixels.float(), grid, padding_mode="reflection", align_corners=False)
     return moved.round().clamp(0, 255).to(torch.uint8)
@@ -255,7 +256,7 @@ def cutout(pixels: Tensor, share: float, rng: np.random.Generator) -> Tensor:
     middle = torch.from_numpy(rng.uniform(0, side, size=(2, count, 1)).astype(np.float32))
     places = torch.arange(side) + 0.5
     down, right = ((places - middle[0]).abs() < half), ((places - middle[1]).abs() < half)
-    square = (down[:, :, None] & right[:, None, :]).unsqueeze(1).to(pixels.device)
+    square = sent((down[:, :, None] & right[:, None, :]).unsqueeze(1), pixels.device)
     return pixels.masked_fill(square, 128)
 
 

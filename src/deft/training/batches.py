@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from deft.data.image_spec import ImageSpec
-from deft.training.augment import Augmentation, CropFlip, RandAugment, RandomCrop, centre_crop
+from deft.training.ahead import sent
 from deft.training.once import once, pictures
-from deft.training.pixel_store import PixelStore
 from deft.training.processes import Processes
 
 Rows = np.ndarray  # int64 row numbers of the data set
@@ -75,63 +72,13 @@ class Loader(ABC):
         """
         return self.load(rows, rng, view)[torch.from_numpy(places)]
 
+    def ahead(self, parts: Iterable[Rows]) -> Iterator[tuple[Rows, Loader]]:
+        """Yield each batch with a loader of its own, which may have read it while the one before was worked on.
 
-class PixelLoader(Loader):
-    """Normalised pixels from a store; random views are made here, in whole batches.
-
-    Args:
-        store: Decoded images.
-        spec: What the model wants.
-        device: Where the batches go.
-        weak: Makes the weak view; if not given, DeFT's: a shift, or a crop where the spec has a margin, and a flip.
-        strong: Makes the strong view; RandAugment of that if not given.
-    """
-
-    def __init__(
-        self,
-        store: PixelStore,
-        spec: ImageSpec,
-        device: torch.device,
-        *,
-        weak: Augmentation | None = None,
-        strong: Augmentation | None = None,
-    ) -> None:
-        self._share = spec.size / spec.kept
-        usual = CropFlip() if spec.margin is None else RandomCrop(self._share)
-        self._views: dict[str, Augmentation] = {"weak": weak or usual, "strong": strong or RandAugment(weak=usual)}
-        self._store = store
-        self._spec = spec
-        self._device = device
-        self._mean = torch.tensor(spec.mean, device=device).view(1, 3, 1, 1)
-        self._std = torch.tensor(spec.std, device=device).view(1, 3, 1, 1)
-
-    def load(self, rows: Rows, rng: np.random.Generator | None, view: View = "weak") -> Tensor:
-        pixels = self._read(rows)
-        if rng is not None and view != "plain":
-            pixels = self._views[view].apply(pixels, rng)
-        elif self._spec.margin is not None and self._spec.margin.plain == "centre":
-            pixels = centre_crop(pixels, self._share)
-        return self._normalised(pixels)
-
-    def load_some(self, rows: Rows, places: np.ndarray, rng: np.random.Generator, view: View = "weak") -> Tensor:
-        pixels = self._read(rows[places])
-        if view != "plain":
-            pixels = self._views[view].apply_to_some(pixels, rng, count=len(rows), places=places)
-        return self._normalised(pixels)
-
-    def _read(self, rows: Rows) -> Tensor:
-        """Return stored pixels, uint8 (B, 3, S, S)."""
-        return torch.from_numpy(self._store.read(rows)).to(self._device).permute(0, 3, 1, 2)
-
-    def _normalised(self, pixels: Tensor) -> Tensor:
-        """Return what the model reads, (B, 3, S, S), of uint8 pixels."""
-        images = pixels.float() / 255
-        size = self._spec.size
-        if images.shape[-1] != size:
-            # Smaller photos are stored as they are and enlarged here, as Pillow would; with a margin some are reduced.
-            mode = self._spec.interpolation
-            images = F.interpolate(images, (size, size), mode=mode, antialias=True).clamp(0, 1)
-        return (images - self._mean) / self._std
+        Args:
+            parts: Rows of the batches, (B,) each.
+        """
+        return ((rows, self) for rows in parts)
 
 
 class Batches:
@@ -252,20 +199,20 @@ class Batches:
         """
         rng = np.random.default_rng([self.seed, epoch, *self._stream])
         order = self.rows[once(self._group, rng.permutation(len(self.rows)))]
-        for start in range(0, len(order), self.batch_size):
-            yield self._batch(order[start : start + self.batch_size], rng, views)
+        yield from self._batches(order, rng, views)
 
     def ordered(self) -> Iterator[Batch]:
         """Yield all samples once, in order and without augmentation: the view that verdicts come from."""
-        for start in range(0, len(self.rows), self.batch_size):
-            yield self._batch(self.rows[start : start + self.batch_size], None, ("plain",))
+        yield from self._batches(self.rows, None, ("plain",))
 
-    def _batch(self, rows: Rows, rng: np.random.Generator | None, views: Sequence[View]) -> Batch:
-        self._latest[0] = rows
-        inputs, *more = (self.loader.load(rows, rng, view) for view in views)
-        return Batch(
-            inputs=inputs,
-            labels=torch.from_numpy(self.labels[rows]).to(self.device),
-            index=torch.from_numpy(rows).to(self.device),
-            more=tuple(more),
-        )
+    def _batches(self, order: Rows, rng: np.random.Generator | None, views: Sequence[View]) -> Iterator[Batch]:
+        starts = range(0, len(order), self.batch_size)
+        for rows, loader in self.loader.ahead(order[start : start + self.batch_size] for start in starts):
+            self._latest[0] = rows
+            inputs, *more = (loader.load(rows, rng, view) for view in views)
+            yield Batch(
+                inputs=inputs,
+                labels=sent(torch.from_numpy(self.labels[rows]), self.device),
+                index=sent(torch.from_numpy(rows), self.device),
+                more=tuple(more),
+            )

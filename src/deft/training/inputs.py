@@ -21,9 +21,10 @@ from deft.errors import DataError, SettingsError, UnreadableError
 from deft.progress import Progress
 from deft.runs.earlier import kept_features
 from deft.settings import MOST_SEED
-from deft.training.batches import Batches, PixelLoader
+from deft.training.batches import Batches
 from deft.training.feature_bank import BankLoader, keep_outputs
 from deft.training.finite import NotFinite
+from deft.training.pixel_loader import PixelLoader
 from deft.training.pixel_store import PixelStore
 from deft.training.precision import Precision, resolve_precision
 from deft.training.workspace import Workspace

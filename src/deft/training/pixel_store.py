@@ -6,6 +6,7 @@ import json
 import mmap
 import shutil
 import tempfile
+import threading
 import weakref
 from dataclasses import replace
 from hashlib import blake2b
@@ -52,6 +53,7 @@ class PixelStore:
         self.rule = rule
         self._count = count
         self._place = place
+        self._used = threading.Lock()  # a store isn't closed while another thread reads
         with open(path, "rb") as file:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._pixels: Pixels | None = np.frombuffer(self._map, np.uint8).reshape(count, side, side, 3)
@@ -106,22 +108,29 @@ class PixelStore:
     def __len__(self) -> int:
         return self._count
 
-    def read(self, rows: IntArray) -> Pixels:
-        """Return the pixels of some rows, uint8 (B, side, side, 3)."""
-        if self._pixels is None:
-            raise ValueError("The pixel store is closed.")
-        found = np.empty((len(rows), *self._pixels.shape[1:]), dtype=np.uint8)
-        step = max(1, RESIDENT_BYTES // (_PAGES_OF_A_ROW + self._pixels[:1].nbytes))
-        for start in range(0, len(rows), step):
-            found[start : start + step] = self._pixels[self._place[rows[start : start + step]]]
-            if hasattr(mmap, "MADV_DONTNEED"):
-                self._map.madvise(mmap.MADV_DONTNEED)
+    def read(self, rows: IntArray, *, into: Pixels | None = None) -> Pixels:
+        """Return the pixels of some rows, uint8 (B, side, side, 3).
+
+        Args:
+            rows: Which, (B,).
+            into: Where they are put; a new array if None.
+        """
+        found = np.empty((len(rows), self.side, self.side, 3), dtype=np.uint8) if into is None else into
+        with self._used:
+            if self._pixels is None:
+                raise ValueError("The pixel store is closed.")
+            step = max(1, RESIDENT_BYTES // (_PAGES_OF_A_ROW + self._pixels[:1].nbytes))
+            for start in range(0, len(rows), step):
+                found[start : start + step] = self._pixels[self._place[rows[start : start + step]]]
+                if hasattr(mmap, "MADV_DONTNEED"):
+                    self._map.madvise(mmap.MADV_DONTNEED)
         return found
 
     def close(self) -> None:
         """Let go of the file; a temporary one is removed."""
-        self._pixels = None
-        self._map.close()
+        with self._used:
+            self._pixels = None
+            self._map.close()
         if self._cleaner is not None:
             self._cleaner()
 
