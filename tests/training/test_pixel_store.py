@@ -49,6 +49,9 @@ def test_pixels_are_those_of_the_images(spec: ImageSpec, tmp_path: Path) -> None
         assert store.errors == {}
         rows = np.array([7, 0, 39, 7])
         found = store.read(rows)
+        into = np.empty_like(found)
+        assert store.read(rows, into=into) is into
+        assert np.array_equal(into, found)
         assert found.flags.writeable
         assert np.array_equal(found, values[rows])
     with pytest.raises(ValueError, match="closed"):

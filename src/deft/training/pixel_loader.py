@@ -79,8 +79,10 @@ class PixelLoader(Loader):
 
     def _read(self, rows: Rows) -> Tensor:
         """Return stored pixels, uint8 (B, S, S, 3), where a card can fetch them by itself."""
-        side, pinned = self._store.side, self._device.type == "cuda"
-        stored = torch.empty(len(rows), side, side, 3, dtype=torch.uint8, pin_memory=pinned)
+        if self._device.type != "cuda":
+            return torch.from_numpy(self._store.read(rows))
+        side = self._store.side
+        stored = torch.empty(len(rows), side, side, 3, dtype=torch.uint8, pin_memory=True)
         self._store.read(rows, into=stored.numpy())
         return stored
 
