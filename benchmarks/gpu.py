@@ -4,8 +4,9 @@
     python -m benchmarks.gpu --device cpu --batch 2 --steps 1 --photos 16 --parts card steps    # does it run?
 
 The model has CLIP ViT-B/16's size and random weights, so nothing is fetched; numbers are in bfloat16 unless a row says
-otherwise. A step's batch lies on the card already; "from files" is the same training with deft's own loading, of
-photos that were decoded from JPEG files before. Work is counted in the operations of matrix products
+otherwise. A step's batch lies on the card already; "from files" is the same with deft's own loading, of photos that
+were decoded from JPEG files before: each batch read when its turn has come, or one batch ahead, as deft does. Work is
+counted in the operations of matrix products
 (`torch.utils.flop_counter`), and set against the rate of a product of 8192 x 8192 matrices in the same run.
 
 "Compiled" is what `torch.compile` of the image tower would give: deft doesn't compile.
@@ -23,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -35,12 +36,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from benchmarks.gpu_detection import parts_of
 from benchmarks.gpu_steps import (
     CLASSES,
     Bench,
     Fixed,
+    InTurn,
     Row,
     batches,
+    epochs,
     phase1,
     phase2,
     step_work,
@@ -52,14 +56,17 @@ from deft.data.load import load_images
 from deft.detectors.deft import DeFT
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
+from deft.progress import Silent
 from deft.training.batches import Batches
+from deft.training.feature_bank import keep_outputs
 from deft.training.loop import Training
 from deft.training.pixel_loader import PixelLoader
 from deft.training.pixel_store import PixelStore
 from deft.training.precision import autocast, resolve_precision
 
 SIDE, PHOTO = 8192, (500, 375)
-PARTS = ("card", "steps", "files", "detection", "compiled")
+ALONE = "a batch that lies on the card"
+PARTS = ("card", "steps", "files", "detection", "busy", "compiled")
 
 
 def card(bench: Bench) -> None:
@@ -138,15 +145,18 @@ def files(bench: Bench) -> None:
         rate = len(images) / (time.perf_counter() - start)
         bench.say(Row(f"decoding JPEG files of {PHOTO[0]} x {PHOTO[1]}", rate, note=f"{cores} cores, once per run"))
         with store:
-            loader = PixelLoader(store, SPEC, bench.device)
             count = len(images) // bench.batch * bench.batch
-            read(bench, batches(bench, loader, count))
+            loaders = {
+                ALONE: Fixed(bench.pixels),
+                "from files, read in turn": InTurn(store, SPEC, bench.device),
+                "from files, one batch ahead": PixelLoader(store, SPEC, bench.device),
+            }
+            ways = {way: batches(bench, loader, count) for way, loader in loaders.items()}
+            read(bench, {way: samples for way, samples in ways.items() if way != ALONE})
             for what, made in (("phase 1, VPT", phase1(bench.encoder)), ("phase 2", _plain(bench, count))):
                 with made as method:
-                    alone = trained(bench, method, batches(bench, Fixed(bench.pixels), count))
-                    rate = trained(bench, method, batches(bench, loader, count))
-                note = f"the card waits {max(0.0, 1 - rate / alone):.0%} of the time"
-                bench.say(Row(f"{what}, from files", rate, note=note))
+                    waits(bench, what, ways, {way: epochs(bench, method, samples) for way, samples in ways.items()})
+            waits(bench, "frozen pass", ways, {way: passes(bench, samples) for way, samples in ways.items()})
 
 
 @contextmanager
@@ -154,25 +164,53 @@ def _plain(bench: Bench, count: int) -> Iterator[Training]:
     yield phase2(bench.encoder, count)
 
 
-def read(bench: Bench, samples: Batches) -> None:
+def passes(bench: Bench, samples: Batches) -> Callable[[], object]:
+    """The pass over all images whose results frozen detection keeps."""
+
+    def once() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            precision = resolve_precision("auto", bench.device)
+            encode = bench.encoder.encode_images
+            keep_outputs(encode, samples, Path(folder), views=1, precision=precision, progress=Silent()).close()
+
+    return once
+
+
+def waits(bench: Bench, what: str, ways: Mapping[str, Batches], calls: Mapping[str, Callable[[], object]]) -> None:
+    """Rows of one work whose batches come in several ways; the ways take turns, so that all meet the same machine."""
+    took = bench.in_turn(calls)
+    rates = {way: len(samples.rows) / took[way] for way, samples in ways.items()}
+    for way, rate in rates.items():
+        note = "" if way == ALONE else f"the card waits {max(0.0, 1 - rate / rates[ALONE]):.0%} of the time"
+        bench.say(Row(f"{what}, {way}", rate, note=note))
+
+
+def read(bench: Bench, ways: Mapping[str, Batches]) -> None:
     """Batches alone: reading the store, the way to the card, crops and flips."""
 
-    def epoch() -> None:
+    def epoch(samples: Batches) -> None:
         for _ in samples.epoch(0):
             pass
 
-    rate = len(samples.rows) / bench.seconds(epoch, 2, 1)
-    bench.say(Row("reading decoded photos", rate, note="one thread, with crops and flips on the card"))
+    took = bench.in_turn({way: partial(epoch, samples) for way, samples in ways.items()})
+    for way, samples in ways.items():
+        bench.say(Row(f"reading decoded photos, {way.split(', ')[1]}", len(samples.rows) / took[way]))
 
 
 def detection(bench: Bench) -> None:
-    """`DeFT(encoder)` as typed, from files to verdicts, decoding included."""
+    """`DeFT(encoder)` as typed, from files to verdicts, decoding included; then where its seconds go."""
     with made_photos(bench) as images:
         for what, encoder in (("ViT-B/16", bench.encoder), ("tiny", load_encoder("tiny", device=str(bench.device)))):
-            start = time.perf_counter()
-            DeFT(encoder).detect(images)
-            took = time.perf_counter() - start
-            bench.say(Row(f"detection as typed, {what}", len(images) / took, note=f"{took:.1f} s, from files"))
+            for run in ("first in the process", "second"):
+                start = time.perf_counter()
+                DeFT(encoder).detect(images)
+                took = time.perf_counter() - start
+                note = f"{took:.1f} s, from files, {run}"
+                bench.say(Row(f"detection as typed, {what}", len(images) / took, note=note))
+            parts = parts_of(encoder, images, bench.wait)
+            for part, took in parts.items():
+                note = f"{took:.2f} s, {took / sum(parts.values()):.0%}"
+                bench.say(Row(f"of it, {what}: {part}", len(images) / took, note=note))
 
 
 def compiled(bench: Bench) -> None:

@@ -6,7 +6,7 @@ import statistics
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,6 +25,7 @@ from deft.prompts.learned import DualPrompts, PromptSettings
 from deft.training.batches import Batches, Loader, Rows, View
 from deft.training.loop import Training, epochs_of
 from deft.training.optimization import Optimization
+from deft.training.pixel_loader import PixelLoader
 from deft.training.precision import Precision, autocast, resolve_precision
 from deft.tuning import VPT, Full
 
@@ -66,6 +67,12 @@ class Fixed(Loader):
 
     def load(self, rows: Rows, rng: np.random.Generator | None, view: View = "weak") -> Tensor:
         return self.pixels[: len(rows)]
+
+
+class InTurn(PixelLoader):
+    """Reads a batch when its turn has come, and not before."""
+
+    ahead = Loader.ahead
 
 
 @dataclass
@@ -135,6 +142,19 @@ class Bench:
                 times.append(time.perf_counter() - start)
         return statistics.median(times)
 
+    def in_turn(self, calls: Mapping[str, Callable[[], object]], rounds: int = 4) -> dict[str, float]:
+        """Median seconds of each call after a first one; the calls take turns."""
+        times: dict[str, list[float]] = {name: [] for name in calls}
+        for number in range(rounds):
+            for name, call in calls.items():
+                self.wait()
+                start = time.perf_counter()
+                call()
+                self.wait()
+                if number:
+                    times[name].append(time.perf_counter() - start)
+        return {name: statistics.median(each) for name, each in times.items()}
+
     def wait(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize()
@@ -172,6 +192,33 @@ def trained(bench: Bench, method: Training, samples: Batches, precision: Precisi
         times.append(time.perf_counter() - start)
         start = time.perf_counter()
     return len(samples.rows) / min(times[1:])
+
+
+def epochs(bench: Bench, method: Training, samples: Batches) -> Callable[[], object]:
+    """Return what trains one more epoch at each call."""
+    endless = epochs_of(method, samples, epochs=100, optimization=Optimization(schedule="constant"))
+    return lambda: next(endless)
+
+
+def busy(bench: Bench) -> None:
+    """For how much of a step the card computes, and in how many pieces; measured by PyTorch's profiler."""
+    count = bench.batch * 10
+    with phase1(bench.encoder) as method:
+        _busy(bench, "phase 1, VPT", method, count)
+    _busy(bench, "phase 2", phase2(bench.encoder, count), count)
+
+
+def _busy(bench: Bench, what: str, method: Training, count: int) -> None:
+    once = epochs(bench, method, batches(bench, Fixed(bench.pixels), count))
+    took = bench.in_turn({what: once})[what]
+    with torch.profiler.profile() as profile:
+        once()
+        bench.wait()
+    # What PyTorch names on the card itself, such as the optimizer's step, holds the kernels once more.
+    work = [event for event in profile.events() if event.device_type.name == "CUDA" and not event.is_user_annotation]
+    share = sum(event.time_range.elapsed_us() for event in work) / 1e6 / took
+    note = f"the card computes {share:.0%} of the time, in {len(work) * bench.batch / count:,.0f} pieces a step"
+    bench.say(Row(f"{what}, a step", count / took, note=note))
 
 
 def step_work(bench: Bench, method: Training) -> float:

@@ -14,10 +14,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from deft.data.image_spec import ImageSpec, Margin
+from deft.data.load import load_images
 from deft.training.batches import Batches, Loader, Rows, View
 from deft.training.checkpoint import Checkpoint, checkpoint_notes
 from deft.training.loop import Training, fit
 from deft.training.optimization import Optimization
+from deft.training.pixel_loader import PixelLoader
+from deft.training.pixel_store import PixelStore
 from deft.training.precision import Precision
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -109,6 +113,35 @@ def test_what_others_draw_goes_on_as_if_nothing_had_been_trained() -> None:
     torch.manual_seed(5)
     learn(Layers(GPU, dropout=0.5), GPU, "float32")
     assert torch.equal(torch.rand(3, device=GPU), expected)
+
+
+class InTurn(PixelLoader):
+    """Reads a batch when its turn has come, and not before."""
+
+    ahead = Loader.ahead
+
+
+def test_batches_read_ahead_are_those_read_in_turn(tmp_path: Path) -> None:
+    """Pinned memory is used again and again while copies of it wait for the card; nothing may be overwritten."""
+    pixels = np.random.default_rng(0).integers(0, 256, size=(200, 64, 64, 3), dtype=np.uint8)
+    images = load_images(pixels, labels=np.arange(200) % 2, classes=["cat", "dog"])
+    spec = ImageSpec(56, (0.4, 0.5, 0.6), (0.2, 0.3, 0.4), margin=Margin(64))
+    work = torch.randn(4096, 4096, device=GPU)
+    with PixelStore.build(images, spec, tmp_path) as store:
+        ahead, turn = (
+            Batches(loader(store, spec, GPU), images.labels, np.arange(200), batch_size=8, seed=0, device=GPU)
+            for loader in (PixelLoader, InTurn)
+        )
+        for epoch in range(4):
+            found = []
+            for batch in ahead.epoch(epoch, views=("weak", "strong")):
+                for _ in range(20):
+                    work @ work  # so that the card is behind
+                found.append(batch)
+            for batch, other in zip(found, turn.epoch(epoch, views=("weak", "strong")), strict=True):
+                assert torch.equal(batch.index, other.index)
+                assert torch.equal(batch.labels, other.labels)
+                assert all(torch.equal(*pair) for pair in zip(batch.views, other.views, strict=True))
 
 
 ONE_RANK = """
