@@ -161,12 +161,12 @@ class Bench:
 
 
 @contextmanager
-def phase1(encoder: DualEncoder, encode: Callable[[Tensor], Tensor] | None = None) -> Iterator[DualPromptTraining]:
+def phase1(encoder: DualEncoder) -> Iterator[DualPromptTraining]:
     """The paper's first phase: visual prompts in every layer, sixteen context vectors."""
     with VPT(length=20).attach(encoder, seed=0) as attachment:
         prompts = DualPrompts(encoder.text, class_names(CLASSES), PromptSettings(length=16))
         prompts.to(encoder.device)
-        yield DualPromptTraining(encoder, encode or encoder.encode_images, prompts, attachment, Recipe())
+        yield DualPromptTraining(encoder, encoder.encode_images, prompts, attachment, Recipe())
 
 
 def phase2(encoder: DualEncoder, count: int) -> Training:
