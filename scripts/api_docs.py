@@ -45,7 +45,7 @@ PAGES = (
         "images",
         "Images",
         "Labelled images, from wherever they are.",
-        ("load_images", "find_images", "LabeledImages", "PixelRule", "ValueRange"),
+        ("load_images", "find_images", "LabeledImages", "PixelRule", "ValueRange", "Preprocessing"),
     ),
     Page(
         "models",

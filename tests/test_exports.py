@@ -55,6 +55,7 @@ PUBLIC = [
     "NoiseTransition",
     "Optimization",
     "PixelRule",
+    "Preprocessing",
     "ProMix",
     "Processes",
     "Progress",

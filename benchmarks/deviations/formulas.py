@@ -10,10 +10,10 @@ import torch
 from sklearn.mixture import GaussianMixture
 
 from benchmarks.deviations.task import Task, kept_views
-from deft.bench.preprocessing import Preprocessing
 from deft.data.decode import sides
 from deft.data.image_spec import Margin
 from deft.data.images import LabeledImages
+from deft.data.preprocessing import Preprocessing
 from deft.encoders.base import DualEncoder
 from deft.losses import generalized_cross_entropy
 from deft.methods.unicon import unlabelled_batch

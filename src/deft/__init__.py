@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from deft.data.load import load_images as load_images
     from deft.data.pixel_rule import PixelRule as PixelRule
     from deft.data.pixel_rule import ValueRange as ValueRange
+    from deft.data.preprocessing import Preprocessing as Preprocessing
     from deft.detectors.area_under_margin import AreaUnderMargin as AreaUnderMargin
     from deft.detectors.base import Detector as Detector
     from deft.detectors.clip_cleaner import CLIPCleaner as CLIPCleaner
@@ -136,6 +137,7 @@ _HOMES = {
     "NoiseTransition": "deft.transition",
     "Optimization": "deft.training.optimization",
     "PixelRule": "deft.data.pixel_rule",
+    "Preprocessing": "deft.data.preprocessing",
     "ProMix": "deft.methods.promix",
     "Processes": "deft.training.processes",
     "Progress": "deft.progress",
@@ -221,6 +223,7 @@ __all__ = [
     "NoiseTransition",
     "Optimization",
     "PixelRule",
+    "Preprocessing",
     "ProMix",
     "Processes",
     "Progress",

@@ -14,7 +14,13 @@ from transformers import pipeline
 
 from deft.adaptation.adapt import adapt
 from deft.adaptation.model import AdaptedModel
+from deft.data.image_spec import Margin
 from deft.data.load import find_images, load_images
+from deft.data.preprocessing import Preprocessing
+from deft.detectors.label_match import LabelMatch
+from deft.encoders.load import load_encoder
+from deft.encoders.vision import load_vision_model
+from deft.errors import SettingsError
 from deft.training.optimization import Optimization
 
 Folders = Callable[[str], Path]
@@ -98,3 +104,74 @@ def test_the_card_says_for_which_files_a_pipeline_differs(saved: Path) -> None:
     card = (saved / "README.md").read_text()
     assert "more than 8 bits a channel: a pipeline takes every value above 255 as white" in card
     assert "drawings in the transparency alone" in card
+
+
+OTHERWISE = Preprocessing(mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3), fit="squash", interpolation="bilinear")
+
+
+def test_a_backbone_of_the_hub_keeps_how_photos_become_pixels(backbone_folder: Folders, tmp_path: Path) -> None:
+    backbone = load_vision_model(backbone_folder("vit"), device="cpu")
+    own = backbone.spec
+    images = load_images(np.stack([scene(seed) for seed in range(4)]), labels=["cat", "dog"] * 2)
+    model = adapt(OTHERWISE.on(backbone), images, epochs=1, optimization=FAST, batch_size=4)
+    assert model.predictor.spec == OTHERWISE.of(own)
+    assert backbone.spec == own != model.predictor.spec
+    assert model.training_record["preprocessing"]["fit"] == "squash"
+    model.save(tmp_path / "model")
+    loaded = AdaptedModel.load(tmp_path / "model", device="cpu").predictor.spec
+    assert (loaded.fit, loaded.interpolation, loaded.size) == ("squash", "bilinear", own.size)
+    assert (*loaded.mean, *loaded.std) == pytest.approx((0.4, 0.5, 0.6, 0.2, 0.25, 0.3), abs=1e-5)
+    photos = write(tmp_path / "new", "opaque")
+    run: Any = pipeline("image-classification", str(tmp_path / "model"), device="cpu")
+    for row in model.predict(find_images(photos)).to_dict("records"):
+        told = {one["label"]: one["score"] for one in run(str(photos / row["file_name"]))}
+        assert dict(zip(row["topk_labels"], row["topk_probs"], strict=True)) == pytest.approx(told, abs=0.01)
+
+
+def test_the_bundled_model_keeps_how_photos_become_pixels(tmp_path: Path) -> None:
+    encoder = load_encoder("tiny", device="cpu")
+    own = encoder.spec
+    images = load_images(np.stack([scene(seed) for seed in range(4)]), labels=["cat", "dog"] * 2)
+    squashed = Preprocessing(fit="squash")
+    some = {"tuning": "frozen", "head": "text", "epochs": 1, "batch_size": 4, "optimization": FAST}
+    model = adapt(squashed.on(encoder), images, **some)  # type: ignore[arg-type]
+    assert encoder.spec == own
+    model.save(tmp_path / "model")
+    loaded = AdaptedModel.load(tmp_path / "model", device="cpu")
+    assert loaded.predictor.spec == squashed.of(own) != own
+    photos = find_images(write(tmp_path / "new", "opaque"))
+    answers, again = (np.array(one.predict(photos)["topk_probs"].tolist()) for one in (model, loaded))
+    assert np.array_equal(answers, again)
+    plain = adapt(encoder, images, **some)  # type: ignore[arg-type]
+    assert "preprocessing" not in plain.training_record
+    assert not np.allclose(answers, plain.predict(photos)["topk_probs"].tolist())
+    loaded.save(tmp_path / "again")
+    assert (tmp_path / "again" / "config.json").read_text() == (tmp_path / "model" / "config.json").read_text()
+
+
+def test_a_margin_is_refused_before_anything_is_trained() -> None:
+    with pytest.raises(SettingsError, match="A margin is for experiments"):
+        Preprocessing(margin=Margin(256)).on(load_encoder("tiny", device="cpu"))
+
+
+def test_a_detector_refuses_a_model_that_sees_photos_in_another_way() -> None:
+    images = load_images(np.stack([scene(seed) for seed in range(4)]), labels=["cat", "dog"] * 2)
+    detector = LabelMatch(Preprocessing(fit="squash").on(load_encoder("tiny", device="cpu")))
+    with pytest.raises(SettingsError, match="Preprocessing is for adapt"):
+        detector.detect(images)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"std": (0.2, 0.0, 0.2)}, "std is divided by, and must be above 0"),
+        ({"mean": (0.5, float("nan"), 0.5)}, "mean is three numbers"),
+        ({"mean": (0.5,)}, "mean must be 3 numbers"),
+        ({"mean": "0.5"}, "mean must be 3 numbers"),
+        ({"fit": "stretch"}, "has no fit 'stretch'. Known: crop, squash"),
+        ({"interpolation": "nearest"}, "has no interpolation 'nearest'. Known: bicubic, bilinear"),
+    ],
+)
+def test_what_cannot_be_a_preprocessing_is_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        Preprocessing(**given)

@@ -176,6 +176,8 @@ def test_tiny_with_the_text_as_its_head(photos: Path, tmp_path: Path) -> None:
         (["--backbone", "tiny", "--method", "gce", "--set", "q=half"], "q can't be 'half': a number is needed"),
         (["--backbone", "tiny", "--method", "elr", "--set", "beta=1"], "below 1"),
         (["--backbone", "tiny", "--set", "optimization.optimizer=lion"], "one of sgd, adam, adamw"),
+        (["--backbone", "tiny", "--set", "preprocessing.fit=stretch"], "one of crop, squash"),
+        (["--backbone", "tiny", "--set", "preprocessing.size=64"], "There is no setting 'size'. Known: mean, std, fit"),
         (["--backbone", "tiny", "--validation", "nowhere.csv"], "no file or folder nowhere.csv"),
         (["--backbone", "tiny", "--method", "co-teaching", "--tuning", "frozen"], "--noise-rate"),
         (["--backbone", "resnet", "--tuning", "vpt"], "VPT needs"),
@@ -204,6 +206,16 @@ def test_settings_of_the_method_and_of_the_optimization_are_set(photos: Path, re
         0.125,
         "adamw",
     )
+
+
+def test_how_photos_become_pixels_is_set(photos: Path, resnet: Path, tmp_path: Path) -> None:
+    words = ["--set", "preprocessing.fit=squash", "--set", "preprocessing.mean=0.4,0.5,0.6"]
+    made = deft("adapt", photos, "-o", tmp_path / "model", "--backbone", resnet, *FAST, *words, "--format", "json")
+    assert made.exit_code == 0, made.output
+    assert json.loads(made.stdout)["preprocessing"] == {"fit": "squash", "mean": [0.4, 0.5, 0.6]}
+    stated = json.loads((tmp_path / "model" / "preprocessor_config.json").read_text())
+    assert (stated["image_mean"], "do_center_crop" in stated) == ([0.4, 0.5, 0.6], False)
+    assert "preprocessing" in (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
 
 
 def test_options_for_data_do_not_go_with_a_run(run: Path, resnet: Path, tmp_path: Path) -> None:

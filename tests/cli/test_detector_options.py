@@ -14,6 +14,7 @@ import typer
 from deft.adaptation.adapt import adapt as adapt_images
 from deft.adaptation.predictors import Head
 from deft.cli import adapt as adapt_module
+from deft.cli.adapt_settings import HOMES
 from deft.cli.app import app
 from deft.cli.detector_options import (
     FOR_ALL,
@@ -28,6 +29,7 @@ from deft.cli.detector_options import (
 from deft.cli.export import LinkName
 from deft.cli.options import TUNINGS, PrecisionName, pairs
 from deft.cli.run_folder import DETECTOR
+from deft.data.preprocessing import Preprocessing
 from deft.declared import declared_names, declared_types
 from deft.detectors.deft_trained import CONFIG
 from deft.detectors.registry import DETECTORS, detector_class
@@ -78,7 +80,8 @@ def test_types_of_settings_are_read_without_importing_their_classes() -> None:
             assert declared_types(home, {"tuning": "deft.tuning:VPT"}) == setting_types(vpt)
     for name, home in METHODS.items():
         assert declared_types(home) == setting_types(method_class(name)())
-    assert declared_types(adapt_module.RATES) == setting_types(Optimization())
+    for name, settings in (("optimization", Optimization()), ("preprocessing", Preprocessing())):
+        assert declared_types(HOMES[name]) == setting_types(settings)
 
 
 @pytest.mark.parametrize("given", [{}, {"--paper": True}, {"--tuning": "lora"}, {"--length": 3}])

@@ -186,7 +186,7 @@ def _train(
         keep_best=plan.validation is not None and plan.validation.keep == "best",
         progress=space.progress,
     )
-    belongs = {**plan.settings(), "backbone": backbone.name, "validation": samples.description}
+    belongs = {**plan.settings(), **backbone.seen, "backbone": backbone.name, "validation": samples.description}
     fit(
         watched,
         samples.train,
@@ -202,6 +202,7 @@ def _train(
         "backbone": backbone.name,
         "data": _data(kept, samples),
         **plan.settings(),
+        **backbone.seen,
         "citation": plan.method.citation,
         "networks": len(networks),
         "validation": watched.report(),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -37,6 +37,7 @@ class Backbone(ABC):
         entry: What a batch should hold, given what of it learns.
         frozen: What is computed once per image, given what of it learns.
         remarks: What a user should know of it.
+        seen: Its preprocessing, for the record; nothing where photos become pixels in its own way.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Backbone(ABC):
     entry: Entry
     frozen: FrozenPart
     remarks: tuple[str, ...] = ()
+    seen: Mapping[str, Any]
 
     @abstractmethod
     def network(self, seed: int, entry: Entry) -> Classifier:
@@ -80,6 +82,7 @@ class HubBackbone(Backbone):
         self.entry = "pixels" if tuning.changes_images else "features"
         self.frozen = FrozenPart(model.spec, model.device, None if tuning.changes_images else model.features)
         self.remarks = (*model.assumed, *_about_the_head(model, len(classes)))
+        self.seen = _seen(model)
         self._model, self._tuning, self._classes = model, tuning, len(classes)
 
     def network(self, seed: int, entry: Entry) -> Classifier:
@@ -106,6 +109,7 @@ class DualBackbone(Backbone):
         self.name, self.device = encoder.name, encoder.device
         self.kind = kind_of(encoder)
         self.module = encoder
+        self.seen = _seen(encoder)
         self.entry = entry_of(encoder, tuning)
         self.frozen = replace(frozen_part(encoder, tuning), augmented=True)
         if self.entry == "features" and head in ("random", "linear"):
@@ -162,6 +166,11 @@ def open_backbone(model: VisionModel | DualEncoder, tuning: Tuning, classes: Seq
     if head != "random":
         raise SettingsError(f"A {head!r} head needs a vision-language model, from load_encoder; {model.name!r} isn't.")
     return HubBackbone(model, tuning, classes)
+
+
+def _seen(model: VisionModel | DualEncoder) -> Mapping[str, Any]:
+    own = model.preprocessing
+    return {} if own is None else {"preprocessing": own.settings()}
 
 
 def _about_the_head(model: VisionModel, classes: int) -> list[str]:

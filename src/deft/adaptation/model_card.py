@@ -100,6 +100,8 @@ def _training(training_record: Mapping[str, Any]) -> str:
         ("batch size", training_record.get("batch_size")),
         ("seed", training_record.get("seed")),
     ]
+    if "preprocessing" in training_record:
+        chosen.append(("preprocessing", training_record["preprocessing"]))
     rows = [f"- {name}: `{json.dumps(value)}`" for name, value in chosen]
     several = int(training_record.get("networks", 1))
     note = f"\n{several} networks were trained beside each other; this is the first of them.\n" if several > 1 else ""

@@ -19,12 +19,14 @@ from deft.classifiers.base import Classifier
 from deft.classifiers.linear import LinearClassifier, TextHeadClassifier
 from deft.classifiers.prompted import PromptClassifier
 from deft.data.image_spec import ImageSpec
+from deft.data.preprocessing import Preprocessing
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
 from deft.encoders.vision import VisionModel, load_vision_model
 from deft.errors import ModelError, SettingsError
 from deft.files import parse_json, readable_json
 from deft.prompts.templates import class_features
+from deft.settings import from_settings
 from deft.training.checkpoint import encoder_fingerprint
 from deft.tuning import Tuning, tuning_from_settings
 from deft.tuning.parts import Entry
@@ -122,6 +124,8 @@ class OwnPredictor(Predictor):
         self._classifier = classifier.eval().requires_grad_(False)
         self._encoder = encoder
         self._settings = {"tuning": tuning.settings(), "head": head, "seed": seed, "words": list(words)}
+        if encoder.preprocessing is not None:
+            self._settings["preprocessing"] = encoder.preprocessing.settings()
 
     @property
     def spec(self) -> ImageSpec:
@@ -220,11 +224,13 @@ def _own(folder: Path, config: Mapping[str, Any], device: str) -> tuple[Predicto
         words = tuple(config.get("words", classes))
         tuning, head, seed = tuning_from_settings(config["tuning"]), config["head"], int(config["seed"])
         name, expected = config["backbone"], config["encoder_fingerprint"]
+        seen = from_settings(Preprocessing, config["preprocessing"]) if "preprocessing" in config else None
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"The model in {str(folder)!r} is incomplete: {error}") from error
     encoder = load_encoder(name, device=device)
     if encoder_fingerprint(encoder) != expected:
         raise ModelError(f"The model in {str(folder)!r} was trained on {name!r}, whose weights have changed since.")
+    encoder = encoder if seen is None else seen.on(encoder)
     classifier = dual_classifier(encoder, tuning, words, head, entry="pixels", seed=seed)
     try:
         classifier.load_state_dict(weights)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from deft.cli import config as config_file
+from deft.cli.adapt_settings import given_settings, parsed_settings
 from deft.cli.detector_options import tuning_named
 from deft.cli.launch import rank_here
 from deft.cli.limits import MaxPixels, MaxSeconds, kept_with_limits
@@ -44,7 +45,6 @@ from deft.cli.options import (
     Words,
     Workers,
     option,
-    pairs,
     refuse_given,
     source_of,
     workspace_of,
@@ -52,12 +52,9 @@ from deft.cli.options import (
 from deft.cli.progress import choose_progress, during, logged
 from deft.cli.run_folder import CONFIG, WORK, check_model, check_model_name, check_opens, check_outside
 from deft.cli.terminal import tell
-from deft.declared import declared_types
 from deft.errors import DataError, SettingsError
-from deft.methods.registry import METHODS
 from deft.runs.lock import only_writer
 from deft.runs.vocabulary import TrainingFix
-from deft.settings import parse_typed
 from deft.stages import ADAPTATION
 from deft.wording import counted, printable
 
@@ -65,6 +62,7 @@ if TYPE_CHECKING:
     from deft.adaptation.model import AdaptedModel
     from deft.adaptation.training_set import TrainingSet
     from deft.adaptation.validation import Validation
+    from deft.data.preprocessing import Preprocessing
     from deft.encoders.base import DualEncoder
     from deft.encoders.vision import VisionModel
     from deft.methods.base import Method
@@ -76,9 +74,6 @@ if TYPE_CHECKING:
 HeadName = Literal["random", "linear", "text", "prompts"]
 Keep = Literal["last", "best"]
 EPOCHS = 10
-OPTIMIZATION, RATES = "optimization.", "deft.training.optimization:Optimization"
-"""Begins the keys of `--set` that are settings of the optimization, not of the method."""
-
 OF_DATA = frozenset(["labels", "image_col", "label_col", "classes", "words", "split"])
 """Parameters that say how images are read, which a run knows."""
 
@@ -158,12 +153,12 @@ def adapt(
 ) -> None:
     """Train an image classifier on RUN's believed labels, or on any labelled images; write it into MODEL."""
     _check_places(command, out, data, backbone, resume=resume)
-    sets, watched = _sets(method, fix, settings), _validation(validation, keep)
+    sets, watched = given_settings(method, fix, settings), _validation(validation, keep)
     with logged(choose_progress(quiet=quiet, stages=ADAPTATION), tensorboard) as progress:
         images = _unlearned(_limited(command, progress), out, output_format)
-        own, rates = _parsed(method, sets, lr)
+        own, rates, seen = parsed_settings(method, sets, lr)
         with during(progress, "Loading the model"):
-            model, optimization = _load(backbone, head, chosen := tuning_named(tuning), device, precision, rates)
+            model, optimization = _load(backbone, head, chosen := tuning_named(tuning), device, precision, rates, seen)
         with only_writer(out) if not rank_here() else nullcontext():
             trained = _train(
                 model,
@@ -232,23 +227,6 @@ def _check_places(command: typer.Context, out: Path, data: str, backbone: str, *
     check_model(out, resume=resume, recipe=config_file.recipe(command))
 
 
-def _sets(method: str, fix: TrainingFix, settings: list[str] | None) -> dict[str, str]:
-    """Return what `--set` was given; what doesn't go with the method is refused, and nothing is imported for it."""
-    if fix == "weigh" and method != "ce":
-        raise SettingsError(f"--fix weigh goes with --method ce; {method} has its own way to doubt labels.")
-    sets = pairs(settings)
-    own, of_rates = _parted(sets)
-    parse_typed(declared_types(METHODS[method]), own)
-    parse_typed(declared_types(RATES), of_rates)
-    return sets
-
-
-def _parted(sets: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return what `--set` says of the method, and what it says of the optimization."""
-    of_rates = {key.removeprefix(OPTIMIZATION): text for key, text in sets.items() if key.startswith(OPTIMIZATION)}
-    return {key: text for key, text in sets.items() if not key.startswith(OPTIMIZATION)}, of_rates
-
-
 def _validation(given: str | None, keep: Keep) -> float | Source | None:
     """Return the share to hold back, or where images of their own come from; refused at once where it is neither."""
     if given is None:
@@ -314,25 +292,6 @@ def _images(command: typer.Context, data: str, fix: TrainingFix, moved: str | No
     return fix_labels(found, reviewed.images, fix)
 
 
-def _parsed(method: str, sets: Mapping[str, str], lr: float | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what `--set` and `--lr` say about the method and the optimization, as typed values.
-
-    Raises:
-        SettingsError: There is no such setting, or a value isn't allowed.
-    """
-    from deft.methods.registry import method_class
-    from deft.settings import changed, parse_settings
-    from deft.training.optimization import Optimization
-
-    typed, of_rates = _parted(sets)
-    own = method_class(method)()
-    settings = parse_settings(own, typed)
-    rates = {} if lr is None else {"learning_rate": lr}
-    rates |= parse_settings(Optimization(), of_rates)
-    changed(own, settings), changed(Optimization(), rates)  # which refuse what isn't allowed
-    return settings, rates
-
-
 def _method(name: str, settings: Mapping[str, Any], images: TrainingSet) -> Method | None:
     """Return the method; None where weights take the place of plain cross-entropy."""
     from deft.methods.registry import method_class
@@ -342,7 +301,13 @@ def _method(name: str, settings: Mapping[str, Any], images: TrainingSet) -> Meth
 
 
 def _load(
-    name: str, head: HeadName, tuning: Tuning, device: str, precision: PrecisionName, rates: Mapping[str, Any]
+    name: str,
+    head: HeadName,
+    tuning: Tuning,
+    device: str,
+    precision: PrecisionName,
+    rates: Mapping[str, Any],
+    seen: Preprocessing | None,
 ) -> tuple[VisionModel | DualEncoder, Optimization]:
     """Return the backbone and its optimization: the authors' settings for it, changed by what was typed."""
     from deft.adaptation.backbones import kind_of, load_backbone
@@ -350,6 +315,7 @@ def _load(
     from deft.settings import changed
 
     model = load_backbone(name, head, device=device)
+    model = model if seen is None else seen.on(model)
     return model, changed(preset(kind_of(model), tuning, precision=precision), rates)
 
 

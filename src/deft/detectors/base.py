@@ -130,16 +130,18 @@ class Detector(ABC):
 
 
 def check_model(detector: Detector) -> None:
-    """Refuse a detector whose encoder is no model, such as the name of one.
+    """Refuse a detector whose encoder is no model, such as the name of one, or doesn't see photos in its own way.
 
     Args:
         detector: Any.
 
     Raises:
-        SettingsError: It is none; the sentence says how to load one.
+        SettingsError: It is none, and the sentence says how to load one; or it has a preprocessing, which no run keeps.
     """
     given: object = detector.encoder
     if isinstance(given, DualEncoder):
+        if given.preprocessing is not None:
+            raise SettingsError("Preprocessing is for adapt: give the detector the model as load_encoder loads it.")
         return
     kind, name = type(detector).__name__, given if isinstance(given, str) else "tiny"
     raise SettingsError(f"{kind} needs a loaded model, not {given!r}: {kind}(deft.load_encoder({name!r})).")

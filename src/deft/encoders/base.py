@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deft.data.image_spec import ImageSpec
+from deft.data.preprocessing import Preprocessing
 from deft.encoders.text import TextTower
 
 
@@ -25,6 +26,7 @@ class DualEncoder(nn.Module, ABC):
         name: What the model is called in tables and saved settings: a hub id, "tiny" or a folder.
         spec: The pixels that it expects.
         text: Its text tower.
+        preprocessing: How photos become its pixels, where that isn't its own way; for `adapt` alone.
 
     Example:
         >>> encoder = load_encoder("tiny")  # doctest: +SKIP
@@ -34,6 +36,7 @@ class DualEncoder(nn.Module, ABC):
     name: str
     spec: ImageSpec
     text: TextTower
+    preprocessing: Preprocessing | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from deft.arguments import checked
 from deft.data.image_spec import ImageSpec
+from deft.data.preprocessing import Preprocessing
 from deft.encoders.hub import hub_id, model_type, quiet, unreachable
 from deft.encoders.load import choose_device
 from deft.encoders.preprocessor import read_spec, spec_settings
@@ -45,7 +46,10 @@ class VisionModel(nn.Module):
         width: Width D of its features.
         head: Its own head, if that came with the weights.
         classes: Names of the classes of its own head.
+        preprocessing: How photos become its pixels, where that isn't its own way.
     """
+
+    preprocessing: Preprocessing | None = None
 
     def __init__(
         self,
