@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager as Context
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +32,8 @@ from deft.detectors.deft_evidence import EXPERTS, Evidence
 from deft.detectors.deft_weighing import frozen_features
 from deft.encoders.load import load_encoder
 from deft.evidence import foreign, label_noise, weighing
-from deft.evidence.label_noise import Pull
+from deft.evidence.experts import mixed
+from deft.evidence.label_noise import LabelNoise, Pull, log_likelihoods
 from deft.training.workspace import Workspace
 
 RESULTS = Path(__file__).parent / "results"
@@ -66,6 +67,18 @@ def without(*names: str) -> Iterator[None]:
         yield
 
 
+def likeliest() -> Context[Any]:
+    """Let what makes the labels likeliest count."""
+
+    def most(experts: Sequence[Tensor], labels: Tensor, found: Sequence[tuple[Tensor, LabelNoise]]) -> Any:
+        def likelihood(one: tuple[Tensor, LabelNoise]) -> float:
+            return float(log_likelihoods(mixed(experts, one[0]), labels, one[1]).mean())
+
+        return max(found, key=likelihood)
+
+    return patch.object(weighing, "best_explained", most)
+
+
 JUDGING: Mapping[str, Callable[[], Context[Any]]] = {
     "the default": contextlib.nullcontext,
     **{f"without {name}": lambda name=name: without(name) for name in EXPERTS},  # type: ignore[misc]
@@ -75,6 +88,7 @@ JUDGING: Mapping[str, Callable[[], Context[Any]]] = {
         deft_sample, "parts", lambda keys: (keys % 2).astype(int)
     ),
     "no search from sharp experts": lambda: patch.object(weighing, "FEW_IMAGES", 0),
+    "the likeliest explanation, not the one with most evidence": likeliest,
     "no search from the text alone": lambda: patch.object(weighing, "_text_alone", lambda *_: None),
     "no partners": lambda: patch.multiple(weighing, PARTNERS=(), PLACES=Pull(places=10)),
     "no look-alikes": lambda: patch.object(weighing, "ON_LOOK_ALIKES", ()),

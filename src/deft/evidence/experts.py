@@ -5,15 +5,17 @@ Shapes: E experts, N images, K classes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from deft.evidence.label_noise import LabelNoise, log_likelihoods
+from deft.evidence.label_noise import PSEUDO_IMAGES, PSEUDO_WRONG, LabelNoise, log_likelihoods
 
 START_WEIGHT = 0.4  # of all experts together
-PENALTY = 1e-4  # on squared logarithms of the weights
+USUAL, SPREAD = 0.3, 1.5  # median of a weight before any label is seen, and standard deviation of its logarithm
+LEAST_WEIGHT = 1e-4  # in place of nought
 FARTHEST = 20.0  # that a logarithm goes from 0: where more weight hardly helps, a line search would overflow
 
 
@@ -31,25 +33,46 @@ def mixed(experts: Sequence[Tensor], weights: Tensor) -> Tensor:
     return total.log_softmax(dim=1)
 
 
-def evenly(experts: Sequence[Tensor], labels: Tensor) -> tuple[Tensor, LabelNoise]:
-    """Return weights, (E,), and noise of one common rate, by maximum likelihood.
+def evenly(experts: Sequence[Tensor], labels: Tensor, start: Tensor | None = None) -> tuple[Tensor, LabelNoise]:
+    """Return weights, (E,), and noise of one common rate, those most likely once the labels are seen.
 
     Args:
         experts: Log-probabilities of each image, (N, K) each.
         labels: Given labels, (N,).
+        start: Weights that the search sets out from, (E,).
     """
     count, classes = len(experts), experts[0].shape[1]
-    start = torch.full((count + 1,), START_WEIGHT / count).log()
-    start[count] = -1.4  # log-odds of the rate
+    weights = torch.full((count,), START_WEIGHT / count) if start is None else start
+    point = torch.cat([weights.log(), torch.tensor([-1.4])])  # the last is the log-odds of the rate
 
     def loss(point: Tensor) -> Tensor:
         own = mixed(experts, point[:count].exp()).gather(1, labels[:, None]).squeeze(1).exp()
         rate = point[count].sigmoid()
         chance = (1 - rate) * own + rate * (1 - own) / max(classes - 1, 1)
-        return -chance.clamp(min=1e-30).log().mean()
+        before = log_prior(point[:count]) + log_prior_odds(point[count])
+        return -chance.clamp(min=1e-30).log().mean() - before / len(labels)
 
-    point = minimised(loss, start, steps=50)
+    point = minimised(loss, point, steps=50)
     return point[:count].exp(), LabelNoise.even(classes, float(point[count].sigmoid()))
+
+
+def log_prior(logs: Tensor) -> Tensor:
+    """Return how likely logarithms of weights are before any label is seen, up to a constant, a scalar.
+
+    Args:
+        logs: (E,).
+    """
+    return -0.5 * ((logs - math.log(USUAL)) / SPREAD).square().sum()
+
+
+def log_prior_odds(odds: Tensor) -> Tensor:
+    """Return how likely log-odds of a noise rate are before any label is seen, up to a constant, a scalar.
+
+    Args:
+        odds: A scalar.
+    """
+    sigmoid = torch.nn.functional.logsigmoid
+    return PSEUDO_WRONG * sigmoid(odds) + (PSEUDO_IMAGES - PSEUDO_WRONG) * sigmoid(-odds)
 
 
 def even_likelihood(expert: Tensor, labels: Tensor) -> float:
@@ -75,7 +98,7 @@ def even_likelihoods(experts: Sequence[Tensor], labels: Tensor) -> Tensor:
 
 
 def minimised(loss: Callable[[Tensor], Tensor], start: Tensor, *, steps: int) -> Tensor:
-    """Return the point of least loss near a start, squared distance from nought being penalised.
+    """Return the point of least loss near a start.
 
     Args:
         loss: Of logarithms of weights, and whatever else is found with them.
@@ -87,7 +110,7 @@ def minimised(loss: Callable[[Tensor], Tensor], start: Tensor, *, steps: int) ->
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        value = loss(point.clamp(-FARTHEST, FARTHEST)) + PENALTY * point.square().mean()
+        value = loss(point.clamp(-FARTHEST, FARTHEST))
         value.backward()
         return value
 

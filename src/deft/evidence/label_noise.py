@@ -13,7 +13,7 @@ from torch import Tensor
 
 START_RATE = 0.1
 ROUNDS, STILL = 20, 1e-4
-PSEUDO_WRONG = 0.4  # of two images added: a rate of zero could never be left again, and no new label be blamed
+PSEUDO_WRONG, PSEUDO_IMAGES = 0.4, 2.0  # added: a rate of zero could never be left again, and no new label be blamed
 ELSEWHERE = 1.0  # wrong label of each class that doesn't name its partner: with a few dozen in all, none would be left
 MOST_RATE = 0.95
 UNLIKE, ALIKE = 0.55, 0.8  # share of wrong labels among look-alikes: symmetric noise shows up to the first by chance
@@ -201,7 +201,7 @@ def _maximised(counts: Tensor, pull: Pull, common: Tensor) -> LabelNoise:
     total = counts.sum(dim=1)
     flows = counts.clone().fill_diagonal_(0)
     wrong = flows.sum(dim=1)
-    rate = (float(wrong.sum()) + PSEUDO_WRONG) / (float(total.sum()) + 2)
+    rate = (float(wrong.sum()) + PSEUDO_WRONG) / (float(total.sum()) + PSEUDO_IMAGES)
     rates = torch.full_like(wrong, rate)
     if math.isfinite(pull.rate):
         rates = (wrong + pull.rate * rate) / (total + pull.rate)

@@ -8,15 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from deft.evidence.experts import PENALTY, evenly, minimised, mixed
+from deft.evidence.experts import LEAST_WEIGHT, evenly, log_prior, minimised, mixed
+from deft.evidence.explained import best_explained, explain
 from deft.evidence.folds import FEW_IMAGES
 from deft.evidence.label_noise import LabelNoise, Pull, hardness, learn_noise, log_likelihoods, share_alike
 
-SHARP_WEIGHT, LEAST_WEIGHT = 3.0, 1e-4  # of each expert, where the search sets out from sharp ones; in place of nought
+SHARP_WEIGHT = 3.0  # of each expert, where the search sets out from sharp ones
 EVENLY = (Pull(30, 10), Pull(places=10), Pull(rate=30))  # of class-wise noise, those tried
 PARTNERS = (Pull(30, 100, partner=True), Pull(places=100, partner=True))  # and with one wrong label for each class
 ON_LOOK_ALIKES = (Pull(30, 10, alike=True), Pull(100, 100, alike=True), Pull(alike=True))  # and these, where errors are
@@ -24,7 +26,6 @@ LEAST_ALIKE = 0.65  # share of wrong labels on look-alikes from which they are t
 PLACES = PARTNERS[1]  # tried on the text alone, and of more than a few classes at all
 FEW_CLASSES, MOST_CLASSES = 100, 1_000  # for which noise of its own for every class is tried; of more, by text alone
 LEAST_IMAGES = 50
-MOST_CURVED = 1_000_000  # class scores of an expert that the error of the rate is found from
 ALTERNATIONS, STILL = 5, 0.01
 SURE, WORTH = 1.5, 5e-4  # standard errors, and nats per label, by which class-wise noise has to foretell labels better
 NEXT_TO_NOTHING, VERY_SURE = 0.01, 2.5  # rate of even noise below which it takes so many standard errors
@@ -71,12 +72,13 @@ def weigh(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Weighed:
 
     Experts must not have learned the label that they are weighed by, or the one that learned it best would win.
 
-    First all noise is even, and its rate and the weights are found by maximum likelihood. Then each class gets noise of
+    First all noise is even, and its rate and the weights are the most likely ones. Then each class gets noise of
     its own, in several strengths; that is kept only where it surely foretells left-out labels better (by one and a half
     standard errors; two and a half where even noise says that next to nothing is wrong), for with many classes K²
     numbers follow chance. Where errors seem to fall on look-alikes, what each class's noise is drawn to lies there too,
     so that a few hundred images show it. The search sets out from the weights under even noise and from the text alone
     (see `_text_alone`); in a small set, where doubt explains labels about as well as errors do, from sharp experts too.
+    Of what it comes to, that counts which explains the labels best (`deft.evidence.explained`).
 
     Args:
         experts: Log-probabilities up to a constant of each image, its own label left out, (N, K) each.
@@ -88,7 +90,7 @@ def weigh(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Weighed:
     weights, noise = fitted.weights, fitted.noise
     factor = hardness(mixed(experts, weights), labels, noise)
     over = fitted.held - _log_shares(labels, experts[0].shape[1])[labels]
-    error = _rate_error(experts, labels, weights, noise)
+    error = explain(experts, labels, weights, noise).rate_error
     return Weighed(weights, noise.harder(factor), factor, float(over.mean()), _standard_error(over), error)
 
 
@@ -101,13 +103,12 @@ def fit_noise(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Fitted
         part: Which part of the data each image is in, (N,).
     """
     classes = experts[0].shape[1]
-    even = evenly(experts, labels)
-    held = _held_out(experts, labels, part, evenly)
+    sharp = [torch.full((len(experts),), SHARP_WEIGHT)] if len(labels) <= FEW_IMAGES else []
+    even = best_explained(experts, labels, [evenly(experts, labels, start) for start in (None, *sharp)])
+    held = _held_out(experts, labels, part, partial(evenly, start=even[0]))
     if not 2 <= classes <= MOST_CLASSES or len(labels) < LEAST_IMAGES:
         return Fitted(*even, held)
-    starts, text = [even[0]], _text_alone(experts, labels, part)
-    if len(labels) <= FEW_IMAGES:
-        starts.append(torch.full((len(experts),), SHARP_WEIGHT))
+    starts, text = [even[0], *sharp], _text_alone(experts, labels, part)
     pulls = _pulls(experts, labels, *even) if classes <= FEW_CLASSES else ()
     if text is not None:
         starts, pulls = [*starts, text] if pulls else [text], pulls or (PLACES,)
@@ -155,10 +156,8 @@ def _foretells_better(
     before = _likelihoods(experts, labels, even.weights, even.noise)
     tried = []
     for pull in pulls:
-        found = [_classwise(start, pull)(experts, labels) for start in starts]
-        ahead = [_likelihoods(experts, labels, *one) - before for one in found]
-        likeliest = max(range(len(found)), key=lambda place: float(ahead[place].mean()))
-        tried.append((_sure_lead(ahead[likeliest], sure), pull, found[likeliest]))
+        found = best_explained(experts, labels, [_classwise(start, pull)(experts, labels) for start in starts])
+        tried.append((_sure_lead(_likelihoods(experts, labels, *found) - before, sure), pull, found))
     best, least = even, 0.0
     for hoped, pull, (weights, noise) in sorted(tried, key=lambda one: -one[0]):
         if hoped <= least:
@@ -173,28 +172,6 @@ def _foretells_better(
 Fit = Callable[[Sequence[Tensor], Tensor], tuple[Tensor, LabelNoise]]
 
 
-def _rate_error(experts: Sequence[Tensor], labels: Tensor, weights: Tensor, noise: LabelNoise) -> float:
-    """Return the standard error of the rates' common log-odds, from the observed information (Efron, Hinkley 1978).
-
-    Flat experts with few errors explain labels about as well as sharp ones with many do: the less the images say, the
-    less sure is the rate. The curvature of as many images as hold a million class scores stands for that of all.
-    """
-    count, rows = len(labels), max(MOST_CURVED // experts[0].shape[1], LEAST_IMAGES)
-    experts, labels = [expert[:rows] for expert in experts], labels[:rows]
-    point = torch.cat([weights.clamp(min=LEAST_WEIGHT).log(), torch.zeros(1)])
-
-    def surprise(point: Tensor) -> Tensor:
-        moved = LabelNoise((torch.logit(noise.rates) + point[-1]).sigmoid(), noise.places)
-        likelihood = (mixed(experts, point[:-1].exp()) + moved.log_chances(labels)).logsumexp(dim=1).mean()
-        return PENALTY * point.square().mean() - likelihood
-
-    with torch.enable_grad():
-        curvature: Tensor = torch.autograd.functional.hessian(surprise, point)
-    values, vectors = torch.linalg.eigh(curvature.double())
-    spread = (vectors[-1].square() / values.clamp(min=PENALTY / len(point))).sum() / count
-    return float(spread.sqrt())
-
-
 def _classwise(start: Tensor, pull: Pull) -> Fit:
     """Return weights, and noise for each class, estimated in turn."""
 
@@ -205,7 +182,8 @@ def _classwise(start: Tensor, pull: Pull) -> Fit:
             chances = noise.log_chances(labels)
 
             def loss(point: Tensor, chances: Tensor = chances) -> Tensor:
-                return -(mixed(experts, point.exp()) + chances).logsumexp(dim=1).mean()
+                likelihood = (mixed(experts, point.exp()) + chances).logsumexp(dim=1).mean()
+                return -likelihood - log_prior(point) / len(labels)
 
             before, weights = weights, minimised(loss, weights.clamp(min=LEAST_WEIGHT).log(), steps=15).exp()
             if float((weights - before).abs().max()) < STILL:
