@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +9,10 @@ import pytest
 
 from deft.errors import DataError, SettingsError
 from deft.metrics import wilson_interval
-from deft.runs.audit import Audit, Rate, sizes, undecided
+from deft.runs.audit import Audit, sizes
 from deft.runs.decisions import Decision, now
 from deft.runs.detection import Detection, Verdicts
-from deft.runs.left import border, what_is_left
+from deft.runs.left import border
 
 POOL = tuple(f"id{row}" for row in range(1000))
 
@@ -94,32 +93,6 @@ def test_a_sample_is_kept_with_the_run(tmp_path: Path) -> None:
     (tmp_path / "audit.json").write_text("{}")
     with pytest.raises(DataError, match="Delete it to draw anew"):
         Audit.load(tmp_path)
-
-
-def test_what_is_left_by_the_scores() -> None:
-    p_clean = np.array([0.1, 0.2, 0.9, 0.99, 0.95, np.nan])
-    found = detection(p_clean, p_clean < 0.5)
-    still = undecided(found.sample_id, found.judged, {"id0": said("id0", "kept"), "id1": said("id1", "skipped")})
-    assert still.tolist() == [False, True, True, True, True, False]
-    left = what_is_left(found, still)
-    assert left.images == 4
-    assert left.wrong == pytest.approx(0.8 + 0.1 + 0.01 + 0.05)
-    assert left.low < left.wrong < left.high <= 4
-    assert left.by == "scores"
-    assert left.stop  # fewer than one
-    banded = replace(found, info={"evidence": {"noise_rate": 0.2, "noise_rate_interval": [0.1, 0.3]}})
-    assert what_is_left(banded, still).high > left.high
-
-
-def test_what_is_left_by_a_sample() -> None:
-    p_clean = np.full(100, 0.99)
-    found = detection(p_clean, np.zeros(100, bool))
-    still = np.ones(100, bool)
-    assert what_is_left(found, still, Rate.of(3, 19)).by == "scores"  # too small
-    left = what_is_left(found, still, Rate.of(5, 25))
-    assert (left.wrong, left.by) == (20, "sample")
-    assert left.low == 100 * wilson_interval(5, 25)[0]
-    assert what_is_left(found, np.zeros(100, bool)).images == 0
 
 
 def test_the_border_lies_between_what_is_flagged_and_what_passes() -> None:

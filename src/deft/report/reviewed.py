@@ -6,7 +6,15 @@ from deft.data.printable import shown
 from deft.report.page import Fact, ReviewPart, Table
 from deft.report.words import count, percent, plural
 from deft.runs.audit import Rate
+from deft.runs.left import LEVEL
 from deft.runs.review_summary import ReviewSummary
+
+LEFT_BY = {
+    "scores": "by the scores",
+    "decisions": "by the scores and what was decided",
+    "sample": "by a random sample",
+}
+"""What tells how many wrong labels are left."""
 
 
 def review_part(summary: ReviewSummary | None) -> ReviewPart | None:
@@ -18,7 +26,7 @@ def review_part(summary: ReviewSummary | None) -> ReviewPart | None:
     if summary is None:
         return None
     left = summary.left
-    by = "by a random sample" if left.by == "sample" else "by the detector's scores"
+    by = f"{LEVEL:.0%} likely, {LEFT_BY[left.by]}"
     facts = [
         Fact("decided", plural(sum(one.decided for one in summary.reviewers), "image", "images")),
         Fact("wrong labels before", f"about {count(summary.before)}", "expected of all that were judged"),

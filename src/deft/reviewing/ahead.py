@@ -13,7 +13,7 @@ from deft.errors import SettingsError
 from deft.runs.audit import Audit, sizes
 from deft.runs.decisions import Decision
 from deft.runs.detection import Detection
-from deft.runs.left import NEXT, border, what_is_left
+from deft.runs.left import NEXT, border, verdicts_of_people, what_is_left
 
 
 class Ahead:
@@ -72,7 +72,7 @@ class Ahead:
             still: Which judged images nobody has decided about, bool (N,).
         """
         rate = None if self._audit is None else self._audit.rate(decisions)
-        left = what_is_left(self._found, still, rate)
+        left = what_is_left(self._found, still, verdicts_of_people(self._found, decisions), rate)
         share = left.wrong / left.images if left.images else 0.0
         unflagged = left.images - int((still & self._found.is_label_issue).sum())
         sample = None

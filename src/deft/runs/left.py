@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.special import expit
 
 from deft.runs.audit import Rate
+from deft.runs.decisions import Decision
 from deft.runs.detection import Detection
+from deft.runs.recalibration import DIGITS, Recalibration, stated
 
 NEXT = 20
 """Images whose expected harvest says whether looking on pays."""
@@ -17,7 +23,19 @@ WORTH = 1.0
 """Wrong labels that have to be expected among the next ones for looking on to pay."""
 
 ENOUGH = 20
-"""Images of a random sample from which on it is believed rather than the scores."""
+"""Images of a random sample from which on it is heard where it contradicts the scores."""
+
+LEVEL = 0.9
+"""Probability with which the number lies in its interval."""
+
+SPREAD, TRUST = 0.2, 0.5
+"""Prior standard deviation of the scores' log-odds: the least, and for each that the run's own interval says."""
+
+FARTHEST, UNKNOWN = 8.0, 2.0
+"""Log-odds that no interval is wider than, on one side, and the spread of a detector that says none."""
+
+WRONG, RIGHT, NOTHING = 1, 0, -1
+SAYS_NOTHING = ("skipped", "bad_image")
 
 
 @dataclass(frozen=True)
@@ -26,10 +44,11 @@ class Left:
 
     Args:
         images: Judged images that nobody has decided about.
-        wrong: How many of their labels are wrong, as expected.
-        low: The fewest that are likely.
+        wrong: How many of their labels are wrong: the median of what is likely.
+        low: The fewest that are likely; the true number lies from here to `high` with a probability of 90 %.
         high: The most that are likely.
-        by: "sample" where people looked at a random sample, "scores" where only the detector's scores tell.
+        by: What tells: the detector's "scores" alone, the scores with people's "decisions", or a random "sample" of
+            these images alone, where it contradicts them.
         next_wrong: How many of the next 20, lowest scores first, are expected to be wrong.
     """
 
@@ -37,7 +56,7 @@ class Left:
     wrong: float
     low: float
     high: float
-    by: Literal["sample", "scores"]
+    by: Literal["scores", "decisions", "sample"]
     next_wrong: float
 
     @property
@@ -46,31 +65,84 @@ class Left:
         return self.next_wrong < WORTH
 
 
-def what_is_left(found: Detection, still: np.ndarray, rate: Rate | None = None) -> Left:
+def verdicts_of_people(found: Detection, decisions: Mapping[str, Decision]) -> np.ndarray:
+    """Return what people said of each label as the run judged it: `WRONG`, `RIGHT` or `NOTHING`, int8 (N,).
+
+    Skipped and bad images say nothing; nor do labels that an earlier review had confirmed when the run was made, which
+    it took as true.
+
+    Args:
+        found: The verdicts.
+        decisions: What stands about each image, by sample_id.
+    """
+    said = np.full(len(found), NOTHING, np.int8)
+    row_of = {name: row for row, name in enumerate(found.sample_id)} if decisions else {}
+    for name, one in decisions.items():
+        row = row_of.get(name)
+        if row is None or one.status in SAYS_NOTHING or not found.judged[row] or found.given[row] < 0:
+            continue
+        right = one.to_label == found.classes[found.given[row]]
+        said[row] = NOTHING if right and found.p_clean[row] >= 1 else RIGHT if right else WRONG
+    return said
+
+
+def what_is_left(found: Detection, still: np.ndarray, said: np.ndarray, rate: Rate | None = None) -> Left:
     """Return how many wrong labels are left.
 
-    By the scores, it is the sum of 1 − P(right) over the images; how far that may be off is what the detector says of
-    its own estimate (`noise_rate_interval`). By a random sample of them, it is the share that was wrong, with Wilson's
-    interval. Nothing is guessed from the images that were decided: the doubtful ones were, so they are no fair sample.
+    By the scores, each label is wrong with the probability that the detector states, up to a recalibration that isn't
+    known (`Recalibration`). Its prior is as wide as the run's own interval of the noise rate, and every decision
+    makes it more certain, wherever it was made. A random sample of these images is among the decisions; where its
+    Wilson interval lies wholly outside of what they give, the scores can't be right, and the sample alone tells.
 
     Args:
         found: The verdicts.
         still: Which images nobody has decided about, bool (N,).
+        said: What people said of each label, from `verdicts_of_people`, (N,).
         rate: What people said of a random sample.
     """
-    chances = np.sort(1 - found.p_clean[still & found.judged].astype(np.float64))[::-1]
-    count, expected = len(chances), float(chances.sum())
-    harvest = float(chances[:NEXT].sum())
-    if rate is not None and rate.seen >= ENOUGH:
-        share = rate.share
-        factor = min(share * count / expected, 1.0) if expected > 0 else 1.0
-        return Left(count, share * count, rate.low * count, rate.high * count, "sample", harvest * factor)
+    log_odds = stated(np.where(found.judged, found.p_clean, 1))
+    decided, open_ = said != NOTHING, still & found.judged
+    known = Recalibration.learn(
+        log_odds[decided], said[decided] == WRONG, found.given[decided], spread=_spread(found, log_odds)
+    )
+    rest = np.sort(log_odds[open_])[::-1]
+    low, middle, high = known.quantiles(rest, ((1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2))
+    harvest = float(known.chances(rest[:NEXT]).sum())
+    if rate is not None and rate.seen >= ENOUGH and not _meet((low, high), (rate.low, rate.high), len(rest)):
+        factor = rate.share * len(rest) / max(middle, 1)
+        harvest = min(harvest * factor, float(len(rest[:NEXT])))
+        return Left(len(rest), rate.share * len(rest), rate.low * len(rest), rate.high * len(rest), "sample", harvest)
+    return Left(len(rest), middle, low, high, "decisions" if bool(decided.any()) else "scores", harvest)
+
+
+def _meet(counts: tuple[int, int], shares: tuple[float, float], images: int) -> bool:
+    return shares[0] * images <= counts[1] + 0.5 and counts[0] - 0.5 <= shares[1] * images
+
+
+def _spread(found: Detection, log_odds: np.ndarray) -> float:
+    """Return the prior standard deviation of the scores' log-odds.
+
+    The run's interval of the noise rate says how wide it is: by so much all log-odds would have to be moved for their
+    probabilities to sum up to either end.
+    """
     evidence = found.info.get("evidence") or {}
-    whole, ends = evidence.get("noise_rate"), evidence.get("noise_rate_interval")
-    low, high = (ends[0] / whole, ends[1] / whole) if whole and ends else (1.0, 1.0)
-    chance = 1.96 * float(np.sqrt((chances * (1 - chances)).sum()))
-    ends = (max(expected * low - chance, 0.0), min(expected * high + chance, float(count)))
-    return Left(count, expected, *ends, "scores", harvest)
+    ends = evidence.get("noise_rate_interval")
+    values, copies = np.unique(np.round(log_odds[found.judged], DIGITS), return_counts=True)
+    if not ends or not len(values):
+        return UNKNOWN
+    count = int(copies.sum())
+
+    def moved(share: float) -> float:
+        def over(shift: float) -> float:
+            return float(expit(values + shift) @ copies) - share * count
+
+        if over(-FARTHEST) >= 0 or over(FARTHEST) <= 0:
+            return FARTHEST
+        return abs(float(brentq(over, -FARTHEST, FARTHEST, xtol=1e-3)))
+
+    own = float(expit(values) @ copies) / count
+    sides = [moved(end) if (end < own) == below else 0.0 for end, below in ((ends[0], True), (ends[1], False))]
+    return math.hypot(SPREAD, TRUST * sum(sides) / 2 / 1.96)
 
 
 def border(found: Detection) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from deft.runs.audit import Audit, Rate, undecided
 from deft.runs.decisions import Decision
 from deft.runs.detection import Detection
-from deft.runs.left import Left, what_is_left
+from deft.runs.left import Left, verdicts_of_people, what_is_left
 
 WRONG = ("corrected", "none_of_these")
 
@@ -89,7 +89,7 @@ def summarize_reviews(
         suggested=Rate.of(int(right), len(corrected)),
         before=float((1 - found.p_clean[found.judged].astype(np.float64)).sum()),
         fixed=sum(one.status in WRONG for _, one in about),
-        left=what_is_left(found, still, sample),
+        left=what_is_left(found, still, verdicts_of_people(found, decisions), sample),
         sample=sample if sample is not None and sample.seen else None,
     )
 

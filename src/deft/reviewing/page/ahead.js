@@ -38,9 +38,9 @@ export class Ahead {
   /** In full, a paragraph each. */
   sentences() {
     const { left, sample } = this.told;
-    const by = left.by === "sample" ? "by a random sample" : "by the detector's scores";
+    const by = { sample: "by a random sample", decisions: "by the scores and what was decided" }[left.by] ?? "by the scores";
     const said = [`About ${round(left.wrong)} of the ${left.images} images that nobody has decided about have a wrong label `
-      + `(${Math.round(left.low)} to ${Math.round(left.high)}, ${by}).`];
+      + `(90 % likely: ${Math.round(left.low)} to ${Math.round(left.high)}, ${by}).`];
     if (left.images && left.stop) said.push(`Fewer than one of the next ${left.next} is expected to be wrong: you may stop here.`);
     else if (left.images) said.push(`Of the next ${left.next}, lowest scores first, about ${round(left.next_wrong)} are expected to be wrong.`);
     if (sample && sample.seen) {
