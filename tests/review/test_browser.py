@@ -16,9 +16,10 @@ from deft.data.load import load_images
 from deft.data.printable import isolated
 from deft.data.sources import DEMO
 from deft.reviewing.desk import Desk
-from deft.runs.audit import Audit
+from deft.runs.audit import Audit, undecided
 from deft.runs.decisions import Decision, Decisions, now, read_decisions
 from deft.runs.detection import Detection
+from deft.runs.left import Left, verdicts_of_people, what_is_left
 from deft.runs.reviewed import hand_on
 from deft.runs.source import Source
 
@@ -484,8 +485,13 @@ def test_all_alike_has_a_chip_that_ends_it(run: Path, found: Detection, room: Ro
 
 def test_what_is_left_is_told_and_a_random_sample_is_offered(run: Path, found: Detection, room: Room) -> None:
     ada = room.sit(room.serve(run))
-    expected = float((1 - found.p_clean[found.judged]).sum())
-    ada.page.locator("#open-ahead").get_by_text(f"about {round(expected)} wrong left").click()
+
+    def expected() -> Left:
+        decisions = read_decisions(run)
+        still = undecided(found.sample_id, found.judged, decisions)
+        return what_is_left(found, still, verdicts_of_people(found, decisions))
+
+    ada.page.locator("#open-ahead").get_by_text(f"about {expected().wrong:.0f} wrong left").click()
     told = ada.page.locator("#ahead")
     assert f"of the {int(found.judged.sum())} images that nobody has decided about" in told.inner_text()
     told.get_by_role("button", name=re.compile("at random, to know .* to within 10 points")).click()
@@ -495,9 +501,12 @@ def test_what_is_left_is_told_and_a_random_sample_is_offered(run: Path, found: D
     for name in audit.drawn[:20]:  # in the order of drawing, flagged or not
         ada.wait_for_image(name)
         ada.key("k")
-    ada.page.locator("#open-ahead").get_by_text("about 0 wrong left").click()
+    while len(read_decisions(run)) < 20:
+        continue
+    left = expected()
+    ada.page.locator("#open-ahead").get_by_text(f"about {left.wrong:.0f} wrong left").click()
     assert "Random sample: 0 of 20 wrong, so 0.0 % to 16.1 %" in told.inner_text()
-    assert "by a random sample" in told.inner_text()
+    assert f"(90 % likely: {left.low:.0f} to {left.high:.0f}, by the scores and what was decided)" in told.inner_text()
 
 
 def test_where_nothing_is_flagged_any_more_the_least_believed_come_next(
