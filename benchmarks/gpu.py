@@ -5,8 +5,8 @@
 
 The model has CLIP ViT-B/16's size and random weights, so nothing is fetched; numbers are in bfloat16 unless a row says
 otherwise. A step's batch lies on the card already; "from files" is the same with deft's own loading, of photos that
-were decoded from JPEG files before: each batch read when its turn has come, or one batch ahead, as deft does. Work is
-counted in the operations of matrix products
+were decoded from JPEG files before: each batch read when its turn has come, as deft does where it only looks, or one
+batch ahead, as it does where it trains. Work is counted in the operations of matrix products
 (`torch.utils.flop_counter`), and set against the rate of a product of 8192 x 8192 matrices in the same run.
 
 "Compiled" is what `torch.compile` of the image tower would give: deft doesn't compile.
@@ -58,9 +58,7 @@ from deft.data.load import load_images
 from deft.detectors.deft import DeFT
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
-from deft.progress import Silent
 from deft.training.batches import Batches
-from deft.training.feature_bank import keep_outputs
 from deft.training.loop import Training
 from deft.training.pixel_loader import PixelLoader
 from deft.training.pixel_store import PixelStore
@@ -166,13 +164,13 @@ def _plain(bench: Bench, count: int) -> Iterator[Training]:
 
 
 def passes(bench: Bench, samples: Batches) -> Callable[[], object]:
-    """The pass over all images whose results frozen detection keeps."""
+    """The frozen pass over all images, whose results come back from the card batch by batch."""
 
     def once() -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            precision = resolve_precision("auto", bench.device)
-            encode = bench.encoder.encode_images
-            keep_outputs(encode, samples, Path(folder), views=1, precision=precision, progress=Silent()).close()
+        rows = np.array_split(samples.rows, len(samples))
+        with torch.no_grad(), autocast(resolve_precision("auto", bench.device), bench.device):
+            for part, loader in samples.loader.ahead(rows):
+                bench.encoder.encode_images(loader.load(part, None)).float().cpu()
 
     return once
 
@@ -261,6 +259,12 @@ def facts(bench: Bench) -> dict[str, str]:
     }
 
 
+def write_rows(bench: Bench, path: Path) -> None:
+    """What was measured so far, as JSON."""
+    told = {**facts(bench), "tflops": bench.peak / 1e12, "errors": bench.errors}
+    path.write_text(json.dumps({**told, "rows": [asdict(row) for row in bench.rows]}, indent=1) + "\n")
+
+
 PARTS: Mapping[str, Callable[[Bench], None]] = {
     part.__name__: part for part in (card, steps, files, detection, busy, compiled)
 }
@@ -278,11 +282,12 @@ def main() -> None:
     bench = Bench(torch.device(options.device), options.batch, options.steps, options.photos, tuple(options.parts))
     print(", ".join(f"{name} {value}" for name, value in facts(bench).items()), flush=True)
     for name in bench.parts:
-        with bench.part(name):
-            PARTS[name](bench)
-        if options.json:
-            told = {**facts(bench), "tflops": bench.peak / 1e12, "errors": bench.errors}
-            options.json.write_text(json.dumps({**told, "rows": [asdict(row) for row in bench.rows]}, indent=1) + "\n")
+        try:
+            with bench.part(name):
+                PARTS[name](bench)
+        finally:  # also of a part that was interrupted
+            if options.json:
+                write_rows(bench, options.json)
 
 
 if __name__ == "__main__":

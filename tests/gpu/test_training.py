@@ -46,7 +46,7 @@ class Layers(Training):
 
     def __init__(self, device: torch.device, *, dropout: float = 0.0, stop_at: int | None = None) -> None:
         super().__init__()
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng():  # a seed is every device's
             torch.manual_seed(0)
             self.net = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Dropout(dropout), nn.Linear(32, 3)).to(device)
         self.stop_at = stop_at

@@ -15,10 +15,8 @@ from torch import Tensor, nn
 
 from deft.data.image_spec import ImageSpec, Margin
 from deft.data.load import load_images
-from deft.progress import Silent
 from deft.training.ahead import one_ahead, sent
 from deft.training.batches import Batches, Loader, Rows
-from deft.training.feature_bank import keep_outputs
 from deft.training.finite import NotFinite
 from deft.training.loop import Training, fit
 from deft.training.pixel_loader import PixelLoader
@@ -184,17 +182,6 @@ def test_two_epochs_may_be_read_side_by_side(store: PixelStore) -> None:
     assert all(torch.equal(*pair) for pair in zip(both(ahead), both(turn), strict=True))
 
 
-@pytest.mark.parametrize("strong", [0, 1])
-def test_outputs_kept_of_batches_read_ahead_are_the_same(store: PixelStore, tmp_path: Path, strong: int) -> None:
-    def kept(loader: Loader) -> np.ndarray:
-        batches = batches_of(loader, np.array([0, 3, 4, 7, 8, 9, 12, 15, 21]))
-        how = {"views": 3, "strong": strong, "precision": torch.float32, "progress": Silent()}
-        with keep_outputs(lambda pixels: pixels.flatten(2).mean(dim=2), batches, tmp_path, **how) as bank:  # type: ignore[arg-type]
-            return np.array(bank.views)
-
-    assert np.array_equal(kept(Waiting(store, SPEC, CPU)), kept(InTurn(store, SPEC, CPU)))
-
-
 class Mean(Training):
     """A layer on the mean colour, whose loss is no number in the third step."""
 
@@ -223,7 +210,7 @@ def test_a_loss_that_is_no_number_names_its_own_batch(store: PixelStore) -> None
 
 
 def test_a_closed_store_is_said_in_turn(store: PixelStore) -> None:
-    batches = batches_of(Waiting(store, SPEC, CPU)).ordered()
+    batches = batches_of(Waiting(store, SPEC, CPU)).epoch(0)
     next(batches)
     store.close()
     with pytest.raises(ValueError, match="The pixel store is closed"):

@@ -199,15 +199,22 @@ class Batches:
         """
         rng = np.random.default_rng([self.seed, epoch, *self._stream])
         order = self.rows[once(self._group, rng.permutation(len(self.rows)))]
-        yield from self._batches(order, rng, views)
+        yield from self._batches(self.loader.ahead(self._parts(order)), rng, views)
 
     def ordered(self) -> Iterator[Batch]:
-        """Yield all samples once, in order and without augmentation: the view that verdicts come from."""
-        yield from self._batches(self.rows, None, ("plain",))
+        """Yield all samples once, in order and without augmentation: the view that verdicts come from.
 
-    def _batches(self, order: Rows, rng: np.random.Generator | None, views: Sequence[View]) -> Iterator[Batch]:
-        starts = range(0, len(order), self.batch_size)
-        for rows, loader in self.loader.ahead(order[start : start + self.batch_size] for start in starts):
+        Each batch is read when its turn has come: who only looks gains nothing by what is read ahead (docs/gpu.md).
+        """
+        yield from self._batches(((rows, self.loader) for rows in self._parts(self.rows)), None, ("plain",))
+
+    def _parts(self, order: Rows) -> Iterator[Rows]:
+        return (order[start : start + self.batch_size] for start in range(0, len(order), self.batch_size))
+
+    def _batches(
+        self, parts: Iterable[tuple[Rows, Loader]], rng: np.random.Generator | None, views: Sequence[View]
+    ) -> Iterator[Batch]:
+        for rows, loader in parts:
             self._latest[0] = rows
             inputs, *more = (loader.load(rows, rng, view) for view in views)
             yield Batch(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -143,8 +143,7 @@ def keep_outputs(
         if not chunks:
             continue
         kind: View = "weak" if view < views else "strong"
-        own = _share(chunks, batches.processes, rest)
-        for rows, inputs in progress.track(_own(batches, chunks, own, view, kind, rest), task, total=len(own)):
+        for rows, inputs in _own(batches, progress.track(chunks, task, total=len(chunks)), view, kind, rest):
             _put(bank[view], rows, rows if rest is None else rest.place[rows], frozen(inputs))
     batches.processes.wait()
     if path is not None and rest is None and batches.processes.writes:
@@ -203,28 +202,21 @@ def _take(bank: np.ndarray, known: np.ndarray, batches: Batches) -> Rows:
     return missing
 
 
-def _share(chunks: Sequence[Rows], processes: Processes, rest: Recomputed | None) -> range:
-    """Return the numbers of the chunks that this process computes and keeps."""
-    return range(processes.rank, len(chunks) if rest is None else min(rest.first, len(chunks)), processes.count)
-
-
 def _own(
-    batches: Batches, chunks: Sequence[Rows], own: range, view: int, kind: View, rest: Recomputed | None
+    batches: Batches, chunks: Iterable[Rows], view: int, kind: View, rest: Recomputed | None
 ) -> Iterator[tuple[Rows, Tensor]]:
     """Yield the chunks that this process computes, with their inputs in a view: 0 is the plain one."""
-    if not view:
-        for rows, loader in batches.loader.ahead(chunks[number] for number in own):
-            yield rows, loader.load(rows, None)
-        return
-    rng = np.random.default_rng([batches.seed, view])
-    kept = chunks if rest is None else chunks[: rest.first]
-    for number, (rows, loader) in enumerate(batches.loader.ahead(kept)):
-        inputs = loader.load(rows, rng, kind)  # of all chunks, so that all processes draw the same numbers
-        if number in own:
+    rng = np.random.default_rng([batches.seed, view]) if view else None
+    for number, rows in enumerate(chunks):
+        if rest is not None and number >= rest.first:
+            if rng is not None:
+                rest.pass_over(view, kind, number, rng)
+            continue
+        own = number % batches.processes.count == batches.processes.rank
+        if own or rng is not None:  # views are drawn of all chunks, so that all processes draw the same numbers
+            inputs = batches.loader.load(rows, rng, kind)
+        if own:
             yield rows, inputs
-    if rest is not None:
-        for number in range(rest.first, len(chunks)):
-            rest.pass_over(view, kind, number, rng)
 
 
 def _put(view: np.ndarray, rows: Rows, places: np.ndarray, outputs: Tensor) -> None:
