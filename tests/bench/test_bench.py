@@ -253,8 +253,21 @@ def test_results_of_other_code_are_named() -> None:
     results = [a_result("deft", "cifar10/sym-0.4", seed, clean_precision=0.9) for seed in range(2)]
     odd = a_result("small-loss", "cifar10/sym-0.4", 0, "bbb", clean_precision=0.8)
     text = table_text(table, "small", [*results, odd])
-    assert "**Not all of them were made by the same code**: most by aaa" in text
+    assert "**Not all of them were made by the same code**: most by aaa (commit c1)" in " ".join(text.split())
     assert "- bbb (commit c1): small-loss on cifar10/sym-0.4" in text
+
+
+def test_many_results_of_other_code_fit_into_lines_and_end_before_the_machines() -> None:
+    table = LIBRARY.table("table1")
+    columns = [column.name for column in table.columns("small")]
+    results = [a_result("deft", column, seed, clean_precision=0.9) for column in columns for seed in range(2)]
+    odd = [a_result("small-loss", column, 0, "bbb", clean_precision=0.8) for column in columns]
+    made_on = {"machine": {"cores": 2, "python": "3.12.3"}, "device": "cpu", "versions": {"torch": "2.11.0"}}
+    lines = table_text(table, "small", [{**one, **made_on} for one in [*results, *odd]]).splitlines()
+    assert max(map(len, lines)) <= 120
+    place = next(place for place, line in enumerate(lines) if line.startswith("Run on"))
+    assert lines[place - 1] == ""
+    assert lines[place - 2].startswith("  ")
 
 
 def test_results_on_other_images_are_named() -> None:

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
+from textwrap import wrap
 from typing import Any
 
 from deft.bench.experiment import SCALES, Column, Library, Table
@@ -57,9 +58,11 @@ def table_text(table: Table, scale: str, results: Sequence[Result]) -> str:
     lines = [f"### {table.head['title']}", "", str(table.head["about"]).strip(), ""]
     for name in sorted(by_place, key=lambda one: (order.get(one, len(order)), one)):
         lines += _block(table, Column.parse(name), by_place[name])
+    places = _run_on(results)
     lines += [
-        *_made_by(results),
-        *_run_on(results),
+        *(made := _made_by(results)),
+        *([""] if len(made) > 1 and places else []),
+        *places,
         *_unlike(by_place),
         "",
         f"    deft bench {table.name} --scale {scale}",
@@ -163,12 +166,18 @@ def _made_by(results: Sequence[Result]) -> list[str]:
         first = results[0]
         return [f"{told} Made by code {first['code']} (commit {first['commit']})."]
     largest = max(by_code, key=lambda code: len(by_code[code]))
-    lines = [f"{told} **Not all of them were made by the same code**: most by {largest}, others by:", ""]
+    commit = by_code[largest][0]["commit"]
+    head = f"{told} **Not all of them were made by the same code**: most by {largest} (commit {commit}), others by:"
+    lines = [*_wrapped(head), ""]
     for code, some in by_code.items():
         if code != largest:
             rows = sorted({f"{one['row']} on {one['column']}" for one in some})
-            lines.append(f"- {code} (commit {some[0]['commit']}): {', '.join(rows)}")
+            lines += _wrapped(f"- {code} (commit {some[0]['commit']}): {', '.join(rows)}")
     return lines
+
+
+def _wrapped(text: str) -> list[str]:
+    return wrap(text, 120, subsequent_indent="  " if text.startswith("- ") else "", break_on_hyphens=False)
 
 
 def _run_on(results: Sequence[Result]) -> list[str]:
