@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from deft.evidence.experts import even_likelihood, mixed
+from deft.evidence.experts import even_likelihood, evenly, log_prior, log_prior_odds, mixed, tell
+from deft.evidence.label_noise import LabelNoise, log_likelihoods
 from deft.evidence.weighing import fit_noise, weigh
 from deft.noise import pair_flip, symmetric
 
@@ -84,6 +85,32 @@ def test_the_better_expert_has_the_higher_likelihood() -> None:
     parts, truth = experts()
     labels = torch.from_numpy(truth)
     assert even_likelihood(parts[0], labels) > even_likelihood(parts[1], labels)
+
+
+def test_the_slopes_that_are_written_out_are_those_of_automatic_differentiation() -> None:
+    parts, truth = experts()
+    labels = torch.from_numpy(symmetric(truth, 0.2, num_classes=CLASSES, seed=0))
+    noise = LabelNoise(torch.linspace(0.1, 0.3, CLASSES), (1 - torch.eye(CLASSES)) / (CLASSES - 1))
+    logs = torch.tensor([-1.5, -3.0], requires_grad=True)
+    likelihood = log_likelihoods(mixed(parts, logs.exp()), labels, noise).mean()
+    likelihood.backward()
+    told = tell(parts, logs.detach(), noise.chances(labels))
+    assert float(told.likelihood) == pytest.approx(float(likelihood.detach()), rel=1e-5)
+    assert logs.grad is not None
+    assert torch.allclose(told.slopes, logs.grad, atol=1e-6)
+
+
+def test_even_noise_and_weights_are_where_the_labels_are_most_likely() -> None:
+    """Automatic differentiation finds no slope there, of the rate neither."""
+    parts, truth = experts()
+    parts, labels = parts[:1], torch.from_numpy(symmetric(truth, 0.2, num_classes=CLASSES, seed=0))
+    weights, noise = evenly(parts, labels)
+    point = torch.cat([weights.log(), torch.logit(noise.rates[:1])]).requires_grad_(True)
+    even = LabelNoise(point[1].sigmoid().expand(CLASSES))
+    likelihood = log_likelihoods(mixed(parts, point[:1].exp()), labels, even).sum()
+    (likelihood + log_prior(point[:1]) + log_prior_odds(point[1])).backward()
+    assert point.grad is not None
+    assert float(point.grad.abs().max()) / COUNT < 1e-4
 
 
 def test_mixed_experts_are_a_distribution() -> None:

@@ -15,7 +15,7 @@ START_RATE = 0.1
 ROUNDS, STILL = 20, 1e-4
 PSEUDO_WRONG, PSEUDO_IMAGES = 0.4, 2.0  # added: a rate of zero could never be left again, and no new label be blamed
 ELSEWHERE = 1.0  # wrong label of each class that doesn't name its partner: with a few dozen in all, none would be left
-MOST_RATE = 0.95
+MOST_RATE, LEAST_CHANCE = 0.95, 1e-12
 UNLIKE, ALIKE = 0.55, 0.8  # share of wrong labels among look-alikes: symmetric noise shows up to the first by chance
 HARD_ERRORS = 1.6  # by how much the odds of an error grow where errors fall on look-alikes, both ways
 
@@ -60,18 +60,27 @@ class LabelNoise:
         """Return symmetric noise."""
         return cls(torch.full((classes,), min(max(rate, 1e-6), MOST_RATE)))
 
+    def chances(self, labels: Tensor) -> Tensor:
+        """Return P(given label | true class) of every true class, at least 1e-12, (N, K).
+
+        Args:
+            labels: Given labels, (N,).
+        """
+        classes = len(self.rates)
+        right = (1 - self.rates[labels])[:, None].clamp(min=LEAST_CHANCE)
+        if self.places is None:
+            wrong = (self.rates / max(classes - 1, 1)).clamp(min=LEAST_CHANCE).expand(len(labels), classes)
+        else:
+            wrong = (self.rates[:, None] * self.places).clamp(min=LEAST_CHANCE).T[labels]
+        return wrong.scatter(1, labels[:, None], right)
+
     def log_chances(self, labels: Tensor) -> Tensor:
         """Return log P(given label | true class) of every true class, (N, K).
 
         Args:
             labels: Given labels, (N,).
         """
-        classes = len(self.rates)
-        if self.places is None:
-            wrong = (self.rates / max(classes - 1, 1)).expand(len(labels), classes)
-        else:
-            wrong = (self.rates[:, None] * self.places).T[labels]
-        return wrong.scatter(1, labels[:, None], 1 - self.rates[labels][:, None]).clamp(min=1e-12).log()
+        return self.chances(labels).log()
 
     def harder(self, factor: float) -> LabelNoise:
         """Return the same noise with the odds of every class's error multiplied by a factor."""
@@ -136,7 +145,7 @@ def expected_labels(probs: Tensor, labels: Tensor, noise: LabelNoise) -> Tensor:
         labels: Given labels, (N,).
         noise: What is held of the labels.
     """
-    joint = probs * noise.log_chances(labels).exp()
+    joint = probs * noise.chances(labels)
     joint = joint / joint.sum(dim=1, keepdim=True).clamp(min=1e-30)
     classes = probs.shape[1]
     return probs.new_zeros(classes, classes).index_add_(0, labels, joint).T

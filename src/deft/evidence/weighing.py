@@ -13,10 +13,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from deft.evidence.experts import LEAST_WEIGHT, evenly, log_prior, minimised, mixed
+from deft.evidence.experts import LEAST_WEIGHT, evenly, log_prior, log_prior_slopes, minimised, mixed, tell
 from deft.evidence.explained import best_explained, explain
 from deft.evidence.folds import FEW_IMAGES
 from deft.evidence.label_noise import LabelNoise, Pull, hardness, learn_noise, log_likelihoods, share_alike
+from deft.one_thread import one_thread
 
 SHARP_WEIGHT = 3.0  # of each expert, where the search sets out from sharp ones
 EVENLY = (Pull(30, 10), Pull(places=10), Pull(rate=30))  # of class-wise noise, those tried
@@ -26,6 +27,7 @@ LEAST_ALIKE = 0.65  # share of wrong labels on look-alikes from which they are t
 PLACES = PARTNERS[1]  # tried on the text alone, and of more than a few classes at all
 FEW_CLASSES, MOST_CLASSES = 100, 1_000  # for which noise of its own for every class is tried; of more, by text alone
 LEAST_IMAGES = 50
+ONE_THREAD = 1_000_000  # class scores of an expert up to which several threads wait for each other more than they gain
 ALTERNATIONS, STILL = 5, 0.01
 SURE, WORTH = 1.5, 5e-4  # standard errors, and nats per label, by which class-wise noise has to foretell labels better
 NEXT_TO_NOTHING, VERY_SURE = 0.01, 2.5  # rate of even noise below which it takes so many standard errors
@@ -85,7 +87,11 @@ def weigh(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Weighed:
         labels: Given labels, (N,).
         part: Which part of the data each image is in, (N,): `deft.evidence.folds.parts`.
     """
-    experts = [expert.log_softmax(dim=1) for expert in experts]
+    with one_thread(len(labels) * experts[0].shape[1] <= ONE_THREAD):
+        return _weighed([expert.log_softmax(dim=1) for expert in experts], labels, part)
+
+
+def _weighed(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Weighed:
     fitted = fit_noise(experts, labels, part)
     weights, noise = fitted.weights, fitted.noise
     factor = hardness(mixed(experts, weights), labels, noise)
@@ -102,6 +108,11 @@ def fit_noise(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Fitted
         labels: Given labels, (N,).
         part: Which part of the data each image is in, (N,).
     """
+    with one_thread(len(labels) * experts[0].shape[1] <= ONE_THREAD):
+        return _fitted(experts, labels, part)
+
+
+def _fitted(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Fitted:
     classes = experts[0].shape[1]
     sharp = [torch.full((len(experts),), SHARP_WEIGHT)] if len(labels) <= FEW_IMAGES else []
     even = best_explained(experts, labels, [evenly(experts, labels, start) for start in (None, *sharp)])
@@ -179,13 +190,14 @@ def _classwise(start: Tensor, pull: Pull) -> Fit:
         weights, noise = start, None
         for _ in range(ALTERNATIONS):
             noise = learn_noise(mixed(experts, weights), labels, pull, noise)
-            chances = noise.log_chances(labels)
+            chances = noise.chances(labels)
 
-            def loss(point: Tensor, chances: Tensor = chances) -> Tensor:
-                likelihood = (mixed(experts, point.exp()) + chances).logsumexp(dim=1).mean()
-                return -likelihood - log_prior(point) / len(labels)
+            def surprise(logs: Tensor, chances: Tensor = chances) -> tuple[Tensor, Tensor]:
+                told = tell(experts, logs, chances)
+                value = -told.likelihood - log_prior(logs) / len(labels)
+                return value, -told.slopes - log_prior_slopes(logs) / len(labels)
 
-            before, weights = weights, minimised(loss, weights.clamp(min=LEAST_WEIGHT).log(), steps=15).exp()
+            before, weights = weights, minimised(surprise, weights.clamp(min=LEAST_WEIGHT).log(), steps=15).exp()
             if float((weights - before).abs().max()) < STILL:
                 break
         return weights, learn_noise(mixed(experts, weights), labels, pull, noise)
