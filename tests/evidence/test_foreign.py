@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from deft.evidence.foreign import Foreign, looks
+from deft.evidence.label_noise import LabelNoise
 
 CLASSES, COUNT = 10, 4000
 
@@ -60,6 +61,20 @@ def test_a_crowd_of_foreign_images_is_found_by_the_classes_that_it_leaves_open()
 def test_hard_images_whose_labels_fit_are_not_foreign() -> None:
     seen, likelihood, _ = crowd(0.1, random=False)
     assert Foreign.learn(seen, likelihood, CLASSES).share == 0
+
+
+def test_wrong_labels_of_images_that_are_a_little_less_sure_than_all_others_are_not_foreign() -> None:
+    """Sharp experts are sure of nearly all images; whatever they doubt by a hundredth looks odd beside those."""
+    generator = torch.Generator().manual_seed(0)
+    count = 600
+    truth = torch.randint(CLASSES, (count,), generator=generator)
+    peak = torch.where(torch.arange(count) % 25 == 0, 7.0, 25.0)
+    log_probs = (peak[:, None] * torch.eye(CLASSES)[truth]).log_softmax(dim=1)
+    wrong = torch.rand(count, generator=generator) < torch.where(peak < 10, 0.8, 0.05)
+    labels = torch.where(wrong, (truth + 1) % CLASSES, truth)
+    chances = LabelNoise.even(CLASSES, 0.1).log_chances(labels)
+    seen = looks(torch.randn(count, generator=generator), log_probs)
+    assert Foreign.learn(seen, (log_probs + chances).logsumexp(dim=1), CLASSES).share == 0
 
 
 @pytest.mark.parametrize("tail", [False, True])

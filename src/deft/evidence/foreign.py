@@ -18,6 +18,7 @@ LEAST_KNOWN, LEAST_ODD = 0.01, 0.04  # added to each variance, in variances of a
 WORTH = 20.0  # nats of likelihood that they have to explain, in all, before any is held for foreign
 LIKE_OTHERS = 0.5  # of the nats by which labels beat chance on all images: where odd ones reach it, none is foreign
 MOST_SHARE = 0.5
+LEFT_OPEN = 0.25  # of the largest entropy, which images have on average where they are foreign
 EDGE = 1e-4  # doubt that is counted as none or as complete
 DOUBTED = 4  # classes from which doubt counts: of two or three, doubt between all is common
 
@@ -130,7 +131,7 @@ class Foreign:
         known, foreign = found._parts(seen, likelihoods)
         gain = float((torch.logaddexp(known, foreign) - likelihoods - alone.log_density(seen)).sum())
         odder = float(found.odd.mean[-1]) > float(found.known.mean[-1])
-        if gain < WORTH or not odder or not found._labelled_at_random(seen, likelihoods):
+        if gain < WORTH or not odder or not found._open() or not found._labelled_at_random(seen, likelihoods):
             return cls.none(classes)
         return found
 
@@ -168,6 +169,10 @@ class Foreign:
         if known.ndim != 2 or known.shape != odd.shape or len(known) != known.shape[1] + 1:
             raise ValueError("not the mean and covariance of a Gaussian")
         return cls(kept["foreign"].item(), Cloud(known[0], known[1:]), Cloud(odd[0], odd[1:]), classes)
+
+    def _open(self) -> bool:
+        """Return whether odd images leave the classes open: experts that are sure of nearly all images make any odd."""
+        return len(self.odd.mean) == 1 or float(self.odd.mean[-1].sigmoid()) > LEFT_OPEN
 
     def _labelled_at_random(self, seen: Tensor, log_likelihoods: Tensor) -> bool:
         """Return whether labels of images that look foreign hardly fit better than chance; hard images' do."""
