@@ -230,6 +230,8 @@ def settings() -> Mapping[str, Setting]:
     table["caltech-20-a-class-pair-0.3"] = _pairs(_few("caltech", 50, 20), 0.3)
     table["caltech-six-classes-0.1"] = _symmetric(_few("caltech", 6, 60), 0.1)
     table["caltech-six-classes-pair-0.3"] = _pairs(_few("caltech", 6, 60), 0.3)
+    table["caltech-three-classes-0.1"] = _symmetric(_few("caltech", 3, 25), 0.1)
+    table["cars-five-classes-0.2"] = _symmetric(_few("cars", 5, 40), 0.2)
     table["three-ships-0"] = _three_ships
     table["small-and-other-0"] = _catch_all
     for rate in (0.2, 0.4):
