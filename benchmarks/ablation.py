@@ -31,7 +31,7 @@ from deft.detectors.deft import DeFT
 from deft.detectors.deft_evidence import EXPERTS, Evidence
 from deft.detectors.deft_weighing import frozen_features
 from deft.encoders.load import load_encoder
-from deft.evidence import foreign, label_noise, weighing
+from deft.evidence import experts, foreign, label_noise, weighing
 from deft.evidence.experts import mixed
 from deft.evidence.label_noise import LabelNoise, Pull, log_likelihoods
 from deft.training.workspace import Workspace
@@ -45,6 +45,7 @@ SETTINGS = (
         "open-set-0.1",
         "20-a-class-0.2",
         "imagenette-20-a-class-pair-0.3",
+        "caltech-three-classes-0.1",
         "tiny-imagenet-0.2",
         "imagenette-0.2",
         "cars-0.2",
@@ -70,9 +71,9 @@ def without(*names: str) -> Iterator[None]:
 def likeliest() -> Context[Any]:
     """Let what makes the labels likeliest count."""
 
-    def most(experts: Sequence[Tensor], labels: Tensor, found: Sequence[tuple[Tensor, LabelNoise]]) -> Any:
+    def most(heard: Sequence[Tensor], labels: Tensor, found: Sequence[tuple[Tensor, LabelNoise]]) -> Any:
         def likelihood(one: tuple[Tensor, LabelNoise]) -> float:
-            return float(log_likelihoods(mixed(experts, one[0]), labels, one[1]).mean())
+            return float(log_likelihoods(mixed(heard, one[0]), labels, one[1]).mean())
 
         return max(found, key=likelihood)
 
@@ -88,6 +89,7 @@ JUDGING: Mapping[str, Callable[[], Context[Any]]] = {
         deft_sample, "parts", lambda keys: (keys % 2).astype(int)
     ),
     "no search from sharp experts": lambda: patch.object(weighing, "FEW_IMAGES", 0),
+    "any weight as likely before labels are seen": lambda: patch.object(experts, "SPREAD", 100.0),
     "the likeliest explanation, not the one with most evidence": likeliest,
     "no search from the text alone": lambda: patch.object(weighing, "_text_alone", lambda *_: None),
     "no partners": lambda: patch.multiple(weighing, PARTNERS=(), PLACES=Pull(places=10)),

@@ -87,11 +87,7 @@ def weigh(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Weighed:
         labels: Given labels, (N,).
         part: Which part of the data each image is in, (N,): `deft.evidence.folds.parts`.
     """
-    with one_thread(len(labels) * experts[0].shape[1] <= ONE_THREAD):
-        return _weighed([expert.log_softmax(dim=1) for expert in experts], labels, part)
-
-
-def _weighed(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Weighed:
+    experts = [expert.log_softmax(dim=1) for expert in experts]
     fitted = fit_noise(experts, labels, part)
     weights, noise = fitted.weights, fitted.noise
     factor = hardness(mixed(experts, weights), labels, noise)
