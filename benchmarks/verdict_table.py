@@ -22,8 +22,8 @@ are a small model's numbers: a full CLIP is another matter. AP is average precis
 wrong there is no F1. A tenth of the pictures of the two open sets shows none of the classes and is labelled at random:
 things that CIFAR-10 doesn't have, and cars among Imagenette's photos (a crowd that looks like itself). "asymmetric" are
 the mistakes of Patrini et al. (trucks called automobiles, cats dogs), "instance" those by each photo's own pixels, made
-as the paper's code makes them. Small sets are drawn by the seed (of Caltech-101 from half of its classes): twenty photos
-of each class ("20-a-class"), sixty of each of six, 25 of each of three, and forty of each of five cars.
+as the paper's code makes them. Small sets are drawn by the seed (of Caltech-101 from half of its classes): twenty
+photos of each class ("20-a-class"), sixty of each of six, 25 of each of three, and forty of each of five cars.
 """
 COMMAND = "python -m benchmarks.detection --data DATA --photos PHOTOS --seeds 0,1,2"
 
