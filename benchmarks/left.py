@@ -16,7 +16,6 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
 import numpy as np
 
@@ -38,17 +37,8 @@ POINTS = (
 )
 
 
-def judged(bank: Bank, name: str, seed: int) -> Mapping[str, np.ndarray]:
-    """Return what the detector says of a setting, and the truth; kept beside the embeddings."""
-    path = bank.cache / "left" / f"{bank.encoder.name}--{bank.rows}--{name}--seed{seed}.npz"
-    if not path.is_file():
-        path.parent.mkdir(exist_ok=True)
-        np.savez(path, **_detected(bank, settings()[name](bank, seed), seed))
-    with np.load(path) as kept:
-        return dict(kept)
-
-
-def _detected(bank: Bank, case: Case, seed: int) -> dict[str, Any]:
+def judged(bank: Bank, case: Case, seed: int) -> dict[str, np.ndarray]:
+    """Return what the detector says of a setting, and the truth."""
     detector = DeFT(bank.encoder, seed=seed)
     inputs, space = inputs_of(case.pooled, case.images, bank.encoder, detector.reading), Workspace()
     with frozen_features(bank.encoder, detector.tuning, detector.recipe, inputs, space, detector.reading) as frozen:
@@ -59,7 +49,7 @@ def _detected(bank: Bank, case: Case, seed: int) -> dict[str, Any]:
         "is_clean": verdicts.is_clean,
         "given": case.images.labels,
         "wrong": case.wrong,
-        "interval": evidence["noise_rate_interval"],
+        "interval": np.array(evidence["noise_rate_interval"]),
     }
 
 
@@ -141,7 +131,7 @@ def main() -> None:
     found: dict[str, dict[str, dict[str, float]]] = {}
     for name in options.settings.split(","):
         for seed in map(int, options.seeds.split(",")):
-            lines = found[f"{name}, seed {seed}"] = told(judged(bank, name, seed), seed)
+            lines = found[f"{name}, seed {seed}"] = told(judged(bank, settings()[name](bank, seed), seed), seed)
             texts = [
                 f"{one['left']:.0f}: {one['said']:.0f} ({one['low']:.0f} to {one['high']:.0f})"
                 for one in lines.values()
