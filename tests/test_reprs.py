@@ -102,6 +102,7 @@ EXAMPLES: Mapping[str, Callable[[Given], Any]] = {
     "FromProbabilities": lambda given: deft.FromProbabilities(given.probs),
     "LabeledImages": lambda given: given.images,
     "NoiseTransition": lambda given: deft.NoiseTransition(torch.eye(40), 2.0),
+    "Preprocessing": lambda given: deft.Preprocessing(fit="squash"),
     "TensorBoard": lambda given: deft.TensorBoard(given.folder / "events"),
     "TrainedDeFT": lambda given: replace(deft.DeFT.paper(given.encoder, tuning=deft.Frozen()), epochs=1).fit(
         given.images

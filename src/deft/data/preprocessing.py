@@ -11,6 +11,7 @@ from deft.arguments import checked
 from deft.data.image_spec import RGB, ImageSpec, Margin
 from deft.errors import SettingsError
 from deft.settings import to_settings
+from deft.shown import short_repr
 
 KNOWN = {"fit": ("crop", "squash"), "interpolation": ("bicubic", "bilinear"), "plain": ("whole", "centre")}
 
@@ -53,6 +54,8 @@ class Preprocessing:
     fit: Literal["crop", "squash"] | None = None
     interpolation: Literal["bicubic", "bilinear"] | None = None
     margin: Margin | None = None
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         chosen = {"fit": self.fit, "interpolation": self.interpolation, "plain": self.margin and self.margin.plain}
