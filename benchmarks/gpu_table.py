@@ -30,8 +30,9 @@ BELOW = """\
 - In the first phase the card computes for 29 % of the time, in 2 485 pieces a step: it waits for the processor, which
   launches them. In the second phase it computes for 73 %.
 - Decoding is slower than a frozen pass by more than eight times, on 16 cores. It happens once a run.
-- Of a detection as typed of 2 000 photos, weighing the labels takes 84 %. It runs on one thread of the processor, in
-  many small steps, and a card makes it no faster. Decoding, looking and learning the prompts take ten of 64 seconds.
+- Of a detection as typed of 2 000 photos, weighing the labels takes 84 %. It runs on the processor, in many small
+  steps, and a card makes it no faster. Its derivatives were written out after that, which wasn't measured there.
+  Decoding, looking and learning the prompts take ten of 64 seconds.
 - Compiling the image tower (`torch.compile`) would make a frozen pass 1.44 times as fast, for 18 s of compiling, with
   all weights in bfloat16. deft doesn't compile.
 - Not measured, for want of time: detection with `tiny`, several GPUs, and other cards.
@@ -60,7 +61,8 @@ Six have passed on no card:
 
 - LongReMix, ProMix and TURN trained past the test's time limit beside other work on that machine, or had no time. The
   first two ran on this card to the end in table 3 of [benchmarks](benchmarks.md).
-- confident-learning needs cleanlab, which that machine hasn't; the test is now skipped without it.
+- confident-learning failed, and its message didn't come back; it needs cleanlab, without which the test is now
+  skipped.
 - That training leaves other draws of the card alone: the test's own set-up drew on the card. The test is mended.
 - More processes than GPUs, refused or on the CPU: tested on machines without a GPU
   (`tests/training/test_processes.py`).
