@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import expit
 
 from deft.runs.audit import Rate
 from deft.runs.decisions import Decision
 from deft.runs.detection import Detection
-from deft.runs.recalibration import DIGITS, Recalibration, stated
+from deft.runs.recalibration import DIGITS, Recalibration, expit, stated
 
 NEXT = 20
 """Images whose expected harvest says whether looking on pays."""
@@ -31,7 +29,7 @@ LEVEL = 0.9
 SPREAD, TRUST = 0.2, 0.5
 """Prior standard deviation of the scores' log-odds: the least, and for each that the run's own interval says."""
 
-FARTHEST, UNKNOWN = 8.0, 2.0
+FARTHEST, NEAR, UNKNOWN = 8.0, 1e-3, 2.0
 """Log-odds that no interval is wider than, on one side, and the spread of a detector that says none."""
 
 WRONG, RIGHT, NOTHING = 1, 0, -1
@@ -138,7 +136,11 @@ def _spread(found: Detection, log_odds: np.ndarray) -> float:
 
         if over(-FARTHEST) >= 0 or over(FARTHEST) <= 0:
             return FARTHEST
-        return abs(float(brentq(over, -FARTHEST, FARTHEST, xtol=1e-3)))
+        low, high = -FARTHEST, FARTHEST
+        while high - low > NEAR:
+            middle = (low + high) / 2
+            low, high = (middle, high) if over(middle) < 0 else (low, middle)
+        return abs(low + high) / 2
 
     own = float(expit(values) @ copies) / count
     sides = [moved(end) if (end < own) == below else 0.0 for end, below in ((ends[0], True), (ends[1], False))]
