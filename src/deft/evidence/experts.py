@@ -54,8 +54,7 @@ class Told:
 def tell(experts: Sequence[Tensor], logs: Tensor, chances: Tensor) -> Told:
     """Return what weighed experts say of the given labels, with derivatives: P(class | image, label) less `probs`.
 
-    Written out, they cost a third of what automatic differentiation takes, and the search asks for them a thousand
-    times.
+    They are written out, for the search asks for them a thousand times, and automatic differentiation takes longer.
 
     Args:
         experts: Log-probabilities up to a constant of each image, (N, K) each.
