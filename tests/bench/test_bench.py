@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 
 from deft.bench.experiment import SCALES, Column, Library, Table, merged, read_table
 from deft.bench.harness import Bench
+from deft.bench.machine import program
 from deft.bench.measure import build_detector, build_method
 from deft.bench.preprocessing import prepare
 from deft.bench.results import Code, _told, kept_result, read_result, read_results, result_path, write_result
@@ -42,14 +45,14 @@ class Notes(Silent):
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     """One for all smoke runs, so that the model is loaded and looks at the squares once."""
-    return Bench(tmp_path_factory.mktemp("bench"), device="cpu", command="test")
+    return Bench(tmp_path_factory.mktemp("bench"), device="cpu")
 
 
 @pytest.mark.parametrize(("name", "row"), FILES, ids=lambda value: str(value))
 def test_every_experiment_file_runs(name: str, row: str, bench: Bench) -> None:
     table = LIBRARY.table(name)
     (result,) = bench.run(table, "smoke", seeds=1, only=row)
-    asked = [metric for metric in table.metrics if metric not in ("seconds", "peak_memory_mb")]
+    asked = [metric for metric in table.metrics if metric not in ("cpu_seconds", "seconds", "peak_memory_mb")]
     assert set(asked) <= result["metrics"].keys()
     assert all(0 <= value <= 1 for value in result["metrics"].values() if not math.isnan(value))
     (experiment,) = table.experiments("smoke", 1, row)
@@ -246,6 +249,43 @@ def test_a_table_says_where_it_ran() -> None:
     text = table_text(table, "small", [first, *others])
     assert "\nRun on:\n\n- cuda:0 of a machine with 16 cores (Python 3.12.3, torch 2.11.0): 2 of them\n" in text
     assert "\n- the CPU of a machine with 2 cores (Python 3.12.3, torch 2.11.0): 1 of them\n" in text
+
+
+def test_a_result_names_the_command_that_makes_it_and_the_program_that_did(tmp_path: Path) -> None:
+    table = LIBRARY.table("table1")
+    run = Bench(tmp_path, device="cpu")
+    (first,) = run.run(table, "smoke", seeds=1, only="label-match")
+    assert first["command"] == "deft bench table1 --scale smoke --seeds 1 --only label-match"
+    assert first["made_by"] == program() != "deft"
+    second = run.result(list(table.experiments("smoke", 2, "label-match"))[1])
+    assert second["command"] == "deft bench table1 --scale smoke --seeds 2 --only label-match"
+    assert 0 < first["cpu_seconds"] < 60
+    assert f"2 of 2 were made by `{program()}`, not" in table_text(table, "smoke", [first, second])
+
+
+def test_a_script_is_no_command(tmp_path: Path) -> None:
+    told = "from deft.bench.machine import program\nprint(program())\n"
+    for name in ("rows.py", "many.py"):
+        (tmp_path / name).write_text(told, encoding="utf-8")
+    for typed, named in ((["rows.py"], "rows.py"), (["-m", "many"], "many"), (["-c", told], "python")):
+        done = subprocess.run([sys.executable, *typed], cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == named
+
+
+def test_a_table_says_which_results_the_command_did_not_make() -> None:
+    table, column = LIBRARY.table("table1"), "cifar10/sym-0.4"
+    made = {**a_result("deft", column, 0, f1=0.5), "made_by": "deft"}
+    script = {**a_result("deft", column, 1, f1=0.5), "made_by": "rows.py"}
+    old = a_result("deft", column, 2, f1=0.5)
+
+    def told(*results: dict[str, Any]) -> str:
+        return " ".join(table_text(table, "small", list(results)).split())
+
+    assert "by the command" not in told(made)
+    assert "on record" not in told(made)
+    assert "1 of 2 were made by `rows.py`, not by the command below." in told(made, script)
+    assert "not by the command below. Which program made 1 of 3 isn't on record." in told(made, script, old)
+    assert "Which program made them isn't on record." in told(old)
 
 
 def test_results_of_other_code_are_named() -> None:

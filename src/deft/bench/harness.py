@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,7 +15,7 @@ from deft.bench.datasets.base import Splits
 from deft.bench.datasets.registry import DATASETS, benchmark_set
 from deft.bench.experiment import Experiment, Scale, Table
 from deft.bench.figures import draw
-from deft.bench.machine import forget_peak, machine, peak_mb
+from deft.bench.machine import cpu_seconds, forget_peak, machine, peak_mb, program
 from deft.bench.measure import Measurement, build_detector, detection, learning, open_backbone, true_rate, warm
 from deft.bench.preprocessing import prepare
 from deft.bench.results import Code, kept_result, read_results, result_path, write_result
@@ -40,7 +41,6 @@ class Bench:
         folder: Where results lie.
         data: Folder that holds the data sets, or is one.
         device: Where models are loaded.
-        command: What was typed, for the results.
         progress: Told of every experiment.
 
     Example:
@@ -51,7 +51,6 @@ class Bench:
     folder: Path
     data: Path | None = None
     device: str = "auto"
-    command: str = ""
     progress: Progress = field(default_factory=Silent)
     code: Code = field(default_factory=Code)
     _encoders: dict[tuple[str, str], DualEncoder] = field(default_factory=dict, repr=False)
@@ -73,7 +72,8 @@ class Bench:
             SettingsError: There is no such row.
         """
         experiments = list(self._possible(table.experiments(scale, seeds, only)))
-        results = [self.result(experiment) for experiment in experiments]
+        command = self._command(table.name, scale, seeds, only)
+        results = [self._result(experiment, command) for experiment in experiments]
         self.write(table, scale)
         return results
 
@@ -83,6 +83,10 @@ class Bench:
         Args:
             experiment: What is run.
         """
+        own = self._command(experiment.table, experiment.scale, experiment.seed + 1, experiment.row)
+        return self._result(experiment, own)
+
+    def _result(self, experiment: Experiment, command: str) -> dict[str, Any]:
         path = result_path(self.folder, experiment)
         kept, why = kept_result(path, experiment, self.code)
         name = f"{experiment.table} {experiment.name}"
@@ -90,7 +94,7 @@ class Bench:
             self.progress.note(f"{name}: there already")
             return kept
         self.progress.note(f"{name}: made again, since it was made with {why}" if why else name)
-        made = self._made(experiment)
+        made = self._made(experiment) | {"command": command, "made_by": program()}
         write_result(path, made)
         return made
 
@@ -136,15 +140,18 @@ class Bench:
             warm(detector, splits.train, space)
         backbone = open_backbone(experiment, encoder, self.device)
         forget_peak()
-        start = time.perf_counter()
+        start, worked = time.perf_counter(), cpu_seconds()
         if experiment.kind == "detection":
             assert detector is not None
             measured = detection(experiment, detector, splits.train, space)
         else:
             measured = learning(experiment, detector, backbone, splits, space)
-        return self._record(experiment, splits, measured, time.perf_counter() - start)
+        taken = {"seconds": time.perf_counter() - start, "cpu_seconds": cpu_seconds() - worked}
+        return self._record(experiment, splits, measured, taken)
 
-    def _record(self, experiment: Experiment, splits: Splits, measured: Measurement, seconds: float) -> dict[str, Any]:
+    def _record(
+        self, experiment: Experiment, splits: Splits, measured: Measurement, taken: Mapping[str, float]
+    ) -> dict[str, Any]:
         data = experiment.column.data
         return {
             "table": experiment.table,
@@ -154,7 +161,7 @@ class Bench:
             "scale": experiment.scale,
             "seed": experiment.seed,
             "metrics": {name: round(value, 6) for name, value in measured.metrics.items()},
-            "seconds": round(seconds, 2),
+            **{name: round(value, 2) for name, value in taken.items()},
             "peak_memory_mb": peak_mb(),
             "data_name": benchmark_set(data).name if data in DATASETS else data,
             "images": len(splits.train),
@@ -169,8 +176,14 @@ class Bench:
             "machine": machine(),
             "device": str(self._encoder(experiment).device),
             "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "command": self.command,
         }
+
+    def _command(self, table: str, scale: Scale, seeds: int, only: str | None) -> str:
+        """Return the command that makes a result."""
+        typed = ["deft", "bench", table, "--scale", scale, "--seeds", str(seeds)]
+        typed += [] if only is None else ["--only", only]
+        typed += [] if self.data is None else ["--data", self.data.name]  # where it lies is nobody's business
+        return shlex.join(typed)
 
     def _opened(self, experiment: Experiment) -> Splits:
         """The images of an experiment, in the order of their content; those of the last few are remembered."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,21 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "cores": os.cpu_count(),
     }
+
+
+def program() -> str:
+    """Return what this process runs: `deft` for the command, otherwise the name of a module or of a script's file."""
+    main = sys.modules["__main__"]
+    spec = getattr(main, "__spec__", None)
+    if spec is not None:  # python -m NAME
+        return str(spec.name).removesuffix(".__main__")
+    return Path(getattr(main, "__file__", "python")).name
+
+
+def cpu_seconds() -> float:
+    """Return the processor's time of this process and of those that it has ended, user and system, of all cores."""
+    taken = os.times()
+    return taken.user + taken.system + taken.children_user + taken.children_system
 
 
 def forget_peak() -> None:

@@ -29,10 +29,13 @@ HEADS = {
     "best": "best epoch",
     "last": "last epoch",
     "seconds": "seconds",
+    "cpu_seconds": "CPU seconds",
     "peak_memory_mb": "peak MB",
 }
-OUTSIDE = frozenset(["seconds", "peak_memory_mb"])
+OUTSIDE = frozenset(["seconds", "cpu_seconds", "peak_memory_mb"])
 """Numbers that stand beside the metrics in a result, and are no shares."""
+COMMAND = "deft"
+"""Program that makes results, as they name it."""
 WHAT_THEY_ARE = {
     "paper": "The paper's setting.",
     "small": (
@@ -60,9 +63,10 @@ def table_text(table: Table, scale: str, results: Sequence[Result]) -> str:
         lines += _block(table, Column.parse(name), by_place[name])
     places = _run_on(results)
     lines += [
-        *(made := _made_by(results)),
+        *(made := _by_code(results)),
         *([""] if len(made) > 1 and places else []),
         *places,
+        *_by_program(results),
         *_unlike(by_place),
         "",
         f"    deft bench {table.name} --scale {scale}",
@@ -96,7 +100,7 @@ def average(results: Sequence[Result], metric: str) -> tuple[float, float]:
         results: Of one row on one column.
         metric: Its name.
     """
-    found = [result[metric] if metric in OUTSIDE else result["metrics"].get(metric) for result in results]
+    found = [result.get(metric) if metric in OUTSIDE else result["metrics"].get(metric) for result in results]
     known = [float(value) for value in found if value is not None]
     if not known:
         return math.nan, math.nan
@@ -124,7 +128,7 @@ def _cells(
     table: Table, row: str, column: Column, metric: str, results: Sequence[Result], printed: set[str]
 ) -> list[str]:
     value, deviation = average(results, metric)
-    scale, digits = (1.0, 1 if metric == "seconds" else 0) if metric in OUTSIDE else (100.0, 2)
+    scale, digits = (1.0, 0 if metric == "peak_memory_mb" else 1) if metric in OUTSIDE else (100.0, 2)
     if math.isnan(value):
         ours = "–"
     else:
@@ -156,7 +160,7 @@ def _title(column: Column, rows: Mapping[str, Sequence[Result]]) -> str:
     return f"{first['data_name']}: {noise}{share}; {first['images']:,} images, {first['settings']['encoder']}{on}"
 
 
-def _made_by(results: Sequence[Result]) -> list[str]:
+def _by_code(results: Sequence[Result]) -> list[str]:
     """What made the numbers; where not all were made by the same code, which ones."""
     by_code: dict[str, list[Result]] = defaultdict(list)
     for result in results:
@@ -191,6 +195,23 @@ def _run_on(results: Sequence[Result]) -> list[str]:
     if len(counts) < 2:
         return [f"Run on {place}." for place in counts]
     return ["Run on:", "", *(f"- {place}: {count} of them" for place, count in counts.most_common())]
+
+
+def _by_program(results: Sequence[Result]) -> list[str]:
+    """Return what says that results weren't made by the command below the table, or don't tell; none if all were."""
+    counts = Counter(one.get("made_by") for one in results)
+    told = [
+        f"{count} of {len(results)} were made by `{name}`, not by the command below."
+        for name, count in counts.items()
+        if name not in (None, COMMAND)
+    ]
+    if counts[None]:
+        told.append(f"Which program made {_share(counts[None], len(results))} isn't on record.")
+    return ["", *_wrapped(" ".join(told))] if told else []
+
+
+def _share(some: int, whole: int) -> str:
+    return "them" if some == whole else f"{some} of {whole}"
 
 
 def _unlike(by_place: Mapping[str, Mapping[str, Sequence[Result]]]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -61,10 +60,7 @@ def bench(
     from deft.bench.tables import table_text
     from deft.cli.progress import choose_progress
 
-    typed = ["deft", "bench", table, "--scale", scale, "--seeds", str(seeds)]
-    typed += [] if only is None else ["--only", only]
-    typed += [] if data is None else ["--data", data.name]  # where it lies is nobody's business
-    run = Bench(out, data, device, shlex.join(typed), choose_progress(quiet=quiet))
+    run = Bench(out, data, device, choose_progress(quiet=quiet))
     run.run(chosen, scale, seeds=seeds, only=only)
     typer.echo(table_text(chosen, scale, read_results(out, table, scale)))
 
