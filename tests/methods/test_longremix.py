@@ -104,6 +104,11 @@ def test_presets_without_loss_on_guesses_run(preset: LongReMix, table_run: Any) 
     assert bool(torch.isfinite(problem.run(preset, rate=0.05).predict(problem.test_inputs)).all())
 
 
+def test_the_rate_stays_in_stage_1_and_stage_2_has_a_whole_schedule(table_run: Any) -> None:
+    method = LongReMix().build(table_run(count=40, epochs=10).context)
+    assert [method.stage(epoch, 10) for epoch in range(10)] == [None] * 4 + [(epoch, 6) for epoch in range(6)]
+
+
 def test_presets_of_hundreds_of_epochs_divide_the_run() -> None:
     assert LongReMix.for_cifar10().first_stage == 0.5
     assert LongReMix.for_cifar100(guesses=150).guesses == 150

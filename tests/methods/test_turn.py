@@ -84,9 +84,9 @@ def test_the_head_has_a_rate_of_its_own_and_the_tuning_a_whole_schedule(
 ) -> None:
     context = replace(table_run(count=80).context, optimization=optimization)
     method = TURN().build(context)
-    rates = [optimization.rate(*method.stage(epoch, 10)) * method.rate_scale(epoch) for epoch in range(10)]
-    assert rates[:5] == pytest.approx([probe] * 5)
-    assert rates[5:] == pytest.approx([optimization.rate(epoch, 5) for epoch in range(5)])
+    assert [method.stage(epoch, 10) for epoch in range(10)] == [None] * 5 + [(epoch, 5) for epoch in range(5)]
+    assert [optimization.learning_rate * method.rate_scale(epoch) for epoch in range(5)] == pytest.approx([probe] * 5)
+    assert [method.rate_scale(epoch) for epoch in range(5, 10)] == [1.0] * 5
     own = TURN(probe_rate=0.02).build(context)
     assert optimization.learning_rate * own.rate_scale(0) == pytest.approx(0.02)
 
@@ -98,7 +98,8 @@ def test_the_stages_are_shares_of_the_run(epochs: int, probing: float, begin: in
     problem = score_run([[1.0, 0.0]] * 4, [0] * 4, epochs=epochs)
     method = TURN(probing=probing).build(problem.context)
     assert [method.rate_scale(epoch) > 1 for epoch in range(epochs)] == [epoch < begin for epoch in range(epochs)]
-    assert [method.stage(epoch, epochs)[0] for epoch in range(begin, epochs)] == list(range(epochs - begin))
+    stages = [method.stage(epoch, epochs) for epoch in range(epochs)]
+    assert stages == [None] * begin + [(epoch, epochs - begin) for epoch in range(epochs - begin)]
 
 
 def test_each_class_gives_as_many_clean_labels(score_run: ScoreRun) -> None:

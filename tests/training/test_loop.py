@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from deft.errors import DataError, ModelError, SettingsError
+from deft.progress import Silent
 from deft.training.batches import Batches, Loader, Rows, View
 from deft.training.checkpoint import Checkpoint, checkpoint_notes, keep, restore
 from deft.training.loop import Training, fit
@@ -106,9 +108,20 @@ def test_the_scale_of_the_gradients_is_resumed(tmp_path: Path) -> None:
     assert fresh.state_dict()["scale"] == 1024.0
 
 
+class Rates(Silent):
+    """Remembers the learning rate of every step."""
+
+    def __init__(self) -> None:
+        self.rates: list[float] = []
+
+    def measure(self, name: str, value: float, step: int) -> None:
+        if name == "training/learning_rate":
+            self.rates.append(value)
+
+
 def test_stages_begin_the_schedule_again(train: Batches) -> None:
     class InStages(Linear):
-        def stage(self, epoch: int, epochs: int) -> tuple[int, int]:
+        def stage(self, epoch: int, epochs: int) -> tuple[int, int] | None:
             return (epoch, 2) if epoch < 2 else (epoch - 2, epochs - 2)
 
     rates: list[float] = []
@@ -120,6 +133,29 @@ def test_stages_begin_the_schedule_again(train: Batches) -> None:
 
     fit(InStages(), train, epochs=4, optimization=Watched(learning_rate=2.0))
     assert sorted(set(rates), reverse=True) == pytest.approx([2.0, 1.0])
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "steps"])
+@pytest.mark.parametrize("per", ["epoch", "step"])
+def test_in_a_stage_without_a_schedule_the_rate_stays(train: Batches, per: Any, schedule: Any) -> None:
+    class Still(Linear):
+        def stage(self, epoch: int, epochs: int) -> tuple[int, int] | None:
+            return None
+
+    told = Rates()
+    fit(
+        Still(),
+        train,
+        epochs=4,
+        optimization=Optimization(learning_rate=2.0, per=per, schedule=schedule),
+        progress=told,
+    )
+    assert told.rates == [2.0] * 4 * len(train)
+    told = Rates()
+    warm = Optimization(learning_rate=2.0, per=per, schedule=schedule, warmup=1)
+    fit(Still(), train, epochs=4, optimization=warm, progress=told)
+    assert max(told.rates[: len(train)]) < 2.0
+    assert told.rates[len(train) :] == [2.0] * 3 * len(train)
 
 
 def test_without_resume_a_checkpoint_is_not_used(train: Batches, tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ class Watched(Training):
     def rate_scale(self, epoch: int) -> float:
         return self.method.rate_scale(epoch)
 
-    def stage(self, epoch: int, epochs: int) -> tuple[int, int]:
+    def stage(self, epoch: int, epochs: int) -> tuple[int, int] | None:
         return self.method.stage(epoch, epochs)
 
     def finish(self) -> None:

@@ -128,9 +128,9 @@ class _LongReMixTraining(Training):
     def starts_afresh(self, epoch: int) -> bool:
         return epoch == self._second
 
-    def stage(self, epoch: int, epochs: int) -> tuple[int, int]:
+    def stage(self, epoch: int, epochs: int) -> tuple[int, int] | None:
         # As the authors have it: the rate stays in stage 1, and stage 2 has a whole schedule.
-        return (0, 1) if epoch < self._second else (epoch - self._second, epochs - self._second)
+        return None if epoch < self._second else (epoch - self._second, epochs - self._second)
 
     def losses(self, train: Batches, epoch: int) -> Iterator[Tensor]:
         clean = None

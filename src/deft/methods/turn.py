@@ -92,9 +92,9 @@ class _TURNTraining(Training):
     def rate_scale(self, epoch: int) -> float:
         return self._probe_scale if epoch < self._begin else 1.0
 
-    def stage(self, epoch: int, epochs: int) -> tuple[int, int]:
+    def stage(self, epoch: int, epochs: int) -> tuple[int, int] | None:
         # The probe's rate stays; the tuning has the whole schedule to itself.
-        return (0, 1) if epoch < self._begin else (epoch - self._begin, epochs - self._begin)
+        return None if epoch < self._begin else (epoch - self._begin, epochs - self._begin)
 
     def losses(self, train: Batches, epoch: int) -> Iterator[Tensor]:
         return self._probe(train, epoch) if epoch < self._begin else self._tune(train, epoch)

@@ -6,6 +6,7 @@ import contextlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -80,17 +81,17 @@ class Training(nn.Module, ABC):
         """
         return 1.0
 
-    def stage(self, epoch: int, epochs: int) -> tuple[int, int]:
+    def stage(self, epoch: int, epochs: int) -> tuple[int, int] | None:
         """Return an epoch's place in the schedule of the learning rate: the epochs before it, and all epochs.
 
-        A method that trains in stages lets the schedule begin again with each of them.
+        A method that trains in stages lets the schedule begin again with each of them, or has the rate stay.
 
         Args:
             epoch: Counted from 0.
             epochs: Epochs of the run.
 
         Returns:
-            Epochs behind it, and epochs in all, of its stage.
+            Epochs behind it, and epochs in all, of its stage; None if the rate stays as it is after the warm-up.
         """
         return epoch, epochs
 
@@ -175,7 +176,9 @@ def epochs_of(
             optimizer.state.clear()
         method.train()
         scale, where = method.rate_scale(epoch), f"epoch {epoch + 1} of {epochs}"
-        rates = _rates(settings, *method.stage(epoch, epochs), scale, len(train))
+        place = method.stage(epoch, epochs)
+        paced = settings if place is not None else replace(settings, schedule="constant")
+        rates = _rates(paced, *(place or (epoch, epochs)), scale, len(train))
         with _drawing(seed, epoch, train.device):
             steps = stepper.run(method.losses(train, epoch), rates, where)
             tracked = tell.track(steps, f"Training, epoch {epoch + 1}/{epochs}", total=len(train))
