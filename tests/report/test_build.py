@@ -227,13 +227,13 @@ def test_duplicates_are_counted_and_those_with_different_labels_are_named() -> N
     groups[[1, 4]], groups[[2, 3]] = 0, 1  # two dogs, and a bird that is also a cat
     old = replace(found, verdicts=replace(found.verdicts, duplicate_group=groups))  # of a run that doesn't say how
     facts = {fact.name: fact.note for fact in build_report(images, old).page.sizes}
-    assert facts["duplicates"] == "2 different pictures"
+    assert facts["duplicates"] == "in 2 groups, each of one picture"
     kinds = np.where(groups < 0, -1, np.where(groups == 0, 0, 2))
     twice = replace(old, verdicts=replace(old.verdicts, duplicate_kind=kinds))
     told = {fact.name: (fact.value, fact.note) for fact in build_report(images, twice).page.sizes}
     assert told["duplicates"] == (
         "4 images",
-        "2 different pictures; known by the same pixels 2, a model's features 2",
+        "in 2 groups, each of one picture; known by the same pixels 2, a model's features 2",
     )
     assert told["duplicates with different labels"] == (
         "1 group",

@@ -98,6 +98,17 @@ def test_typical_images_lie_nearest_to_the_middle_of_their_class() -> None:
     assert found[3].tolist() == [-1] * 4
 
 
+def test_one_picture_is_typical_once() -> None:
+    values, labels = features()
+    groups = np.full(60, -1)
+    plain = Space.of(DiskRows.of(values), np.ones(60, bool), groups).typical(labels, 3)
+    groups[plain[0, :2]] = 0  # the two nearest to the middle of the first class show one picture
+    found = Space.of(DiskRows.of(values), np.ones(60, bool), groups).typical(labels, 3)
+    assert found[0].tolist() == [plain[0, 0], *plain[0, 2:], found[0, -1]]
+    assert found[0, -1] not in plain[0]
+    assert found[1:].tolist() == plain[1:].tolist()
+
+
 def test_a_sentence_says_what_speaks_against_the_label() -> None:
     found = detection()
     reason = found.reasons.of(0)
@@ -127,6 +138,19 @@ def test_neighbours_that_disagree_are_counted() -> None:
         .reasons.of(0)
         .sentence.startswith("4 of its 5 nearest images are 'lemon', none is 'orange'; ")
     )
+
+
+@pytest.mark.parametrize(
+    ("row", "margin", "end"),
+    [
+        (0, 1.5, "'lemon'; yet it lies closer to 'orange' than to 'not orange'; the same picture"),
+        (8, -2.0, "as well; yet it lies closer to 'not lime' than to 'lime'."),
+    ],
+)
+def test_prompts_that_say_otherwise_than_the_neighbours_are_told_with_yet(row: int, margin: float, end: str) -> None:
+    found = detection()
+    margins = np.full(60, margin, np.float32)
+    assert end in replace(found, verdicts=replace(found.verdicts, prompt_margin=margins)).reasons.of(row).sentence
 
 
 def test_what_was_looked_up_is_kept_with_the_run(tmp_path: Path) -> None:

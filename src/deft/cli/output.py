@@ -14,7 +14,7 @@ from rich.text import Text
 
 from deft.cli.own_words import in_options
 from deft.runs.vocabulary import KIND_IN_WORDS, NOTHING_BETTER, duplicates_in_words, sample_in_words
-from deft.wording import counted, noun, printable
+from deft.wording import counted, printable
 
 if TYPE_CHECKING:
     from deft.metrics import DetectionScores
@@ -155,10 +155,7 @@ def duplicates(about: Mapping[str, Any]) -> list[str]:
     if not about.get("groups"):
         return []
     groups, torn, across = about["groups"], about["groups_with_different_labels"], about["groups_in_several_splits"]
-    said = [
-        f"Duplicates: {counted(about['images'], 'image')} show the same as another, "
-        f"{noun(groups, '1 picture', f'{groups} different pictures')} in all"
-    ]
+    said = [f"Duplicates: {counted(about['images'], 'image')} in {counted(groups, 'group')}, each of one picture"]
     if by := duplicates_in_words(about.get("images_by_kind", {})):
         said[0] += f" (known by {by})"
     if torn:

@@ -139,7 +139,7 @@ def duplicates(summary: Mapping[str, Any]) -> tuple[Fact, ...]:
     if not about.get("groups"):
         return ()
     by = duplicates_in_words(about.get("images_by_kind", {}))
-    pictures = f"{count(about['groups'])} different pictures" + (f"; known by {by}" if by else "")
+    pictures = f"in {plural(about['groups'], 'group')}, each of one picture" + (f"; known by {by}" if by else "")
     lines = [Fact("duplicates", plural(about["images"], "image"), pictures)]
     for told, counted, listed, cell in (
         ("duplicates with different labels", "groups_with_different_labels", "different_labels", "given_label"),

@@ -172,6 +172,8 @@ class Space:
     def typical(self, labels: np.ndarray, classes: int, *, count: int = TYPICAL) -> np.ndarray:
         """Return the usable images nearest to the mean direction of their class, int64 (K, count); −1 for none.
 
+        Of images that show one picture, the nearest stands for all.
+
         Args:
             labels: Label of each image, (N,).
             classes: Number of classes K.
@@ -188,11 +190,20 @@ class Space:
         found = np.full((classes, count), -1, np.int64)
         order = np.lexsort((rows, -scored, labels[rows]))
         ordered = rows[order]
+        ordered = ordered[_first_of_each(labels[ordered], self.groups[ordered])]
         firsts = np.searchsorted(labels[ordered], np.arange(classes + 1))
         for label in range(classes):
             best = ordered[firsts[label] : firsts[label + 1]][:count]
             found[label, : len(best)] = best
         return found
+
+
+def _first_of_each(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Return which rows are the first of their label and group, bool (n,); a row of no group (−1) is one by itself."""
+    alone = np.where(groups < 0, -1 - np.arange(len(groups)), groups)
+    firsts = np.zeros(len(groups), bool)
+    firsts[np.unique(np.stack([labels, alone]), axis=1, return_index=True)[1]] = True
+    return firsts
 
 
 def _best(rows: np.ndarray, cosines: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

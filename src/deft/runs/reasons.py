@@ -121,14 +121,11 @@ class Reasons:
 
     def _sentence(self, row: int, neighbours: list[int], copies: list[int], name: Name) -> str:
         found = self._found
-        given = int(found.given[row])
-        said = [_of_neighbours([int(found.given[other]) for other in neighbours], given, name)]
+        given, near = int(found.given[row]), [int(found.given[other]) for other in neighbours]
+        said = [_of_neighbours(near, given, name)]
         margin = None if found.verdicts.prompt_margin is None else float(found.verdicts.prompt_margin[row])
         if margin is not None and np.isfinite(margin) and given >= 0:
-            near, far = f"'{name(given)}'", f"'not {name(given)}'"
-            said.append(
-                f"it lies closer to {far} than to {near}" if margin < 0 else f"it lies closer to {near} than to {far}"
-            )
+            said.append(_of_prompts(margin, _majority(near, given), name(given)))
         if found.verdicts.p_none is not None and found.verdicts.p_none[row] > 0.5:
             said.append("it probably shows none of the classes")
         said.append(_of_copies([int(found.given[other]) for other in copies], given, name))
@@ -165,6 +162,21 @@ def _of_neighbours(labels: list[int], given: int, name: Name) -> str:
         return f"all {all_of} of its nearest images are '{name(other)}'"
     rest = "" if given < 0 else f", {own or 'none'} {'is' if own < 2 else 'are'} '{name(given)}'"
     return f"{most} of its {all_of} nearest images {'is' if most == 1 else 'are'} '{name(other)}'{rest}"
+
+
+def _majority(labels: list[int], given: int) -> int:
+    """Return whether more neighbours have the given label than any other: 1, or fewer: −1; 0 for neither."""
+    counts = Counter(labels)
+    own = counts.pop(given, 0)
+    most = max(counts.values(), default=0)
+    return (own > most) - (own < most)
+
+
+def _of_prompts(margin: float, neighbours: int, given: str) -> str:
+    """Say which prompt the image lies closer to; with "yet" where the neighbours' `_majority` says otherwise."""
+    side, other = (f"'not {given}'", f"'{given}'") if margin < 0 else (f"'{given}'", f"'not {given}'")
+    against = neighbours > 0 if margin < 0 else neighbours < 0
+    return f"{'yet ' if against else ''}it lies closer to {side} than to {other}"
 
 
 def _of_copies(labels: list[int], given: int, name: Name) -> str:
