@@ -96,7 +96,7 @@ def test_what_a_review_came_to() -> None:
 def test_the_command_writes_table_and_page(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    images, found = make(40)
+    images, found = make(1200)
     replace(found, images=images).save(tmp_path / "a")
     clean = found.is_clean.copy()
     clean[4] = True
@@ -108,7 +108,8 @@ def test_the_command_writes_table_and_page(
     printed = capsys.readouterr().out
     assert "no longer flagged" in printed
     assert re.search(r"share of wrong labels +\d+\.\d%", printed)
-    assert "\\x" not in printed
+    assert re.search(r"images in both +1200 +1200\n", printed)
+    assert "\\" not in printed
     assert "photos/<wbr>0004.png" in (tmp_path / "b" / "compare.html").read_text()
     with Decisions(tmp_path / "b") as log:
         log.record(said(found, 8, "kept", None)[1], 0)

@@ -52,6 +52,11 @@ def compare(
     _print(page, target)
 
 
+def _in_a_line(number: object) -> str:
+    """Return a number of the page as a terminal has it: without the page's gaps."""
+    return str(number).replace("\u00a0%", "%").replace("\u202f", "")
+
+
 def _print(page: Comparison, target: Path) -> None:
     """Print the numbers on standard output."""
     from deft.cli.output import plain, standard_output, table
@@ -60,7 +65,7 @@ def _print(page: Comparison, target: Path) -> None:
     console = standard_output()
     for part in (page.numbers, page.classes):
         if part.rows:
-            rows = [[str(cell).replace("\u00a0%", "%") for cell in row] for row in part.rows]  # a page keeps them apart
+            rows = [[*row[: part.words], *map(_in_a_line, row[part.words :])] for row in part.rows]
             console.print(table("", part.columns, rows, right=part.words))
             console.print()
     console.print(plain("To look at, in a browser: " + printable(target)))
