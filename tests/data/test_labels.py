@@ -25,6 +25,7 @@ from deft.errors import DataError
         (["1", "1.0"], ["1", "1.0"]),
         ([True, False], ["True", "False"]),
         ([b"cat", np.str_("dog")], ["cat", "dog"]),
+        ([b"\xfe", b"\xff", "é".encode()], ["\\xfe", "\\xff", "é"]),
         ([np.int64(3), -1], [3, -1]),
         ([2.5], ["2.5"]),
         ([pd.NA, pd.NaT, "x"], [None, None, "x"]),

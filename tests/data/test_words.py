@@ -120,6 +120,9 @@ def test_classes_that_read_alike_are_said() -> None:
     assert "'n02012849' and 'n03126707' as 'crane'" in said
     assert read_alike(["a", "b"], ["a", "b"]) is None
     assert read_alike(["A", "a"], ["A", "a"]) is not None
+    hidden = ["cat", "cat\u200b", "dog"]
+    assert words_for(hidden) == ("cat", "cat", "dog")
+    assert r"'cat' and 'cat\u200b' as 'cat'" in str(read_alike(hidden, words_for(hidden)))
 
 
 def test_wordless() -> None:

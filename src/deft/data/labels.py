@@ -96,7 +96,7 @@ def _one(cell: Any) -> Label | list[str]:
     if cell is None or (isinstance(cell, float | np.floating) and np.isnan(cell)):
         return None
     if isinstance(cell, bytes):
-        cell = cell.decode("utf-8", "replace")
+        cell = cell.decode("utf-8", "surrogateescape")  # other bytes are shown as \xNN, each its own
     if isinstance(cell, str):
         text = cell.strip(_BLANKS)
         text = text if text.isascii() else show_path(text)

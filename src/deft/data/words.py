@@ -19,6 +19,8 @@ _WORDNET = re.compile(r"n\d{8}")
 _WORDNET_PREFIX = re.compile(r"(n\d{8})[-_. ]+(?=\S)")
 _DOTTED_NUMBER = re.compile(r"(\d{1,6})\.[ _-]*(?=[^\W\d_])")
 _NUMBER = re.compile(r"(\d{1,6})[-_ ]+(?=[^\W\d_])")
+_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+"""Soft hyphens, marks of direction and blanks without width: nobody sees them, and no word has them in it."""
 
 
 def words_for(names: Sequence[str]) -> tuple[str, ...]:
@@ -35,7 +37,7 @@ def words_for(names: Sequence[str]) -> tuple[str, ...]:
         >>> words_for(["001.Crow", "002.Blue_jay"]), words_for(["0.5L bottle", "2.0_TDI"])
         (('Crow', 'Blue jay'), ('0.5L bottle', '2.0 TDI'))
     """
-    texts = [unicodedata.normalize("NFC", name).strip() for name in names]
+    texts = [_INVISIBLE.sub("", unicodedata.normalize("NFC", name)).strip() for name in names]
     code = _code(texts)
     if code is not None:
         texts = [code.sub("", text, count=1) for text in texts]
@@ -49,7 +51,8 @@ def alike(name: str) -> str:
         >>> alike("Golden_Retriever") == alike("golden retriever")
         True
     """
-    return " ".join(re.sub(r"[_\-\s]+", " ", unicodedata.normalize("NFC", name)).casefold().split())
+    seen = _INVISIBLE.sub("", unicodedata.normalize("NFC", name))
+    return " ".join(re.sub(r"[_\-\s]+", " ", seen).casefold().split())
 
 
 def give_words(names: Sequence[str], given: Words) -> tuple[tuple[str, ...], str | None]:
