@@ -15,8 +15,9 @@ from deft.data.images import LabeledImages
 from deft.detectors.label_match import LabelMatch
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
+from deft.manifest import intact, replace_sealed
 from deft.progress import Silent
-from deft.runs.earlier import kept_features, link_pixels
+from deft.runs.earlier import kept_features, link_computed
 from deft.training.workspace import Workspace
 
 T = TypeVar("T")
@@ -79,6 +80,22 @@ def test_decoded_images_are_linked(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "pixels-1.u8").write_bytes(b"decoded")
     (tmp_path / "b").mkdir()
-    link_pixels(tmp_path / "a", tmp_path / "b", "pixels-*")
+    link_computed(tmp_path / "a", tmp_path / "b", "pixels-*")
     assert (tmp_path / "b" / "pixels-1.u8").read_bytes() == b"decoded"
     assert [path.name for path in (tmp_path / "b").iterdir()] == ["pixels-1.u8"]
+
+
+def test_what_has_a_checksum_is_linked_with_it_if_it_is_whole(tmp_path: Path) -> None:
+    run, new = tmp_path / "a", tmp_path / "b"
+    for folder in (run, new):
+        folder.mkdir()
+    for name in ("outputs-1.npy", "outputs-2.npy"):
+        with replace_sealed(run / name) as temporary:
+            temporary.write_bytes(b"encoded")
+    (run / "outputs-2.npy").write_bytes(b"damaged")
+    (run / "outputs-3.npy").write_bytes(b"without a checksum")
+    (run / "pixels-1.part").write_bytes(b"unfinished")
+    link_computed(run, new, "*")
+    assert {path.name for path in new.iterdir()} == {"outputs-1.npy", "manifest.json"}
+    assert intact(new / "outputs-1.npy")
+    assert (new / "outputs-1.npy").samefile(run / "outputs-1.npy")

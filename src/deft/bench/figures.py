@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deft.bench.experiment import Column, Table
 from deft.bench.tables import HEADS, OUTSIDE, Result, average
+from deft.files import replace_file
 
 
 def draw(table: Table, results: Sequence[Result], path: Path) -> None:
@@ -51,5 +52,6 @@ def draw(table: Table, results: Sequence[Result], path: Path) -> None:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    with replace_file(path) as temporary:  # another process may draw it, too
+        figure.savefig(temporary, dpi=110, format="png")
     plt.close(figure)

@@ -17,6 +17,7 @@ from deft.bench.experiment import Experiment, Scale, Table
 from deft.bench.figures import draw
 from deft.bench.machine import cpu_seconds, forget_peak, machine, peak_mb, program
 from deft.bench.measure import Measurement, build_detector, detection, learning, open_backbone, true_rate, warm
+from deft.bench.places import own_folder
 from deft.bench.preprocessing import prepare
 from deft.bench.results import Code, kept_result, read_results, result_path, write_result
 from deft.bench.sources import Sources
@@ -131,9 +132,13 @@ class Bench:
             raise DataError(" ".join(missing.values()))
 
     def _made(self, experiment: Experiment) -> dict[str, Any]:
-        splits = self._opened(experiment)
+        with own_folder(self.folder / WORK / experiment.scale / experiment.column.data) as folder:
+            # What a model sees in a data set is kept there for other experiments.
+            return self._measured(experiment, Workspace(folder, keep_features=True))
+
+    def _measured(self, experiment: Experiment, space: Workspace) -> dict[str, Any]:
+        splits = self._opened(experiment, space)
         encoder = self._encoder(experiment)
-        space = self._space(experiment)
         detector = None
         if "detector" in experiment.settings:
             detector = build_detector(experiment, encoder, splits.train)
@@ -185,7 +190,7 @@ class Bench:
         typed += [] if self.data is None else ["--data", self.data.name]  # where it lies is nobody's business
         return shlex.join(typed)
 
-    def _opened(self, experiment: Experiment) -> Splits:
+    def _opened(self, experiment: Experiment, space: Workspace) -> Splits:
         """The images of an experiment, in the order of their content; those of the last few are remembered."""
         own = experiment.settings
         key = (
@@ -197,15 +202,11 @@ class Bench:
             while len(self._splits) > 4:
                 self._splits.pop(next(iter(self._splits)))
             found = Sources(self._data(), self.progress).read(experiment.column, experiment.settings, experiment.seed)
-            self._splits[key] = Splits(by_content(found.train, self._space(experiment))[0], found.test)
+            self._splits[key] = Splits(by_content(found.train, space)[0], found.test)
         return self._splits[key]
 
     def _data(self) -> Path | None:
         return None if self.data is None else self.data.expanduser()
-
-    def _space(self, experiment: Experiment) -> Workspace:
-        """Where an experiment runs; what a model sees in a data set is kept there for the others."""
-        return Workspace(self.folder / WORK / experiment.scale / experiment.column.data, keep_features=True)
 
     def _encoder(self, experiment: Experiment) -> DualEncoder:
         name, own = experiment.settings["encoder"], experiment.settings.get("preprocessing")

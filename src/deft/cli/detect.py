@@ -172,11 +172,11 @@ class _Job:
         if self.reviewed is None:
             return space
 
-        from deft.runs.earlier import link_pixels
+        from deft.runs.earlier import link_computed
         from deft.runs.folder import PIXELS
 
         if space.processes.writes:
-            link_pixels(self.reviewed.folder, out, PIXELS)
+            link_computed(self.reviewed.folder, out, PIXELS)
         return replace(space, earlier=self.reviewed.folder)
 
     def load(self, device: str) -> Detector:

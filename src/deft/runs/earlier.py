@@ -17,6 +17,10 @@ from deft.runs.disk_rows import DiskRows
 from deft.runs.near_files import FEATURES
 from deft.runs.storage import read_columns
 
+SEALED = (".json", ".npy")
+"""Endings of files that are of use with their checksum alone."""
+UNFINISHED = ".part"
+"""Ending of a file that another process may still be writing."""
 SEEN = "features"
 """Under which key of a detection's `info` it says what its features are features of."""
 
@@ -46,25 +50,29 @@ def kept_features(run: Path, name: str, content: Sequence[str]) -> np.ndarray | 
     return values
 
 
-def link_pixels(run: Path, new: Path, pattern: str) -> None:
-    """Give a new run the decoded images of an earlier one, without copying them where the disk can do that.
+def link_computed(run: Path, new: Path, pattern: str) -> None:
+    """Give a new run what an earlier one decoded or encoded, without copying it where the disk can do that.
 
     Args:
         run: Folder of the earlier run.
         new: Folder of the new run.
-        pattern: Of the files' names.
+        pattern: Of the files' names. Those that a checksum belongs to must be whole, and have it in the new folder too.
     """
     for path in sorted(run.glob(pattern)):
-        if (new / path.name).exists():
+        if (new / path.name).exists() or path.suffix == UNFINISHED:
             continue
-        if path.suffix == ".json":  # small, and its checksum has to be known in the new folder too
-            if intact(path):
+        with contextlib.suppress(OSError):  # another process may have just removed it
+            if path.suffix not in SEALED:
+                with replace_file(new / path.name) as temporary:
+                    _link(path, temporary)
+            elif intact(path):
                 with replace_sealed(new / path.name) as temporary:
-                    shutil.copyfile(path, temporary)
-            continue
-        with contextlib.suppress(OSError), replace_file(new / path.name) as temporary:
-            temporary.unlink()
-            try:
-                os.link(path, temporary)
-            except OSError:  # another disk, or one that knows no links
-                shutil.copyfile(path, temporary)
+                    _link(path, temporary)
+
+
+def _link(path: Path, temporary: Path) -> None:
+    temporary.unlink()
+    try:
+        os.link(path, temporary)
+    except OSError:  # another disk, or one that knows no links
+        shutil.copyfile(path, temporary)
