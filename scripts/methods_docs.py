@@ -14,7 +14,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from textwrap import fill
 
-from benchmarks.deviations.page import TITLE, deviations, listed
+from benchmarks.deviations.page import TITLE, deviations, listed, made_by, read_results
 
 from deft.methods.base import Method
 from deft.methods.registry import METHODS, method_class
@@ -61,7 +61,8 @@ def pages() -> dict[Path, str]:
 
 def page(differs: Mapping[str, Sequence[str]]) -> str:
     """The text of the methods' page."""
-    parts = [HEAD.format(task=TASK, all="\n".join(listed(differs["all"])))]
+    task = f"{TASK}\n{fill(made_by(read_results()), WIDTH)}"
+    parts = [HEAD.format(task=task, all="\n".join(listed(differs["all"])))]
     for name in METHODS:
         parts += [*_section(name, method_class(name)), f"### {TITLE}", "", *listed(differs[name]), ""]
     return "\n".join(parts).rstrip("\n") + "\n"

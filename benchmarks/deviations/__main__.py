@@ -4,14 +4,16 @@
     python -m benchmarks.deviations --data ../shared/data --photos ../photos --only unicon    # names that begin so
 
 What is printed goes to `benchmarks/results/deviations.json`, from which `python -m scripts.methods_docs` makes the
-sections "Where it differs from the authors' code" of docs/methods.md, docs/detectors.md and docs/deft.md.
+sections "Where it differs from the authors' code" of docs/methods.md, docs/detectors.md and docs/deft.md. Each measure
+says by which code it was made, and a run without `--only` makes all of them anew.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
+import time
+from datetime import datetime, timezone
 from pathlib import Path
 
 import torch
@@ -19,8 +21,11 @@ import torch
 from benchmarks.deviations.detecting import DETECTING
 from benchmarks.deviations.formulas import FORMULAS
 from benchmarks.deviations.learning import LEARNING
-from benchmarks.deviations.page import RESULTS, shown
+from benchmarks.deviations.page import RESULTS, Measured, read_results, shown, write_results
 from benchmarks.deviations.task import Task
+from deft.bench.machine import machine
+from deft.bench.results import Code
+from deft.runs.provenance import versions
 
 MEASURES = {**FORMULAS, **LEARNING, **DETECTING}
 
@@ -36,15 +41,24 @@ def main() -> None:
         measure(Task.read(asked.data, asked.photos, Path(folder)), asked.only)
 
 
-def measure(task: Task, only: str) -> None:
-    """Measure those whose names begin so, and write each as soon as it is there."""
+def measure(task: Task, only: str, place: Path = RESULTS) -> None:
+    """Measure those whose names begin so, and write each as soon as it is there.
+
+    Args:
+        task: What they are measured on.
+        only: How their names begin; all of them if empty.
+        place: File of results. What isn't measured stays in it, and what is no longer measured leaves it.
+    """
+    code = Code()
+    made = {"code": code.version, "commit": code.commit, "machine": machine(), "versions": versions()}
     for name in (name for name in MEASURES if name.startswith(only)):
+        start = time.process_time()
         numbers = {key: _rounded(value) for key, value in MEASURES[name](task).items()}
-        print(name, {key: shown(value) for key, value in numbers.items()}, flush=True)
-        found = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}  # others may have written
-        RESULTS.write_text(
-            json.dumps(dict(sorted({**found, name: numbers}.items())), indent=1) + "\n", encoding="utf-8"
-        )
+        told = {key: shown(value) for key, value in numbers.items()}
+        print(f"{name} {told}, {time.process_time() - start:.0f} s of a core", flush=True)
+        today = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        found = {old: one for old, one in read_results(place).items() if old in MEASURES}  # others may have written
+        write_results(place, {**found, name: Measured(numbers, {**made, "date": today})})
 
 
 def _rounded(value: float | list[float]) -> float | list[float]:

@@ -19,6 +19,8 @@ from deft.losses import generalized_cross_entropy
 from deft.methods.unicon import unlabelled_batch
 from deft.prompts.templates import class_features
 from deft.selection import two_component_posterior
+from deft.training.inputs import Reading, open_inputs
+from deft.training.workspace import Workspace
 from deft.tuning import Frozen
 from deft.tuning.parts import frozen_part
 
@@ -73,6 +75,19 @@ def padding(task: Task) -> Numbers:
     """Share of a random view that is padding, on average, for shifts of up to 4 of 32 pixels."""
     shift = float(np.abs(np.arange(-4, 5)).mean())
     return {"share": 100 * (1 - (1 - shift / 32) ** 2)}
+
+
+def last_batch(task: Task) -> Numbers:
+    """The images and the steps of an epoch of CIFAR-100 in batches of 64: how many are in the last one."""
+    count, batch = 50_000, 64
+    return {"steps": float(-(-count // batch)), "left": float(count % batch)}
+
+
+def duplicates(task: Task) -> Numbers:
+    """How many of the photos an epoch leaves out, since another one shows the same."""
+    with open_inputs(frozen_part(task.encoder, Frozen()), task.photos, Workspace(workers=0), Reading()) as inputs:
+        grouped = inputs.groups[inputs.groups >= 0]
+        return {"left": float(len(grouped) - len(np.unique(grouped))), "of": float(len(task.photos))}
 
 
 def second_phase(task: Task) -> Numbers:
@@ -138,6 +153,7 @@ def full_stop(task: Task) -> Numbers:
 
 FORMULAS: Mapping[str, Callable[[Task], Numbers]] = {
     "all-float16": float16,
+    "all-last": last_batch,
     "all-padding": padding,
     "all-pixels": pixels,
     "all-wide": wide,
@@ -147,6 +163,7 @@ FORMULAS: Mapping[str, Callable[[Task], Numbers]] = {
     "gmm-outlier": outlier,
     "unicon-batch": unlabelled,
     "co-teaching-again": co_teaching,
+    "deft-duplicates": duplicates,
     "deft-clip": dual_prompts,
     "deft-stop": full_stop,
 }

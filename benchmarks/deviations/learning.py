@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
-from torch import Tensor
+import numpy.typing as npt
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+from torch import Tensor, nn
 
-from benchmarks.deviations.task import BATCH, EPOCHS, Task
+from benchmarks.deviations.task import BATCH, EPOCHS, OPTIMIZATION, Task
+from deft.classifiers.linear import seeded_linear
 from deft.data.images import LabeledImages
+from deft.methods import gmm, longremix, rolt, turn, unicon
 from deft.methods.base import Method, TrainingContext
 from deft.methods.co_teaching import CoTeaching, _SmallLossTraining
 from deft.methods.cross_entropy import CE
@@ -162,6 +170,56 @@ def pair(ours: Method, theirs: Method, *, told: bool = False) -> Callable[[Task]
     return lambda task: {"ours": task.learn(ours, told=told), "theirs": task.learn(theirs, told=told)}
 
 
+def plain_posterior(
+    losses: npt.ArrayLike,
+    *,
+    seed: int,
+    labels: npt.ArrayLike | None = None,
+    max_iter: int = 10,
+    tol: float = 1e-2,
+    reg_covar: float = 5e-4,
+) -> np.ndarray:
+    """P(clean) as a plain mixture gives it: scaled by the largest loss, not made to fall with the loss."""
+    values = np.asarray(losses, np.float64)
+    groups = np.zeros(len(values), np.int64) if labels is None else np.asarray(labels)
+    found = np.full(len(values), np.nan)
+    for group in np.unique(groups):
+        rows = np.flatnonzero((groups == group) & ~np.isnan(values))
+        own = values[rows, None]
+        if len(np.unique(own)) < 2:
+            found[rows] = 1.0
+            continue
+        mixture = GaussianMixture(2, max_iter=max_iter, tol=tol, reg_covar=reg_covar, random_state=seed)
+        scaled = (own - own.min()) / (own.max() - own.min())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            found[rows] = mixture.fit(scaled).predict_proba(scaled)[:, mixture.means_.argmin()]
+    return found
+
+
+def patched(ours: Method, place: Any, name: str, value: Any) -> Callable[[Task], Numbers]:
+    """Return what measures a method as it is, and with a part of its module in its authors' form."""
+
+    def measured(task: Task) -> Numbers:
+        plain = task.learn(ours)
+        with patch.object(place, name, value):
+            changed = task.learn(ours)
+        return {"ours": plain, "theirs": changed}
+
+    return measured
+
+
+def batch_normalised(width: int, *, seed: int) -> nn.Sequential:
+    """UNICON's projection head as in its code."""
+    return nn.Sequential(seeded_linear(width, unicon.PROJECTED, seed=seed), nn.BatchNorm1d(unicon.PROJECTED))
+
+
+def longremix_rate(task: Task) -> Numbers:
+    """The second stage's learning rate by a cosine, and falling to a tenth in the middle."""
+    tenth = replace(OPTIMIZATION, schedule="steps", milestones=(0.5,))
+    return {"ours": task.learn(LongReMix()), "theirs": task.learn(LongReMix(), optimization=tenth)}
+
+
 def promix_parts(task: Task) -> Numbers:
     """How often a part of a batch is empty."""
     empty = [0, 0]
@@ -187,15 +245,23 @@ LEARNING: Mapping[str, Callable[[Task], Numbers]] = {
     "truncated-gce-every": pair(TruncatedGCE(), TruncatedGCE(every=EPOCHS)),
     "sce-zero": pair(SCE(), SCE(beta=4 / 9.21034)),
     "elr-corrected": pair(ELR(), ELR(corrected=True)),
+    "elr-deft": pair(ELR(), ELR.as_in_deft()),
+    "gmm-guards": patched(GMM(), gmm, "two_component_posterior", plain_posterior),
     "gmm-views": pair(GMM(), Changed(GMM(), scored_on_crops)),
     "co-teaching-start": pair(CoTeaching(warmup=5), Changed(CoTeaching(warmup=5), a_step_ahead), told=True),
     "co-teaching-mean": pair(CoTeaching(), Changed(CoTeaching(), divided_again(0.6 * BATCH)), told=True),
+    "rolt-guards": patched(RoLT(), rolt, "two_component_posterior", plain_posterior),
+    "rolt-start": pair(RoLT(), RoLT.as_published()),
     "rolt-means": pair(RoLT(), Changed(RoLT(), compounding)),
+    "unicon-norm": patched(UNICON(), unicon, "_projection", batch_normalised),
     "unicon-unit": pair(UNICON(), UNICON(unit="nats")),
     "longremix-core": pair(LongReMix(), Changed(LongReMix(), one_core_set)),
+    "longremix-guards": patched(LongReMix(), longremix, "two_component_posterior", plain_posterior),
+    "longremix-rate": longremix_rate,
     "longremix-stages": pair(LongReMix(), LongReMix(first_stage=0.5)),
     "promix-parts": promix_parts,
     "promix-decay": pair(ProMix(), ProMix(decay=0.9999)),
+    "turn-guards": patched(TURN(), turn, "two_component_posterior", plain_posterior),
     "turn-floor": pair(TURN(), TURN(floor=0.0)),
     "turn-reclean": pair(TURN(), TURN(reclean_every=EPOCHS)),
 }

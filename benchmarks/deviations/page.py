@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
 from textwrap import fill
@@ -24,11 +26,56 @@ NONE_KNOWN = "None known."
 PLACE = re.compile(r"\{([\w-]+\.\w+)\}")
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What a measure found.
+
+    Args:
+        numbers: By what they are of; a list holds one for each seed.
+        made: By what they were made: hash of the code, commit, machine, versions and date.
+    """
+
+    numbers: Mapping[str, float | list[float]]
+    made: Mapping[str, Any]
+
+
+def read_results(place: Path = RESULTS) -> dict[str, Measured]:
+    """Return what was measured, by the measures' names; nothing if there is no such file."""
+    found = json.loads(place.read_text(encoding="utf-8")) if place.is_file() else {}
+    return {name: Measured(**one) for name, one in found.items()}
+
+
+def write_results(place: Path, found: Mapping[str, Measured]) -> None:
+    """Write what was measured, by name."""
+    plain = {name: {"numbers": found[name].numbers, "made": found[name].made} for name in sorted(found)}
+    place.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
+
+
+def made_by(found: Mapping[str, Measured]) -> str:
+    """Return a sentence on the code and the machines that made the numbers; what other code made is named."""
+    by_code = Counter((one.made["code"], one.made["commit"]) for one in found.values())
+    (most, _), *others = by_code.most_common()
+    where = {
+        f"a machine with {one.made['machine']['cores']} cores (Python {one.made['machine']['python']}, "
+        f"torch {one.made['versions']['torch']})"
+        for one in found.values()
+    }
+    told = f"Made by code {most[0]} (commit {most[1]}), with one thread of {' and '.join(sorted(where))}"
+    rest = [
+        f"{name} by {code} (commit {commit})"
+        for (code, commit), _ in others
+        for name, one in sorted(found.items())
+        if (one.made["code"], one.made["commit"]) == (code, commit)
+    ]
+    return f"{told}; {', '.join(rest)}." if rest else f"{told}."
+
+
 def deviations() -> dict[str, list[str]]:
     """Return the deviations of each method and detector by its name, as text with numbers."""
     listed: dict[str, Any] = tomllib.loads(LIST.read_text(encoding="utf-8"))
-    numbers = json.loads(RESULTS.read_text(encoding="utf-8"))
-    values = {f"{name}.{key}": shown(value) for name, measured in numbers.items() for key, value in measured.items()}
+    values = {
+        f"{name}.{key}": shown(value) for name, one in read_results().items() for key, value in one.numbers.items()
+    }
     return {owner: [_filled(text, values) for text in one["differs"]] for owner, one in listed.items()}
 
 

@@ -117,6 +117,7 @@ class Task:
         rows: Callable[[LabeledImages], np.ndarray] | None = None,
         watch: Callable[[Training], None] | None = None,
         told: bool = False,
+        optimization: Optimization = OPTIMIZATION,
     ) -> list[float]:
         """Return the accuracy of a linear head that a method trained, for each seed.
 
@@ -126,6 +127,7 @@ class Task:
             rows: Which photos take part; all if not given.
             watch: Looks at what was trained.
             told: Whether the method is told the true rate.
+            optimization: Learning rate and its schedule.
         """
         found = []
         for seed in SEEDS:
@@ -142,10 +144,10 @@ class Task:
                 seed=seed,
                 device=CPU,
                 noise_rate=true_rate if told else None,
-                optimization=OPTIMIZATION,
+                optimization=optimization,
             )
             built = (method if isinstance(method, Method) else method(images)).build(run)
-            fit(built, train, epochs=EPOCHS, optimization=OPTIMIZATION, seed=seed)
+            fit(built, train, epochs=EPOCHS, optimization=optimization, seed=seed)
             if watch is not None:
                 watch(built)
             found.append(self._accuracy(built))

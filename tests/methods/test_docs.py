@@ -7,10 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks.deviations.detecting import DETECTING
-from benchmarks.deviations.formulas import FORMULAS
-from benchmarks.deviations.learning import LEARNING
-from benchmarks.deviations.page import deviations, listed, shown
+from benchmarks.deviations.__main__ import MEASURES, measure
+from benchmarks.deviations.page import Measured, deviations, listed, made_by, read_results, shown, write_results
 from benchmarks.deviations.task import Task
 from scripts.methods_docs import MARK, pages
 
@@ -42,6 +40,33 @@ def test_numbers_are_shown_as_shares_of_seeds_or_as_they_are() -> None:
     assert listed([]) == ["None known."]
 
 
+def made(code: str, commit: str) -> Measured:
+    machine = {"cores": 2, "python": "3.12.1", "system": "Linux"}
+    return Measured(
+        {"ours": 1.0}, {"code": code, "commit": commit, "machine": machine, "versions": {"torch": "2.11.0"}}
+    )
+
+
+def test_the_page_says_which_code_made_the_numbers() -> None:
+    one, other = made("aaaa", "1111"), made("bbbb", "2222")
+    place = "with one thread of a machine with 2 cores (Python 3.12.1, torch 2.11.0)"
+    assert made_by({"x": one, "y": one}) == f"Made by code aaaa (commit 1111), {place}."
+    assert made_by({"x": one, "y": one, "z": other}) == (
+        f"Made by code aaaa (commit 1111), {place}; z by bbbb (commit 2222)."
+    )
+
+
+def test_one_measure_anew_leaves_the_others_and_what_is_measured_no_longer_goes(tmp_path: Path, task: Task) -> None:
+    place = tmp_path / "deviations.json"
+    write_results(place, {name: made("aaaa", "1111") for name in ("all-padding", "elr-clip", "gone")})
+    measure(task, "elr-clip", place)
+    found = read_results(place)
+    assert set(found) == {"all-padding", "elr-clip"}
+    assert found["all-padding"] == made("aaaa", "1111")
+    assert found["elr-clip"].numbers == {"clip": 1.0}
+    assert found["elr-clip"].made["code"] != "aaaa"
+
+
 @pytest.fixture(scope="module")
 def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
     splits = squares(30)
@@ -49,8 +74,8 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*FORMULAS, *LEARNING, *DETECTING])
+@pytest.mark.parametrize("name", MEASURES)
 def test_what_measures_a_difference_still_runs(task: Task, name: str) -> None:
-    found = {**FORMULAS, **LEARNING, **DETECTING}[name](task)
+    found = MEASURES[name](task)
     assert found
     assert all(np.isfinite(value).all() for value in found.values())
