@@ -11,7 +11,9 @@ import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
+from torch.nn import functional
 
+from benchmarks.deviations.learning import plain_posterior
 from benchmarks.deviations.task import SEEDS, Task
 from deft.data.images import LabeledImages
 from deft.detectors import clip_cleaner, deft_training
@@ -30,6 +32,7 @@ from deft.encoders.base import DualEncoder
 from deft.metrics import score_detection
 from deft.prompts.templates import ENSEMBLE
 from deft.training.batches import Batch
+from deft.training.inputs import Inputs
 from deft.training.workspace import Workspace
 from deft.tuning import VPT, Frozen
 
@@ -138,6 +141,25 @@ class WeighedVote(NeighbourVote):
         return Judged(own - votes.scatter(1, seen.labels[:, None], -1.0).amax(dim=1), votes, {})
 
 
+def views_of_neighbours(task: Task) -> Numbers:
+    """The vote on features of plain views, and of ones that were cropped and mirrored at random."""
+    drawn = dict(zip(task.photos.content_id, task.kept.views[1], strict=True))
+
+    class CroppedVote(NeighbourVote):
+        """The vote on the drawn views."""
+
+        def look(self, images: LabeledImages, inputs: Inputs) -> Seen:
+            pooled = torch.stack([drawn[images.content_id[row]] for row in inputs.batches.rows])
+            with torch.no_grad():
+                unit = functional.normalize(self.encoder.project(pooled), dim=-1)
+            return replace(super().look(images, inputs), unit=unit)
+
+    return {
+        "ours": task.judge(lambda seed, rate: NeighbourVote(task.encoder)),
+        "theirs": task.judge(lambda seed, rate: CroppedVote(task.encoder)),
+    }
+
+
 def in_sample(features: np.ndarray, labels: np.ndarray, keys: np.ndarray, **settings: Any) -> np.ndarray:
     """CLIPCleaner's regression, scored on what it learned from: unit features, balanced classes, strength 1."""
     unit = features / np.linalg.norm(features, axis=1, keepdims=True)
@@ -199,10 +221,12 @@ DETECTING: Mapping[str, Callable[[Task], Numbers]] = {
     "neighbours-votes": compared(
         lambda encoder, seed, rate: NeighbourVote(encoder), lambda encoder, seed, rate: WeighedVote(encoder)
     ),
+    "neighbours-views": views_of_neighbours,
     "aum-epochs": compared(
         lambda encoder, seed, rate: AreaUnderMargin(encoder, seed=seed),
         lambda encoder, seed, rate: AreaUnderMargin(encoder, seed=seed, epochs=150),
     ),
+    "clipcleaner-guards": patched(cleaner, clip_cleaner, "two_component_posterior", plain_posterior),
     "clipcleaner-folds": patched(cleaner, clip_cleaner, "probe", in_sample),
     "clipcleaner-temperature": patched(cleaner, Seen, "zero_shot", their_zero_shot),
     "lemon-class": patched(lemon, LEMoN, "_by_text", first_of_the_index, "auroc"),
