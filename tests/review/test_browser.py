@@ -515,7 +515,7 @@ def test_where_nothing_is_flagged_any_more_the_least_believed_come_next(
     Desk(found, log, "Ada").decide("keep", [(name, 0) for name in found.suspects(None)["sample_id"]])
     ada = room.sit(room.serve(run))
     ada.page.get_by_text("Nothing left to do here").wait_for()
-    ada.page.get_by_role("button", name=re.compile("least believed of the")).click()
+    ada.page.get_by_role("button", name=re.compile("aren't flagged, likeliest wrong first")).click()
     believed = np.where(found.judged & found.is_clean, found.p_clean, 2)
     ada.wait_for_image(found.sample_id[int(believed.argmin())])
 

@@ -14,6 +14,7 @@ from deft.reviewing.desk import Desk
 from deft.reviewing.query import Query
 from deft.runs.decisions import Decisions
 from deft.runs.detection import Detection
+from deft.runs.near import Near
 
 
 def ids(desk: Desk, limit: int = 1000, after: int = -1, **query: Any) -> list[str]:
@@ -45,6 +46,30 @@ def test_a_place_stays_when_something_before_it_is_decided(desk: Desk) -> None:
     rest = desk.page(Query(), after=first.items[-1]["place"], limit=5)
     assert [item["id"] for item in rest.items] == worst[5:10]
     assert (rest.matching, rest.scope, rest.decided) == (len(worst) - 5, len(worst), 5)
+
+
+def test_the_likeliest_wrong_come_by_what_was_decided_about_neighbours_and_places_stay(
+    found: Detection, log: Decisions
+) -> None:
+    believed = np.flatnonzero(found.judged & found.is_clean)
+    last = int(believed[np.argmax(found.p_clean[believed])])
+    neighbours = np.full((len(found), 5), -1)
+    friends = [row for row in np.flatnonzero(found.given == found.given[last]).tolist() if row != last][:5]
+    neighbours[last, : len(friends)] = friends
+    near = Near(neighbours, np.zeros((len(found), 5), np.float32), np.full((len(found.classes), 4), -1))
+    desk = Desk(replace(found, near=near), log, "Ada")
+    plain = ids(desk, verdict="believed", order="worst")
+    assert ids(desk, verdict="believed", order="likely") == plain
+    first = desk.page(Query(verdict="believed", order="likely"), after=-1, limit=2)
+    other = found.classes[(int(found.given[last]) + 1) % len(found.classes)]
+    named = [found.sample_id[row] for row in friends]
+    desk.decide("label", [(name, 0) for name in named], other)
+    now = ids(desk, verdict="believed", show="all", order="likely")
+    assert now.index(found.sample_id[last]) < ids(desk, verdict="believed", show="all").index(found.sample_id[last])
+    rest = ids(desk, after=first.items[-1]["place"], verdict="believed", show="all", order="likely", as_of=first.as_of)
+    assert rest == plain[2:]
+    desk.undo([(name, 1) for name in named])
+    assert ids(desk, verdict="believed", order="likely") == plain
 
 
 def test_filters_find_what_the_table_says(desk: Desk, found: Detection) -> None:

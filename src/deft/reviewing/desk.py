@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import shlex
 import threading
 from collections import Counter
 from collections.abc import Sequence
@@ -16,9 +17,10 @@ from deft.reviewing.ahead import Ahead, orders
 from deft.reviewing.evidence import evidence_on
 from deft.reviewing.query import Query
 from deft.runs.changes import Changes
-from deft.runs.decisions import Decision, Decisions, Entry, now, standing
+from deft.runs.decisions import Decision, Decisions, Entry, latest, now, standing
 from deft.runs.detection import Detection
 from deft.runs.kinds import count_kinds
+from deft.runs.onward import likely_wrong
 from deft.runs.vocabulary import KIND_IN_WORDS, LABELLESS, Press, Status
 
 UNDECIDED = -1
@@ -36,12 +38,14 @@ class Page:
         matching: How many the query finds in all.
         scope: How many there are whatever people said of them.
         decided: How many of those are decided.
+        as_of: Number of the last entry of the log that the order hears.
     """
 
     items: list[dict[str, Any]]
     matching: int
     scope: int
     decided: int
+    as_of: int
 
 
 class Desk:
@@ -69,6 +73,7 @@ class Desk:
         self._names = [name.casefold() for name in found.file_name]
         self._class_of = {name: number for number, name in enumerate(found.classes)}
         self._orders = orders(found)
+        self._likely: dict[int, np.ndarray] = {}  # the last order by decisions, by the entry that it hears last
         self._ahead = Ahead(log.path.parent, found, self.row_of)
         self._kinds = np.array([kind or "" for kind in found.issue_kind])
         self._better = found.suggested
@@ -86,6 +91,7 @@ class Desk:
         pairs = Counter(zip(found.given[flagged].tolist(), self._better[flagged].tolist(), strict=True))
         named = [[found.classes[a], found.classes[b], n] for (a, b), n in pairs.most_common(MOST_PAIRS) if b >= 0]
         return {
+            "again": f"deft detect {shlex.quote(str(self._log.path.parent))} --with-reviews -o NEW",
             "images": len(found),
             "flagged": int(found.is_label_issue.sum()),
             "unread": int((~found.judged).sum()),
@@ -112,11 +118,12 @@ class Desk:
             scope = self._scope(query)
             mask = scope & self._shown(query)
             decided = scope & self._shown(Query(show="decided"))
-            order = self._ahead.order if query.verdict == "sample" else self._orders[query.order]
+            as_of = self._last if query.as_of < 0 else min(query.as_of, self._last)
+            order = self._order(query, as_of)
             places = np.flatnonzero(mask[order])
             places = places[places > after][: min(limit, LARGEST_PAGE)]
             items = [{**self._item(int(order[place])), "place": int(place)} for place in places.tolist()]
-        return Page(items, int(mask.sum()), int(scope.sum()), int(decided.sum()))
+        return Page(items, int(mask.sum()), int(scope.sum()), int(decided.sum()), as_of)
 
     def items(self, samples: Sequence[str]) -> list[dict[str, Any]]:
         """Return images by sample_id, as they are now."""
@@ -193,8 +200,19 @@ class Desk:
         with self._lock:
             self._read_on()
             own = [one for one in self._entries.values() if one.action == "decide" and self._is_own(one.decision)]
-            latest = heapq.nlargest(count, own, key=lambda entry: entry.number)
-        return [[entry.decision.sample_id, entry.decision.time] for entry in reversed(latest)]
+            newest = heapq.nlargest(count, own, key=lambda entry: entry.number)
+        return [[entry.decision.sample_id, entry.decision.time] for entry in reversed(newest)]
+
+    def _order(self, query: Query, as_of: int) -> np.ndarray:
+        """Return all rows in the order that a query asks for, (N,)."""
+        if query.verdict == "sample":
+            return self._ahead.order
+        if query.order != "likely":
+            return self._orders[query.order]
+        if as_of not in self._likely:
+            heard = latest([entry for entry in self._log.history() if entry.number <= as_of])
+            self._likely = {as_of: np.argsort(-likely_wrong(self.found, heard), kind="stable")}
+        return self._likely[as_of]
 
     def _still(self) -> np.ndarray:
         return self.found.judged & np.isin(self._status, [UNDECIDED, CODES["skipped"]])

@@ -11,7 +11,7 @@ from deft.runs.vocabulary import Duplicates, IssueKind, Status
 
 Verdict = Literal["flagged", "believed", "unread", "sample", "all"]
 Show = Literal["todo", "decided", Status, "all"]
-Order = Literal["worst", "best", "unsure", "name"]
+Order = Literal["worst", "best", "unsure", "likely", "name"]
 Kind = Literal["", IssueKind]
 Copies = Literal["", Duplicates]
 Change = Literal["", "any", "label", "flagged", "cleared", "set_aside"]
@@ -42,7 +42,10 @@ class Query:
         kind: Kind of error that is suspected; empty for any.
         duplicates: Only images that show the same picture as another: any, with another label, or in another split.
         change: How the image differs from the run before, if there was one.
-        order: Lowest score first, highest first, nearest to the border of belief first, or by file name.
+        order: Lowest score first, highest first, nearest to the border of belief first, likeliest wrong first by the
+            scores and by what was decided about an image's neighbours, or by file name.
+        as_of: Number of the last entry of the log that "likely" hears, so that places don't move while somebody
+            decides; all there are, if it is negative.
     """
 
     verdict: Verdict = "flagged"
@@ -56,6 +59,7 @@ class Query:
     duplicates: Copies = ""
     change: Change = ""
     order: Order = "worst"
+    as_of: int = -1
 
     @classmethod
     def read(cls, values: Mapping[str, str]) -> Query:
@@ -74,7 +78,16 @@ class Query:
         for name in ("low", "high"):
             if name in given:
                 given[name] = _share(name, given[name])
+        if "as_of" in given:
+            given["as_of"] = _number("as_of", given["as_of"])
         return cls(**given)
+
+
+def _number(name: str, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise SettingsError(f"{name}={text} is no whole number.") from None
 
 
 def _share(name: str, text: str) -> float:

@@ -1,4 +1,4 @@
-// What is left to find, and where to go on: the least believed, the least sure, a random sample.
+// What is left to find, and where to go on: the likeliest wrong, the least sure, a random sample.
 
 import { button, byId, el } from "./dom.js";
 import { call } from "./state.js";
@@ -42,7 +42,7 @@ export class Ahead {
     const said = [`About ${round(left.wrong)} of the ${left.images} images that nobody has decided about have a wrong label `
       + `(90 % likely: ${Math.round(left.low)} to ${Math.round(left.high)}, ${by}).`];
     if (left.images && left.stop) said.push(`Fewer than one of the next ${left.next} is expected to be wrong: you may stop here.`);
-    else if (left.images) said.push(`Of the next ${left.next}, lowest scores first, about ${round(left.next_wrong)} are expected to be wrong.`);
+    else if (left.images) said.push(`Of the ${left.next} with the lowest scores, about ${round(left.next_wrong)} are expected to be wrong.`);
     if (sample && sample.seen) {
       said.push(`Random sample: ${sample.wrong} of ${sample.seen} wrong, so ${percent(sample.low)} to ${percent(sample.high)} `
         + `of ${sample.pool} (95 %)${sample.open ? `; ${sample.open} of it are still to be looked at` : ""}.`);
@@ -55,8 +55,8 @@ export class Ahead {
     const { left, sample, offers } = this.told;
     const ways = [];
     if (left.unflagged) {
-      ways.push(way(`The least believed of the ${left.unflagged} that aren't flagged`,
-        () => go({ verdict: "believed", show: "todo", order: "worst" })));
+      ways.push(way(`The ${left.unflagged} that aren't flagged, likeliest wrong first, by what was decided as well`,
+        () => go({ verdict: "believed", show: "todo", order: "likely" })));
     }
     if (left.images) ways.push(way("The ones that the detector is least sure of", () => go({ verdict: "all", show: "todo", order: "unsure" })));
     if (sample && sample.open) {

@@ -96,7 +96,12 @@ function nothing() {
     el("h2", {}, scope ? "Nothing left to do here" : "No image fits the filter"),
     el("p", {}, scope ? seen : "",
       "Change the filter to see others, or close this page: every decision is kept."),
-    waysOn());
+    waysOn(), judgeAgain());
+}
+
+/** How to have the rest judged anew by what was decided, which puts more of the errors first than an order can. */
+function judgeAgain() {
+  return queue.counts.decided ? el("p", {}, "To judge the rest anew, with what was decided as true: ", el("code", {}, about.again)) : "";
 }
 
 /** What is left and where to go on, where nothing is left to do here. */

@@ -38,6 +38,7 @@ export class Queue {
     this.counts = { matching: 0, scope: 0, decided: 0 };
     this.coming = null;
     this.gone = 0; // how many were gone when the server counted last
+    this.asOf = -1; // the last decision that the order hears: that of the first piece, so that places don't move
   }
 
   /** How many images fit that weren't decided here since. */
@@ -54,8 +55,9 @@ export class Queue {
   }
 
   async fetch() {
-    const query = new URLSearchParams({ ...this.query, after: this.place, limit: PIECE });
+    const query = new URLSearchParams({ ...this.query, after: this.place, limit: PIECE, as_of: this.asOf });
     const page = await call(`/api/page?${query}`);
+    this.asOf = page.as_of;
     this.gone = this.items.filter((item) => item.gone).length;
     this.counts = { matching: page.matching, scope: page.scope, decided: page.decided };
     const known = new Set(this.items.map((item) => item.id)); // an undo may have put one back already
