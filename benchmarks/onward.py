@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "deft-benchmarks", help="of embeddings")
     parser.add_argument("--rows", choices=["tuning", "tables"], default="tables")
     parser.add_argument("--settings", default=",".join(SETTINGS), help="of benchmarks.settings, with commas")
-    parser.add_argument("--seeds", default="0,1")
+    parser.add_argument("--seeds", default="0")
     parser.add_argument("--count", type=int, default=1000, help="photos of each setting")
     options = parser.parse_args()
     encoder = load_encoder("tiny", device="cpu")
