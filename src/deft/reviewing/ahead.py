@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from deft.errors import SettingsError
+from deft.reviewing.query import Order
 from deft.runs.audit import Audit, sizes
-from deft.runs.decisions import Decision
+from deft.runs.decisions import Decision, Decisions, latest
 from deft.runs.detection import Detection
 from deft.runs.left import NEXT, border, verdicts_of_people, what_is_left
+from deft.runs.onward import likely_wrong
 
 
 class Ahead:
@@ -97,17 +99,32 @@ class Ahead:
         return np.array([self._row_of[name] for name in drawn if name in self._row_of], np.int64)
 
 
-def orders(found: Detection) -> Mapping[str, np.ndarray]:
-    """Return the rows in every order that can be asked for, (N,) each; rows without a score come last.
+class Orders:
+    """The orders in which the images of a run can be asked for; those without a score come last.
 
     Args:
         found: The verdicts.
+        log: What people decided.
     """
-    score = found.p_clean
-    doubt = np.abs(score - border(found))
-    return {
-        "worst": np.argsort(score, kind="stable"),
-        "best": np.argsort(np.where(np.isnan(score), np.inf, -score), kind="stable"),
-        "unsure": np.argsort(doubt, kind="stable"),
-        "name": np.array(sorted(range(len(found)), key=found.file_name.__getitem__), np.int64),
-    }
+
+    def __init__(self, found: Detection, log: Decisions) -> None:
+        self._found = found
+        self._log = log
+        score = found.p_clean
+        self._fixed = {
+            "worst": np.argsort(score, kind="stable"),
+            "best": np.argsort(np.where(np.isnan(score), np.inf, -score), kind="stable"),
+            "unsure": np.argsort(np.abs(score - border(found)), kind="stable"),
+            "name": np.array(sorted(range(len(found)), key=found.file_name.__getitem__), np.int64),
+        }
+        self._likely = (-1, self._fixed["worst"])
+
+    def __getitem__(self, asked: tuple[Order, int]) -> np.ndarray:
+        """Return all rows in an order, (N,); "likely" hears the log up to an entry, whose number goes with it."""
+        order, as_of = asked
+        if order != "likely":
+            return self._fixed[order]
+        if self._likely[0] != as_of:
+            heard = latest([entry for entry in self._log.history() if entry.number <= as_of])
+            self._likely = (as_of, np.argsort(-likely_wrong(self._found, heard), kind="stable"))
+        return self._likely[1]

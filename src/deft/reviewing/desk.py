@@ -7,45 +7,24 @@ import shlex
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
 
 from deft.errors import DataError, SettingsError
-from deft.reviewing.ahead import Ahead, orders
+from deft.reviewing.ahead import Ahead, Orders
 from deft.reviewing.evidence import evidence_on
-from deft.reviewing.query import Query
+from deft.reviewing.query import Page, Query
 from deft.runs.changes import Changes
-from deft.runs.decisions import Decision, Decisions, Entry, latest, now, standing
+from deft.runs.decisions import Decision, Decisions, Entry, now, standing
 from deft.runs.detection import Detection
 from deft.runs.kinds import count_kinds
-from deft.runs.onward import likely_wrong
 from deft.runs.vocabulary import KIND_IN_WORDS, LABELLESS, Press, Status
 
 UNDECIDED = -1
 CODES = {status: code for code, status in enumerate(get_args(Status))}
 LARGEST_PAGE = 200
 MOST_PAIRS = 200
-
-
-@dataclass(frozen=True)
-class Page:
-    """Some of the images that a query finds, in its order.
-
-    Args:
-        items: What is shown of each, as plain JSON values.
-        matching: How many the query finds in all.
-        scope: How many there are whatever people said of them.
-        decided: How many of those are decided.
-        as_of: Number of the last entry of the log that the order hears.
-    """
-
-    items: list[dict[str, Any]]
-    matching: int
-    scope: int
-    decided: int
-    as_of: int
 
 
 class Desk:
@@ -72,8 +51,7 @@ class Desk:
         self._lock = threading.RLock()
         self._names = [name.casefold() for name in found.file_name]
         self._class_of = {name: number for number, name in enumerate(found.classes)}
-        self._orders = orders(found)
-        self._likely: dict[int, np.ndarray] = {}  # the last order by decisions, by the entry that it hears last
+        self._orders = Orders(found, log)
         self._ahead = Ahead(log.path.parent, found, self.row_of)
         self._kinds = np.array([kind or "" for kind in found.issue_kind])
         self._better = found.suggested
@@ -119,7 +97,7 @@ class Desk:
             mask = scope & self._shown(query)
             decided = scope & self._shown(Query(show="decided"))
             as_of = self._last if query.as_of < 0 else min(query.as_of, self._last)
-            order = self._order(query, as_of)
+            order = self._ahead.order if query.verdict == "sample" else self._orders[query.order, as_of]
             places = np.flatnonzero(mask[order])
             places = places[places > after][: min(limit, LARGEST_PAGE)]
             items = [{**self._item(int(order[place])), "place": int(place)} for place in places.tolist()]
@@ -202,17 +180,6 @@ class Desk:
             own = [one for one in self._entries.values() if one.action == "decide" and self._is_own(one.decision)]
             newest = heapq.nlargest(count, own, key=lambda entry: entry.number)
         return [[entry.decision.sample_id, entry.decision.time] for entry in reversed(newest)]
-
-    def _order(self, query: Query, as_of: int) -> np.ndarray:
-        """Return all rows in the order that a query asks for, (N,)."""
-        if query.verdict == "sample":
-            return self._ahead.order
-        if query.order != "likely":
-            return self._orders[query.order]
-        if as_of not in self._likely:
-            heard = latest([entry for entry in self._log.history() if entry.number <= as_of])
-            self._likely = {as_of: np.argsort(-likely_wrong(self.found, heard), kind="stable")}
-        return self._likely[as_of]
 
     def _still(self) -> np.ndarray:
         return self.found.judged & np.isin(self._status, [UNDECIDED, CODES["skipped"]])

@@ -1,4 +1,4 @@
-"""Which images of a run somebody wants to see, and in what order."""
+"""Which images of a run somebody wants to see, in what order, and what they get."""
 
 from __future__ import annotations
 
@@ -81,6 +81,25 @@ class Query:
         if "as_of" in given:
             given["as_of"] = _number("as_of", given["as_of"])
         return cls(**given)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of the images that a query finds, in its order.
+
+    Args:
+        items: What is shown of each, as plain JSON values.
+        matching: How many the query finds in all.
+        scope: How many there are whatever people said of them.
+        decided: How many of those are decided.
+        as_of: Number of the last entry of the log that the order hears.
+    """
+
+    items: list[dict[str, Any]]
+    matching: int
+    scope: int
+    decided: int
+    as_of: int
 
 
 def _number(name: str, text: str) -> int:
