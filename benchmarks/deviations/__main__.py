@@ -1,11 +1,12 @@
 """How much each difference from the authors' code matters: ours and theirs, measured on a small task.
 
-    python -m benchmarks.deviations --data ../shared/data --photos ../photos                  # some minutes of one core
+    python -m benchmarks.deviations --data ../shared/data --photos ../photos                  # ten minutes of one core
     python -m benchmarks.deviations --data ../shared/data --photos ../photos --only unicon    # names that begin so
 
 What is printed goes to `benchmarks/results/deviations.json`, from which `python -m scripts.methods_docs` makes the
 sections "Where it differs from the authors' code" of docs/methods.md, docs/detectors.md and docs/deft.md. Each measure
-says by which code it was made, and a run without `--only` makes all of them anew.
+says by which code it was made. What this very code has measured stays, so a stopped run goes on where it was; what was
+never measured comes first, then what other code has measured.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections.abc import Mapping
 from datetime import datetime, timezone
+from hashlib import blake2b
 from pathlib import Path
 
 import torch
@@ -50,8 +53,14 @@ def measure(task: Task, only: str, place: Path = RESULTS) -> None:
         place: File of results. What isn't measured stays in it, and what is no longer measured leaves it.
     """
     code = Code()
-    made = {"code": code.version, "commit": code.commit, "machine": machine(), "versions": versions()}
-    for name in (name for name in MEASURES if name.startswith(only)):
+    made = {
+        "code": code.version,
+        "measures": sources(),
+        "commit": code.commit,
+        "machine": machine(),
+        "versions": versions(),
+    }
+    for name in due(read_results(place), only, code):
         start = time.process_time()
         numbers = {key: _rounded(value) for key, value in MEASURES[name](task).items()}
         told = {key: shown(value) for key, value in numbers.items()}
@@ -59,6 +68,28 @@ def measure(task: Task, only: str, place: Path = RESULTS) -> None:
         today = datetime.now(timezone.utc).isoformat(timespec="seconds")
         found = {old: one for old, one in read_results(place).items() if old in MEASURES}  # others may have written
         write_results(place, {**found, name: Measured(numbers, {**made, "date": today})})
+
+
+def due(found: Mapping[str, Measured], only: str, code: Code) -> list[str]:
+    """Return the names of what is to be measured: not what this code has measured, and first what none has.
+
+    Args:
+        found: What was measured.
+        only: How the names begin.
+        code: That would measure.
+    """
+    made = {"code": code.version, "measures": sources()}
+    wanted = [name for name in MEASURES if name.startswith(only)]
+    other = [name for name in wanted if name in found and {**found[name].made, **made} != found[name].made]
+    return [*(name for name in wanted if name not in found), *other]
+
+
+def sources() -> str:
+    """Return a short hash of what measures; the file of results, which changes in a run, is no part of it."""
+    digest = blake2b(digest_size=6)
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _rounded(value: float | list[float]) -> float | list[float]:

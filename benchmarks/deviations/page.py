@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,21 +53,19 @@ def write_results(place: Path, found: Mapping[str, Measured]) -> None:
 
 def made_by(found: Mapping[str, Measured]) -> str:
     """Return a sentence on the code and the machines that made the numbers; what other code made is named."""
-    by_code = Counter((one.made["code"], one.made["commit"]) for one in found.values())
-    (most, _), *others = by_code.most_common()
+    by_code: dict[str, list[str]] = defaultdict(list)
+    for name, one in sorted(found.items()):
+        by_code[one.made["code"]].append(name)
+    most, *others = sorted(by_code, key=lambda code: len(by_code[code]), reverse=True)
+    commits = {one.made["code"]: one.made["commit"] for one in found.values()}
     where = {
         f"a machine with {one.made['machine']['cores']} cores (Python {one.made['machine']['python']}, "
         f"torch {one.made['versions']['torch']})"
         for one in found.values()
     }
-    told = f"Made by code {most[0]} (commit {most[1]}), with one thread of {' and '.join(sorted(where))}"
-    rest = [
-        f"{name} by {code} (commit {commit})"
-        for (code, commit), _ in others
-        for name, one in sorted(found.items())
-        if (one.made["code"], one.made["commit"]) == (code, commit)
-    ]
-    return f"{told}; {', '.join(rest)}." if rest else f"{told}."
+    told = f"Made by code {most} (commit {commits[most]}), with one thread of {' and '.join(sorted(where))}"
+    rest = [f"{', '.join(by_code[code])} by {code} (commit {commits[code]})" for code in others]
+    return f"{told}; {'; '.join(rest)}." if rest else f"{told}."
 
 
 def deviations() -> dict[str, list[str]]:

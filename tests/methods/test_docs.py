@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks.deviations.__main__ import MEASURES, measure
+from benchmarks.deviations.__main__ import MEASURES, due, measure, sources
 from benchmarks.deviations.page import Measured, deviations, listed, made_by, read_results, shown, write_results
 from benchmarks.deviations.task import Task
 from scripts.methods_docs import MARK, pages
 
+from deft.bench.results import Code
 from deft.bench.sources import squares
 from deft.detectors.registry import DETECTORS
 from deft.methods.registry import METHODS
@@ -65,6 +66,18 @@ def test_one_measure_anew_leaves_the_others_and_what_is_measured_no_longer_goes(
     assert found["all-padding"] == made("aaaa", "1111")
     assert found["elr-clip"].numbers == {"clip": 1.0}
     assert found["elr-clip"].made["code"] != "aaaa"
+
+
+def test_what_this_code_has_measured_stays_and_what_none_has_comes_first() -> None:
+    code = Code()
+    now = Measured({"ours": 1.0}, {**made("", "").made, "code": code.version, "measures": sources()})
+    old = made("aaaa", "1111")
+    assert due({}, "", code) == list(MEASURES)
+    assert due(dict.fromkeys(MEASURES, now), "", code) == []
+    assert due({"elr-clip": old, "all-padding": now}, "elr", code) == [
+        *(name for name in MEASURES if name.startswith("elr") and name != "elr-clip"),
+        "elr-clip",
+    ]
 
 
 @pytest.fixture(scope="module")
