@@ -4,19 +4,21 @@ Data are made: pictures of 24 x 24 noise, as PNG in one Parquet file, on a CLIP 
 that what is measured is everything around a model. Each action runs in a process of its own; seconds are those of the
 processor, user and system, so that other work on the machine counts little; memory is the largest resident size, of
 which loading the library takes most where there are few images. An exponent is the slope between the two largest points
-in double logarithmic scale: 1 where twice as much takes twice as long.
+in double logarithmic scale: 1 where twice as much takes twice as long. Of `vpt`, learning with visual prompts as in the
+paper, seconds are those of its second epoch, memory that of all.
 
-`--where 5000` prints instead where a detection of 5000 classes with one image each spends its time, by steps.
+`--scores` measures the posterior of as many images as it is learned from at most, and tells where 24 GB end. `--where
+5000` prints instead where a detection of 5000 classes with one image each spends its time, by steps.
 
-Without numbers after --images or --classes, what was measured of these stays. Results go to
-benchmarks/results/growth.json, pictures to docs/growth-images.png and docs/growth-classes.png.
+`--only vpt posterior` measures these actions; without numbers after --images, --classes or --scores nothing is measured
+of these. What isn't measured stays as it was. Results go to benchmarks/results/growth.json, pictures to
+docs/growth-images.png and docs/growth-classes.png.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
-import io
 import json
 import os
 import resource
@@ -30,113 +32,17 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.growth_actions import ACTIONS, detect, load, make
+from deft.detectors.deft_verdicts import MOST_IMAGES
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "growth.json"
 PICTURES = {"images": ROOT / "docs" / "growth-images.png", "classes": ROOT / "docs" / "growth-classes.png"}
 CLASSES, IMAGES = 10, 2000  # what stays as it is while the other grows
-POSTERIOR_STEP = 1000
 NOTHING = {"seconds": None, "mb": None}  # of an action that was given up
-SIDE = 24
-
-
-def make(place: Path, images: int, classes: int) -> None:
-    """Write the data, and the model beside them."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-    from PIL import Image
-    from tests.conftest import save_clip
-
-    rng = np.random.default_rng(0)
-    labels = [f"kind {number % classes}" for number in range(images)]
-    content = []
-    for number in range(images):
-        colour = 40 + 170 * (number % classes) // classes
-        file = io.BytesIO()
-        noise = rng.integers(colour - 40, colour + 40, (SIDE, SIDE, 3)).astype(np.uint8)
-        Image.fromarray(noise).save(file, "png", compress_level=1)
-        content.append(file.getvalue())
-    pq.write_table(pa.table({"image": content, "label": labels}), place / "data.parquet", row_group_size=1000)
-    save_clip(place / "model")
-
-
-def read(place: Path) -> None:
-    """List images and labels, and name their contents."""
-    import deft
-
-    assert deft.load_images(place / "data.parquet").content_id
-
-
-def decode(place: Path) -> None:
-    """Decode all images, in this process."""
-    import deft
-    from deft.data.image_spec import ImageSpec
-    from deft.training.pixel_store import PixelStore
-
-    half = (0.5, 0.5, 0.5)
-    with tempfile.TemporaryDirectory(dir=place) as folder:
-        PixelStore.build(deft.load_images(place / "data.parquet"), ImageSpec(32, half, half), Path(folder), workers=0)
-
-
-def detect(place: Path) -> None:
-    """Run `deft detect` with its defaults, but for the report."""
-    import deft
-
-    images = deft.load_images(place / "data.parquet")
-    detector = deft.DeFT(deft.load_encoder(str(place / "model"), device="cpu"))
-    detector.detect(images, workspace=deft.Workspace(workers=0)).save(place / "run")
-
-
-def posterior(place: Path) -> None:
-    """Estimate how labels go wrong from the scores of all images."""
-    import torch
-
-    import deft
-
-    images = deft.load_images(place / "data.parquet")
-    labels = torch.from_numpy(images.labels)
-    scores = torch.randn(len(images), len(images.classes), generator=torch.Generator().manual_seed(0))
-    scores[torch.arange(len(labels)), labels] += 3
-    found = deft.estimate_transition(scores, labels)
-    for rows in torch.arange(len(labels)).split(POSTERIOR_STEP):
-        found.posterior(scores[rows], labels[rows])
-
-
-def report(place: Path) -> None:
-    """Make the page of a run."""
-    import deft
-
-    found, images = deft.open_run(place / "run")
-    deft.build_report(images, found, name="made").write(place / "report.html")
-
-
-def review(place: Path) -> None:
-    """Open a run for review, and make its first page."""
-    import deft
-    from deft.reviewing.desk import Desk
-    from deft.reviewing.query import Query
-
-    found, _ = deft.open_run(place / "run")
-    with deft.Decisions(place / "run") as log:
-        Desk(found, log, "somebody").page(Query(), after=0, limit=50)
-
-
-def export(place: Path) -> None:
-    """Write corrected labels as a table."""
-    import deft
-
-    deft.write_export(deft.plan_run(place / "run"), place / "exported", "parquet")
-
-
-ACTIONS: Mapping[str, Callable[[Path], None]] = {
-    "read": read,
-    "decode": decode,
-    "posterior": posterior,
-    "detect": detect,
-    "report": report,
-    "review": review,
-    "export": export,
-}
-
+OF_RUNS = ("report", "review", "export")
+"""Actions that need what a detection left."""
+MEMORY_MB = 24_000
 
 STEPS: Mapping[str, str] = {
     "inputs._decoded": "decoding",
@@ -152,61 +58,73 @@ STEPS: Mapping[str, str] = {
 """Functions of a detection that follow one another, as `module.function`."""
 
 
-def measure(act: Callable[[], None], limit: int) -> dict[str, float] | None:
-    """Do something in a process of its own; what it took, or None if that was more than a limit, in CPU seconds."""
+def measure(act: Callable[[], float | None], limit: int) -> dict[str, float] | None:
+    """Do something in a process of its own; return what it took, or None if that was more than a limit.
+
+    Args:
+        act: What is done; returns the seconds that count, or None if all do.
+        limit: Seconds of the processor.
+    """
     sys.stdout.flush()
+    here, there = os.pipe()
     child = os.fork()
     if not child:
         resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
         try:
-            act()
+            os.write(there, json.dumps(act()).encode())
         except BaseException:
             traceback.print_exc()
             os._exit(1)
         os._exit(0)
+    os.close(there)
     _, status, used = os.wait4(child, 0)
+    with os.fdopen(here, "rb") as said:
+        part = said.read()
     if os.WIFSIGNALED(status):
         return None
     if status:
         raise RuntimeError("An action failed; what it said stands above.")
     unit = 1024 if sys.platform == "linux" else 1
-    return {"seconds": round(used.ru_utime + used.ru_stime, 3), "mb": round(used.ru_maxrss * unit / 1e6, 1)}
+    seconds = json.loads(part)
+    whole = used.ru_utime + used.ru_stime
+    return {
+        "seconds": round(whole if seconds is None else seconds, 3),
+        "mb": round(used.ru_maxrss * unit / 1e6, 1),
+    }
 
 
-def load() -> None:
-    """Load the library and what it loads, so that no action is charged with that."""
-    import matplotlib.pyplot
-    import torch
-    import transformers.models.clip
+def run(points: Sequence[tuple[str, int, int]], only: Sequence[str], limit: int) -> list[dict[str, Any]]:
+    """Measure actions; what was measured of others, and at other points, stays.
 
-    import deft
-    from deft.reviewing import desk
-
-    assert all((matplotlib.pyplot, transformers.models.clip, desk))
-    for name in ("load_images", "DeFT", "build_report", "write_export", "load_encoder", "open_run", "Decisions"):
-        getattr(deft, name)
-    torch.set_num_threads(1)
-
-
-def run(images: Sequence[int], classes: Sequence[int], limit: int) -> list[dict[str, Any]]:
-    """Measure all actions over numbers of images, and over numbers of classes."""
-    points = [("images", count, CLASSES) for count in images]
-    points += [("classes", max(IMAGES, kinds), kinds) for kinds in classes]
-    again = {grows for grows, _, _ in points}
-    stored = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else []
-    found: list[dict[str, Any]] = [one for one in stored if one["grows"] not in again]
+    Args:
+        points: What grows, images and classes.
+        only: Names of the actions; of scores, only the posterior is measured.
+        limit: Seconds of the processor after which an action is given up.
+    """
+    found: list[dict[str, Any]] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else []
     for grows, count, kinds in points:
+        actions = [name for name in only if name == "posterior"] if grows == "scores" else only
         with tempfile.TemporaryDirectory() as name:
             if measure(functools.partial(make, Path(name), count, kinds), limit) is None:
                 raise RuntimeError(f"Making {count} images took more than {limit} s.")
-            for action, act in ACTIONS.items():
-                if action in ("report", "review", "export") and not (Path(name) / "run").is_dir():
+            for action in actions:
+                if action in OF_RUNS and not (Path(name) / "run").is_dir():
                     continue
-                taken: Mapping[str, Any] = measure(functools.partial(act, Path(name)), limit) or NOTHING
-                found.append({"grows": grows, "images": count, "classes": kinds, "action": action, **taken})
+                taken: Mapping[str, Any] = measure(functools.partial(ACTIONS[action], Path(name)), limit) or NOTHING
+                point = {"grows": grows, "images": count, "classes": kinds, "action": action}
+                found = [one for one in found if {**one, **point} != one] + [{**point, **taken}]
                 sys.stdout.write(json.dumps(found[-1]) + "\n")
-                RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+                RESULTS.write_text(json.dumps(in_order(found), indent=1) + "\n", encoding="utf-8")
     return found
+
+
+def in_order(found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what was measured by what grows, how far, and the actions in their order."""
+    grows, actions = ("images", "classes", "scores"), list(ACTIONS)
+    return sorted(
+        found,
+        key=lambda one: (grows.index(one["grows"]), one["images"], one["classes"], actions.index(one["action"])),
+    )
 
 
 def where(kinds: int) -> str:
@@ -222,7 +140,7 @@ def where(kinds: int) -> str:
     times = {
         f"{Path(file).stem}.{function}": cumulative for (file, _, function), (*_, cumulative, _) in stats.stats.items()
     }
-    whole = times["growth.detect"]
+    whole = times["growth_actions.detect"]
     shares = (f"| `{step}` | {what} | {times[step] / whole:.0%} |" for step, what in STEPS.items())
     return "\n".join([f"| step of {whole:.0f} s | what | share |", "|---|---|---|", *shares])
 
@@ -281,11 +199,29 @@ def table(results: Sequence[Mapping[str, Any]], grows: str) -> str:
     return "\n".join(rows)
 
 
+def memory(results: Sequence[Mapping[str, Any]]) -> str:
+    """Return the posterior's memory by classes as Markdown, and where 24 GB end if it goes on in a straight line."""
+    points = [one for one in results if one["grows"] == "scores" and one["mb"]]
+    if len(points) < 2:
+        return ""
+    rows = [f"| {one['classes']:,} | {one['seconds']:.0f} s, {one['mb']:,.0f} MB |" for one in points]
+    less, more = points[-2:]
+    each = (more["mb"] - less["mb"]) / (more["classes"] - less["classes"])
+    end = more["classes"] + (MEMORY_MB - more["mb"]) / each
+    told = (
+        f"{1e6 * each / more['images']:.0f} bytes for each of {more['images']:,} images and a class; "
+        f"24 GB end at {end:,.0f} classes."
+    )
+    return "\n".join(["| classes | posterior |", "|---|---|", *rows, "", told])
+
+
 def main() -> None:
     """Measure, draw, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, nargs="*", default=[1000, 5000, 20_000, 50_000])
     parser.add_argument("--classes", type=int, nargs="*", default=[2, 100, 1000, 5000])
+    parser.add_argument("--scores", type=int, nargs="*", default=[500, 1000, 2000], help="classes")
+    parser.add_argument("--only", nargs="*", choices=ACTIONS, default=list(ACTIONS), help="actions")
     parser.add_argument("--limit", type=int, default=1200, help="CPU seconds after which an action is given up")
     parser.add_argument("--where", type=int, metavar="K", help="only print the steps of K classes with one image each")
     parser.add_argument("--draw", action="store_true", help="only draw and print what was measured")
@@ -296,10 +232,13 @@ def main() -> None:
         return
     if not given.draw:
         load()
-        run(given.images, given.classes, given.limit)
+        points = [("images", count, CLASSES) for count in given.images]
+        points += [("classes", max(IMAGES, kinds), kinds) for kinds in given.classes]
+        points += [("scores", MOST_IMAGES, kinds) for kinds in given.scores]
+        run(points, given.only, given.limit)
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     draw(results)
-    sys.stdout.write(f"{table(results, 'images')}\n\n{table(results, 'classes')}\n")
+    sys.stdout.write(f"{table(results, 'images')}\n\n{table(results, 'classes')}\n\n{memory(results)}\n")
 
 
 if __name__ == "__main__":
