@@ -32,8 +32,9 @@ from deft.detectors.deft_evidence import EXPERTS, Evidence
 from deft.detectors.deft_weighing import frozen_features
 from deft.encoders.load import load_encoder
 from deft.evidence import experts, foreign, label_noise, weighing
-from deft.evidence.experts import mixed
-from deft.evidence.label_noise import LabelNoise, Pull, log_likelihoods
+from deft.evidence.experts import evenly
+from deft.evidence.explanations import Explanations
+from deft.evidence.label_noise import Pull
 from deft.training.workspace import Workspace
 
 RESULTS = Path(__file__).parent / "results"
@@ -45,6 +46,9 @@ SETTINGS = (
         "open-set-0.1",
         "20-a-class-0.2",
         "imagenette-20-a-class-pair-0.3",
+        "imagenette-three-classes-0.4",
+        "cars-ten-classes-pair-0.3",
+        "human-majority-1000",
         "caltech-three-classes-0.1",
         "tiny-imagenet-0.2",
         "imagenette-0.2",
@@ -68,16 +72,16 @@ def without(*names: str) -> Iterator[None]:
         yield
 
 
-def likeliest() -> Context[Any]:
-    """Let what makes the labels likeliest count."""
+def most_probable() -> Context[Any]:
+    """Let the most probable explanation of the labels count alone."""
+    averaged = weighing._averaged
 
-    def most(heard: Sequence[Tensor], labels: Tensor, found: Sequence[tuple[Tensor, LabelNoise]]) -> Any:
-        def likelihood(one: tuple[Tensor, LabelNoise]) -> float:
-            return float(log_likelihoods(mixed(heard, one[0]), labels, one[1]).mean())
+    def alone(even: Any, classwise: Sequence[Any]) -> weighing.Fitted:
+        best = averaged(even, classwise).explanations.best
+        held = next(one.held for one in (even, *classwise) if one.noise is best.noise)
+        return weighing.Fitted(Explanations.only(best.weights, best.noise), held)
 
-        return max(found, key=likelihood)
-
-    return patch.object(weighing, "best_explained", most)
+    return patch.object(weighing, "_averaged", alone)
 
 
 JUDGING: Mapping[str, Callable[[], Context[Any]]] = {
@@ -88,10 +92,10 @@ JUDGING: Mapping[str, Callable[[], Context[Any]]] = {
     "halves of a small set, not fifths": lambda: patch.object(
         deft_sample, "parts", lambda keys: (keys % 2).astype(int)
     ),
-    "no search from sharp experts": lambda: patch.object(weighing, "FEW_IMAGES", 0),
     "any weight as likely before labels are seen": lambda: patch.object(experts, "SPREAD", 100.0),
-    "the likeliest explanation, not the one with most evidence": likeliest,
-    "no search from the text alone": lambda: patch.object(weighing, "_text_alone", lambda *_: None),
+    "the most probable explanation, not the mean of all": most_probable,
+    "no search from the text alone": lambda: patch.object(weighing, "_from_text", lambda *heard: evenly(*heard)[0]),
+    "held-out labels alone say whether it judges": lambda: patch.object(weighing, "STRONG", float("inf")),
     "no partners": lambda: patch.multiple(weighing, PARTNERS=(), PLACES=Pull(places=10)),
     "no look-alikes": lambda: patch.object(weighing, "ON_LOOK_ALIKES", ()),
     "even noise alone": lambda: patch.object(weighing, "MOST_CLASSES", 0),

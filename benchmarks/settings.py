@@ -210,6 +210,8 @@ def settings() -> Mapping[str, Setting]:
         "human-majority": lambda bank, seed: _part(bank.case("cifar").relabel(bank.human("aggre_label")), seed),
         "human-one": lambda bank, seed: _part(bank.case("cifar").relabel(bank.human("random_label1")), seed),
     }
+    table["human-majority-1000"] = lambda bank, seed: _some(bank, "aggre_label", 1000, seed)
+    table["human-one-500"] = lambda bank, seed: _some(bank, "random_label1", 500, seed)
     for rate in (0.0, 0.1, 0.2, 0.4, 0.6):
         table[f"symmetric-{rate}"] = _symmetric(lambda bank, seed: _part(bank.case("cifar"), seed), rate)
     table["pair-0.3"] = _pairs(lambda bank, seed: _part(bank.case("cifar"), seed), 0.3)
@@ -232,6 +234,8 @@ def settings() -> Mapping[str, Setting]:
     table["caltech-six-classes-pair-0.3"] = _pairs(_few("caltech", 6, 60), 0.3)
     table["caltech-three-classes-0.1"] = _symmetric(_few("caltech", 3, 25), 0.1)
     table["cars-five-classes-0.2"] = _symmetric(_few("cars", 5, 40), 0.2)
+    table["imagenette-three-classes-0.4"] = _symmetric(_few("imagenette", 3, 30), 0.4)
+    table["cars-ten-classes-pair-0.3"] = _pairs(_few("cars", 10, 20), 0.3)
     table["three-ships-0"] = _three_ships
     table["small-and-other-0"] = _catch_all
     for rate in (0.2, 0.4):
@@ -261,6 +265,12 @@ def _truth(case: Case) -> np.ndarray:
 def _part(case: Case, seed: int) -> Case:
     """Half of the photos, drawn by the seed."""
     return case.keep(np.sort(np.random.default_rng([seed, 1]).permutation(len(case.images))[:COUNT]))
+
+
+def _some(bank: Bank, column: str, count: int, seed: int) -> Case:
+    """So many photos with people's labels, drawn by the seed."""
+    case = bank.case("cifar").relabel(bank.human(column))
+    return case.keep(np.sort(np.random.default_rng([seed, 6]).permutation(len(case.images))[:count]))
 
 
 def _symmetric(base: Setting, rate: float) -> Setting:

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from deft.evidence.discriminant import Discriminant
-from deft.evidence.experts import mixed
 from deft.evidence.foreign import Foreign, looks
 from deft.evidence.neighbours import Neighbours
 from deft.evidence.weighing import weigh
@@ -71,8 +70,7 @@ def judge(points: Tensor, labels: Tensor, wrong: np.ndarray) -> Made:
     fitted = Discriminant.fit(points, labels, classes=CLASSES, shrinkage=0.1)
     experts = [fitted.scores(points, labels, copies).log_softmax(dim=1), shares.log_softmax(dim=1)]
     found = weigh(experts, labels, torch.arange(len(labels)) % 2 == 0)
-    log_probs = mixed(experts, found.weights)
-    joint = log_probs + found.noise.log_chances(labels)
+    log_probs, joint = found.explanations.log_probs(experts), found.explanations.joint(experts, labels)
     likelihood, seen = joint.logsumexp(dim=1), looks(fitted.unusualness(points), log_probs)
     none = Foreign.learn(seen, likelihood, CLASSES).probability(seen, likelihood)
     right = joint.softmax(dim=1).gather(1, labels[:, None]).squeeze(1) * (1 - none)

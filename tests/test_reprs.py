@@ -15,6 +15,7 @@ import torch
 import deft
 from deft.data.load import load_images
 from deft.detectors.deft_evidence import Evidence
+from deft.evidence.explanations import Explanations
 from deft.evidence.foreign import Foreign
 from deft.evidence.label_noise import LabelNoise
 from deft.evidence.weighing import Weighed
@@ -128,7 +129,7 @@ REACHED: Mapping[str, Callable[[Given], Any]] = {
         torch.zeros(COUNT),
         torch.zeros(3, 4),
         shrinkage=0.1,
-        weighed=Weighed(torch.ones(8), LabelNoise.even(3, 0.1), 1.0, 0.0, 0.0),
+        weighed=Weighed(Explanations.only(torch.ones(8), LabelNoise.even(3, 0.1)), 1.0, 0.0, 0.0),
         foreign=Foreign.none(3),
         threshold=0.5,
         shares=torch.ones(8),

@@ -190,7 +190,7 @@ def test_what_people_decided_about_the_worst_leaves_the_rest_fairly_judged(
     assert trained.evidence is not None
     assert trained.evidence.decisions == 50
     assert "set right by 50 decisions of people" in found.summary()["evidence"]["sentence"]
-    assert float(trained.evidence.weighed.noise.rates.mean()) == pytest.approx(
+    assert float(trained.evidence.weighed.explanations.best.noise.rates.mean()) == pytest.approx(
         (given != images.labels).mean(), abs=0.06
     )
     rest = ~sure

@@ -125,7 +125,7 @@ def test_labels_outside_the_sample_change_nothing_that_is_learned(
     assert trained.evidence is not None
     assert other.evidence is not None
     assert torch.equal(trained.evidence.references, other.evidence.references)
-    assert torch.equal(trained.evidence.weighed.weights, other.evidence.weighed.weights)
+    assert torch.equal(trained.evidence.weighed.explanations.weights, other.evidence.weighed.explanations.weights)
 
 
 def test_a_sample_is_a_setting(learned: tuple[TrainedDeFT, Detection], tiny: DualEncoder) -> None:

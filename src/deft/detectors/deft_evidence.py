@@ -17,9 +17,8 @@ from deft.detectors.collector import odds_of
 from deft.errors import ModelError
 from deft.evidence.cleaned import Cleaned
 from deft.evidence.discriminant import Discriminant
-from deft.evidence.experts import mixed
+from deft.evidence.explanations import Explanations
 from deft.evidence.foreign import Foreign, looks
-from deft.evidence.label_noise import LabelNoise
 from deft.evidence.neighbours import Near, Neighbours
 from deft.evidence.weighing import Weighed
 from deft.runs.detection import Verdicts
@@ -30,7 +29,6 @@ EXPERTS = (
     *("cleaned discriminant", "cleaned neighbours"),
 )
 FEW = 2  # classes whose prompts aren't heard: sixteen vectors learn labels of so few by heart; docs/deft.md
-CHANCE = 2.0  # standard errors by which the experts must foretell labels better than the labels' shares do
 SAVED = "evidence."
 WITHIN = 1.96  # standard errors on either side that 95 of 100 cases lie within
 MODEL_ERROR = 0.1  # standard error of the log-odds of the noise rate for what no likelihood knows; docs/deft.md
@@ -84,7 +82,7 @@ class Evidence:
     @property
     def judges(self) -> bool:
         """Whether the evidence is better than chance: whether it foretells held-out labels at all."""
-        return self.weighed.gain > CHANCE * self.weighed.gain_error
+        return self.weighed.judges
 
     def experts(
         self, frozen: tuple[Tensor, Tensor], prompts: tuple[Tensor, Tensor], near: Near, labels: Tensor, scale: float
@@ -113,7 +111,7 @@ class Evidence:
         Args:
             experts: What `experts` gave.
         """
-        return mixed([expert.log_softmax(dim=1) for expert in experts], self.weighed.weights)
+        return self.weighed.explanations.log_probs([expert.log_softmax(dim=1) for expert in experts])
 
     def judge(self, experts: Sequence[Tensor], pooled: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return log P(class, label | image), (N, K); P(none of the classes), (N,); log-odds of the label, (N,).
@@ -123,11 +121,11 @@ class Evidence:
             pooled: Pooled features of the untouched encoder, (N, P).
             labels: Given labels, (N,).
         """
-        log_probs = self.log_probs(experts)
-        joint = log_probs + self.weighed.noise.log_chances(labels)
+        heard = [expert.log_softmax(dim=1) for expert in experts]
+        joint = self.weighed.explanations.joint(heard, labels)
         none = torch.zeros(len(labels))
         if self.foreign.share > 0:
-            seen = looks(self.discriminant.unusualness(pooled.cpu()), log_probs)
+            seen = looks(self.discriminant.unusualness(pooled.cpu()), self.weighed.explanations.log_probs(heard))
             none = self.foreign.probability(seen, joint.logsumexp(dim=1))
         return joint, none, odds_of(joint, labels, none)
 
@@ -168,7 +166,7 @@ class Evidence:
             )
         ranked = sorted(zip(self.shares.tolist(), EXPERTS, strict=False), reverse=True)
         named = ", ".join(f"{name} {share:.0%}" for share, name in ranked if share >= 0.05)
-        noise = self.weighed.noise
+        noise = self.weighed.explanations.best.noise
         kind = "evenly over the classes" if noise.places is None else "more on some classes than on others"
         hard = ", and on hard images" if self.weighed.hardness > 1 else ""
         odd = f"; {self.foreign.share:.1%} of the images seem to show none of the classes" if self.foreign.share else ""
@@ -179,21 +177,18 @@ class Evidence:
         """Return all of it as named tensors, for a file."""
         weighed = self.weighed
         numbers = [self.shrinkage, self.threshold, *self.band, weighed.hardness, weighed.gain, weighed.gain_error]
-        numbers.append(weighed.rate_error)
+        numbers += [weighed.rate_error, weighed.untaught]
         kept = {
             "references": self.references,
             "labels": self.labels,
             "texts": self.texts,
-            "weights": weighed.weights,
-            "rates": weighed.noise.rates,
             "shares": self.shares,
             "numbers": torch.tensor(numbers, dtype=torch.float64),
+            **weighed.explanations.tensors(),
             **self.foreign.tensors(),
         }
         if self.decisions:
             kept["decisions"] = torch.tensor(self.decisions)
-        if weighed.noise.places is not None:
-            kept["places"] = weighed.noise.places
         if self.cleaned is not None:
             kept.update(self.cleaned.tensors())
         return {SAVED + name: value.contiguous() for name, value in kept.items()}
@@ -211,10 +206,10 @@ class Evidence:
         """
         kept = {name.removeprefix(SAVED): tensors.pop(name) for name in list(tensors) if name.startswith(SAVED)}
         try:
-            shrinkage, threshold, low, high, hardness, gain, error, rate_error = kept["numbers"].tolist()
-            noise = LabelNoise(kept["rates"], kept.get("places"))
-            weighed = Weighed(kept["weights"], noise, hardness, gain, error, rate_error)
-            if len(kept["texts"]) != classes or len(noise.rates) != classes:
+            shrinkage, threshold, low, high, hardness, gain, error, *more = kept["numbers"].tolist()
+            explanations = Explanations.from_tensors(kept)
+            weighed = Weighed(explanations, hardness, gain, error, *more)
+            if len(kept["texts"]) != classes or len(explanations.best.noise.rates) != classes:
                 raise ValueError
             return cls(
                 kept["references"],

@@ -21,7 +21,9 @@ from deft.encoders.base import DualEncoder
 from deft.evidence.cleaned import FOLDS, Doubted, clean
 from deft.evidence.decided import Decided, learn_factor
 from deft.evidence.discriminant import SHRINKAGES
-from deft.evidence.experts import even_likelihood, mixed
+from deft.evidence.experts import even_likelihood
+from deft.evidence.explained import log_bayes_factor
+from deft.evidence.explanations import Explanations
 from deft.evidence.folds import content_keys
 from deft.evidence.foreign import Foreign, looks
 from deft.evidence.label_noise import LabelNoise
@@ -122,7 +124,7 @@ def learn_evidence(
         labels,
         texts,
         SHRINKAGES[0],
-        Weighed(torch.ones(len(EXPERTS)), LabelNoise.even(len(names), 0.1), 1.0, 0.0, 0.0),
+        Weighed(Explanations.only(torch.ones(len(EXPERTS)), LabelNoise.even(len(names), 0.1)), 1.0, 0.0, 0.0),
         Foreign.none(len(names)),
         0.5,
         torch.ones(len(EXPERTS)) / len(EXPERTS),
@@ -209,7 +211,7 @@ def _weighed(start: Evidence, sample: Sample, near: Near, scale: float, drawn: T
         ]
 
     experts = heard(start)
-    first = fit_noise(experts, given, sample.part)
+    first = fit_noise(experts, given, sample.part).explanations.best
     known = first.noise.log_chances(given)
     for weight, part in zip(first.weights[:-2], experts[:-2], strict=True):
         known = known + weight * part
@@ -218,11 +220,13 @@ def _weighed(start: Evidence, sample: Sample, near: Near, scale: float, drawn: T
     start = replace(start, cleaned=cleaned)
     experts = heard(start)
     found = weigh(experts, given, sample.part)
+    if not found.judges:
+        found = replace(found, untaught=log_bayes_factor(experts[0], given))
     strength = torch.stack(
-        [weight * part.std(dim=1).mean() for weight, part in zip(found.weights, experts, strict=True)]
+        [weight * part.std(dim=1).mean() for weight, part in zip(found.explanations.weights, experts, strict=True)]
     )
-    log_probs = mixed(experts, found.weights)
-    likelihoods = (log_probs + found.noise.log_chances(given)).logsumexp(dim=1)
+    log_probs = found.explanations.log_probs(experts)
+    likelihoods = found.explanations.joint(experts, given).logsumexp(dim=1)
     seen = looks(start.discriminant.unusualness(sample.frozen[1]), log_probs)
     foreign = Foreign.learn(seen, likelihoods, len(start.texts))
     shares = strength / strength.sum().clamp(min=1e-9)
@@ -250,7 +254,7 @@ def _bordered(evidence: Evidence, experts: Sequence[Tensor], sample: Sample) -> 
 
 
 def _harder(found: Weighed, factor: float) -> Weighed:
-    return replace(found, noise=found.noise.harder(factor))
+    return replace(found, explanations=found.explanations.harder(factor))
 
 
 def _decided(evidence: Evidence, experts: Sequence[Tensor], sample: Sample) -> Decided:

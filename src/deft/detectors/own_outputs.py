@@ -22,7 +22,7 @@ from deft.detectors.collector import NO_BORDER, Collector, odds_of, suggesting
 from deft.detectors.own_duplicates import duplicates_by_features, kinds_by_features
 from deft.errors import DataError
 from deft.evidence.discriminant import SHRINKAGES, Discriminant
-from deft.evidence.experts import even_likelihood, mixed
+from deft.evidence.experts import even_likelihood
 from deft.evidence.folds import content_keys, parts
 from deft.evidence.foreign import Foreign, looks
 from deft.evidence.neighbours import Neighbours
@@ -35,7 +35,6 @@ from deft.training.once import once_a_label
 from deft.training.workspace import Workspace
 from deft.transition import best_threshold
 
-CHANCE = 2.0  # standard errors by which labels must be foretold better than by their shares
 OFF = 0.1  # by how much an estimated rate may be off for other reasons than chance
 MOST_REFERENCES = 20_000  # labelled images that others are compared with
 SUMS_TO = 0.01  # by how much a row of probabilities may miss one
@@ -219,8 +218,7 @@ def _judged(said: Said, images: LabeledImages, rows: np.ndarray, keys: np.ndarra
     fair = torch.from_numpy(~images.trusted[rows])
     fair = fair if bool(fair.any()) else torch.ones_like(fair)
     found = weigh([expert[fair] for expert in experts], labels[fair], torch.from_numpy(parts(keys[fair.numpy()])))
-    probs = mixed(experts, found.weights)
-    joint = probs + found.noise.log_chances(labels)
+    probs, joint = found.explanations.log_probs(experts), found.explanations.joint(experts, labels)
     likelihood = joint.logsumexp(dim=1)
     none = torch.zeros_like(likelihood)
     if said.unusual is not None:
@@ -232,11 +230,10 @@ def _judged(said: Said, images: LabeledImages, rows: np.ndarray, keys: np.ndarra
     collector.add(batch, odds, joint)
     collector.keep(batch, said.features, probs)
     wrong = 1 - odds.sigmoid()
-    judges = found.gain > CHANCE * found.gain_error
-    border = 1 - best_threshold(wrong) if judges else NO_BORDER
+    border = 1 - best_threshold(wrong) if found.judges else NO_BORDER
     p_none = np.full(len(images), np.nan, np.float32)
     p_none[rows] = none.numpy()
-    return suggesting(collector.verdicts(), images.labels, border, p_none), _told(wrong, judges)
+    return suggesting(collector.verdicts(), images.labels, border, p_none), _told(wrong, found.judges)
 
 
 def _told(wrong: Tensor, judges: bool) -> dict[str, Any]:

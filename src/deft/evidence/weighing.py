@@ -5,21 +5,21 @@ Shapes: E experts, N images, K classes.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
 from torch import Tensor
 
 from deft.evidence.experts import LEAST_WEIGHT, evenly, log_prior, log_prior_slopes, minimised, mixed, tell
-from deft.evidence.explained import best_explained, explain
-from deft.evidence.folds import FEW_IMAGES
+from deft.evidence.explained import rate_error
+from deft.evidence.explanations import Explanation, Explanations
 from deft.evidence.label_noise import LabelNoise, Pull, hardness, learn_noise, log_likelihoods, share_alike
 from deft.one_thread import one_thread
 
-SHARP_WEIGHT = 3.0  # of each expert, where the search sets out from sharp ones
 EVENLY = (Pull(30, 10), Pull(places=10), Pull(rate=30))  # of class-wise noise, those tried
 PARTNERS = (Pull(30, 100, partner=True), Pull(places=100, partner=True))  # and with one wrong label for each class
 ON_LOOK_ALIKES = (Pull(30, 10, alike=True), Pull(100, 100, alike=True), Pull(alike=True))  # and these, where errors are
@@ -29,8 +29,21 @@ FEW_CLASSES, MOST_CLASSES = 100, 1_000  # for which noise of its own for every c
 LEAST_IMAGES = 50
 ONE_THREAD = 1_000_000  # class scores of an expert up to which several threads wait for each other more than they gain
 ALTERNATIONS, STILL = 5, 0.01
-SURE, WORTH = 1.5, 5e-4  # standard errors, and nats per label, by which class-wise noise has to foretell labels better
-NEXT_TO_NOTHING, VERY_SURE = 0.01, 2.5  # rate of even noise below which it takes so many standard errors
+EVEN_CHANCE, LEAST_CHANCE = 0.9, 0.02  # that noise is even, before labels are seen; from which an explanation counts
+LEAST_LEAD = math.log(LEAST_CHANCE)  # in nats of all labels, without which noise of their own can't be that probable
+VERY_SURE = 2.5  # standard errors by which the text has to show places among many classes
+CHANCE = 2.0  # standard errors by which held-out labels must be foretold better than by their shares
+STRONG = math.log(20)  # "strong" evidence by Kass and Raftery, "Bayes Factors", JASA 1995
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """Weights and noise, how well what led to them foretells each left-out label, and their chance before labels."""
+
+    weights: Tensor
+    noise: LabelNoise
+    held: Tensor
+    prior: float
 
 
 @dataclass(frozen=True)
@@ -38,49 +51,50 @@ class Weighed:
     """Experts' weights and the noise of the labels.
 
     Args:
-        weights: One for each expert, (E,).
-        noise: How labels go wrong.
+        explanations: Weights and noise that may explain the labels.
         hardness: Factor on the odds of an error, because errors fall on hard images; 1 if they don't.
         gain: Nats per held-out label by which the experts foretell labels better than the labels' shares do.
         gain_error: Its standard error.
         rate_error: Standard error of the log-odds of the noise rate, the weights being unknown as well.
+        untaught: Nats by which what never saw a label foretells all labels better than their shares do; 0 if not asked.
     """
 
-    weights: Tensor
-    noise: LabelNoise
+    explanations: Explanations
     hardness: float
     gain: float
     gain_error: float
     rate_error: float = 0.0
+    untaught: float = 0.0
+
+    @property
+    def judges(self) -> bool:
+        """Whether labels are foretold better than by chance: surely so held-out ones, or all by what saw none."""
+        return self.gain > CHANCE * self.gain_error or self.untaught > STRONG
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """Weights and noise under which the given labels are most likely.
+    """What may explain the given labels.
 
     Args:
-        weights: One for each expert, (E,).
-        noise: How labels go wrong, as the labels alone say.
+        explanations: Weights and noise, as the labels alone say.
         held: Log-likelihood of each label under what was learned from the other parts, (N,).
     """
 
-    weights: Tensor
-    noise: LabelNoise
+    explanations: Explanations
     held: Tensor
 
 
 def weigh(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Weighed:
-    """Return the weights and the noise under which the given labels are most likely.
+    """Return the weights and the noise that may explain the given labels.
 
     Experts must not have learned the label that they are weighed by, or the one that learned it best would win.
 
     First all noise is even, and its rate and the weights are the most likely ones. Then each class gets noise of
-    its own, in several strengths; that is kept only where it surely foretells left-out labels better (by one and a half
-    standard errors; two and a half where even noise says that next to nothing is wrong), for with many classes K²
-    numbers follow chance. Where errors seem to fall on look-alikes, what each class's noise is drawn to lies there too,
-    so that a few hundred images show it. The search sets out from the weights under even noise and from the text alone
-    (see `_text_alone`); in a small set, where doubt explains labels about as well as errors do, from sharp experts too.
-    Of what it comes to, that counts which explains the labels best (`deft.evidence.explained`).
+    its own, in several strengths. How probable each is, left-out labels say, which with many classes follow K² numbers
+    of chance no better than one; before them, that noise is even has nine chances of ten. Where errors seem to fall on
+    look-alikes, what each class's noise is drawn to lies there too, so that a few hundred images show it. The search
+    sets out from the weights under even noise and from the text alone (see `_from_text`).
 
     Args:
         experts: Log-probabilities up to a constant of each image, its own label left out, (N, K) each.
@@ -89,11 +103,16 @@ def weigh(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Weighed:
     """
     experts = [expert.log_softmax(dim=1) for expert in experts]
     fitted = fit_noise(experts, labels, part)
-    weights, noise = fitted.weights, fitted.noise
-    factor = hardness(mixed(experts, weights), labels, noise)
+    factors = [hardness(mixed(experts, one.weights), labels, one.noise) for one in fitted.explanations.each]
+    harder = Explanations(
+        tuple(
+            replace(one, noise=one.noise.harder(factor))
+            for one, factor in zip(fitted.explanations.each, factors, strict=True)
+        )
+    )
     over = fitted.held - _log_shares(labels, experts[0].shape[1])[labels]
-    error = explain(experts, labels, weights, noise).rate_error
-    return Weighed(weights, noise.harder(factor), factor, float(over.mean()), _standard_error(over), error)
+    error = _rate_error(experts, labels, fitted.explanations)
+    return Weighed(harder, factors[0], float(over.mean()), _standard_error(over), error)
 
 
 def fit_noise(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Fitted:
@@ -110,32 +129,29 @@ def fit_noise(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Fitted
 
 def _fitted(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Fitted:
     classes = experts[0].shape[1]
-    sharp = [torch.full((len(experts),), SHARP_WEIGHT)] if len(labels) <= FEW_IMAGES else []
-    even = best_explained(experts, labels, [evenly(experts, labels, start) for start in (None, *sharp)])
-    held = _held_out(experts, labels, part, partial(evenly, start=even[0]))
+    weights, noise = evenly(experts, labels)
+    even = _Tried(weights, noise, _held_out(experts, labels, part, partial(evenly, start=weights)), EVEN_CHANCE)
     if not 2 <= classes <= MOST_CLASSES or len(labels) < LEAST_IMAGES:
-        return Fitted(*even, held)
-    starts, text = [even[0], *sharp], _text_alone(experts, labels, part)
-    pulls = _pulls(experts, labels, *even) if classes <= FEW_CLASSES else ()
-    if text is not None:
-        starts, pulls = [*starts, text] if pulls else [text], pulls or (PLACES,)
-    return _foretells_better(experts, labels, part, Fitted(*even, held), starts, pulls)
+        return Fitted(Explanations.only(weights, noise), even.held)
+    return _averaged(even, _classwise_ones(experts, labels, part, even))
 
 
-def _text_alone(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Tensor | None:
-    """Return weights by which the first expert alone counts, None if it shows no places where wrong labels fall.
+def _from_text(experts: Sequence[Tensor], labels: Tensor) -> Tensor:
+    """Return weights by which the first expert alone counts.
 
     The others learned from the labels. Where most wrong labels of a class are of one other class, they expect just
     those labels, and explain them as doubt; whoever sets out from there doesn't find the noise. The text never saw a
     label.
     """
-    text = experts[:1]
-    weights, _ = evenly(text, labels)
-    found = _held_out(text, labels, part, _classwise(weights, PLACES))
-    ahead = found - _held_out(text, labels, part, evenly)
-    if _sure_lead(ahead, VERY_SURE) <= 0:
-        return None
+    weights, _ = evenly(experts[:1], labels)
     return torch.cat([weights, torch.full((len(experts) - 1,), LEAST_WEIGHT)])
+
+
+def _shows_places(experts: Sequence[Tensor], labels: Tensor, part: Tensor, weights: Tensor) -> bool:
+    """Return whether the text alone shows places where wrong labels fall, without which K² of them aren't tried."""
+    found = _held_out(experts[:1], labels, part, _classwise(weights[:1], PLACES))
+    ahead = found - _held_out(experts[:1], labels, part, evenly)
+    return float(ahead.mean()) > VERY_SURE * _standard_error(ahead)
 
 
 def _pulls(experts: Sequence[Tensor], labels: Tensor, weights: Tensor, noise: LabelNoise) -> Sequence[Pull]:
@@ -146,34 +162,50 @@ def _pulls(experts: Sequence[Tensor], labels: Tensor, weights: Tensor, noise: La
     return (*EVENLY, *PARTNERS, *ON_LOOK_ALIKES) if alike else (*EVENLY, *PARTNERS)
 
 
-def _foretells_better(
-    experts: Sequence[Tensor],
-    labels: Tensor,
-    part: Tensor,
-    even: Fitted,
-    starts: Sequence[Tensor],
-    pulls: Sequence[Pull],
-) -> Fitted:
-    """Return what surely foretells left-out labels best, even noise if nothing does.
+def _classwise_ones(experts: Sequence[Tensor], labels: Tensor, part: Tensor, even: _Tried) -> list[_Tried]:
+    """Return explanations by noise of each class's own.
 
-    Noise foretells labels that it hasn't seen no better than those that it was found from: what isn't surely ahead on
-    these, or by less than another is on labels left out, isn't tried.
+    Noise foretells labels that it hasn't seen no better than those that it was found from: what couldn't be probable
+    even by these isn't tried on labels left out.
     """
-    sure = SURE if float(even.noise.rates.mean()) >= NEXT_TO_NOTHING else VERY_SURE
-    before = _likelihoods(experts, labels, even.weights, even.noise)
-    tried = []
-    for pull in pulls:
-        found = best_explained(experts, labels, [_classwise(start, pull)(experts, labels) for start in starts])
-        tried.append((_sure_lead(_likelihoods(experts, labels, *found) - before, sure), pull, found))
-    best, least = even, 0.0
-    for hoped, pull, (weights, noise) in sorted(tried, key=lambda one: -one[0]):
-        if hoped <= least:
+    text = _from_text(experts, labels)
+    starts, pulls = [even.weights, text], _pulls(experts, labels, even.weights, even.noise)
+    if experts[0].shape[1] > FEW_CLASSES:
+        if not _shows_places(experts, labels, part, text):
+            return []
+        starts, pulls = [text], (PLACES,)
+    before = float(_likelihoods(experts, labels, even.weights, even.noise).sum())
+    hoped = []
+    for pull, start in itertools.product(pulls, starts):
+        weights, noise = _classwise(start, pull)(experts, labels)
+        hoped.append((float(_likelihoods(experts, labels, weights, noise).sum()) - before, pull, weights, noise))
+    prior, lead, tried = (1 - EVEN_CHANCE) / len(hoped), 0.0, []
+    for most, pull, weights, noise in sorted(hoped, key=lambda one: -one[0]):
+        if most - max(lead, math.log(EVEN_CHANCE / prior)) < LEAST_LEAD:
             break
-        held = _held_out(experts, labels, part, _classwise(weights, pull))
-        lead = _sure_lead(held - even.held, sure)
-        if lead > least:
-            best, least = Fitted(weights, noise, held), lead
-    return best
+        tried.append(_Tried(weights, noise, _held_out(experts, labels, part, _classwise(weights, pull)), prior))
+        lead = max(lead, float((tried[-1].held - even.held).sum()))
+    return tried
+
+
+def _averaged(even: _Tried, classwise: Sequence[_Tried]) -> Fitted:
+    """Return all explanations that are probable, the most probable first."""
+    tried = [even, *classwise]
+    chances = torch.stack([one.held.double().sum() + math.log(one.prior) for one in tried]).softmax(dim=0)
+    kept = [at for at in chances.argsort(descending=True).tolist() if float(chances[at]) >= LEAST_CHANCE]
+    chances = chances[kept] / chances[kept].sum()
+    each = [Explanation(float(c), tried[at].weights, tried[at].noise) for c, at in zip(chances, kept, strict=True)]
+    held = torch.stack([tried[at].held + chance.log() for chance, at in zip(chances.float(), kept, strict=True)])
+    return Fitted(Explanations(tuple(each)), held.logsumexp(dim=0))
+
+
+def _rate_error(experts: Sequence[Tensor], labels: Tensor, explanations: Explanations) -> float:
+    """Return the standard error of the log-odds of the noise rate: under the best explanation, and over all."""
+    within = rate_error(experts, labels, explanations.best.weights, explanations.best.noise)
+    odds = torch.stack([torch.logit(one.noise.rates.mean()) for one in explanations.each])
+    chances = torch.tensor([one.chance for one in explanations.each])
+    spread = (chances * (odds - (chances * odds).sum()).square()).sum()
+    return math.hypot(within, float(spread.sqrt()))
 
 
 Fit = Callable[[Sequence[Tensor], Tensor], tuple[Tensor, LabelNoise]]
@@ -217,12 +249,6 @@ def _held_out(experts: Sequence[Tensor], labels: Tensor, part: Tensor, fit: Fit)
 def _likelihoods(experts: Sequence[Tensor], labels: Tensor, weights: Tensor, noise: LabelNoise) -> Tensor:
     """Return the log-likelihood of each label, (N,)."""
     return log_likelihoods(mixed(experts, weights), labels, noise)
-
-
-def _sure_lead(ahead: Tensor, sure: float) -> float:
-    """Return how far labels are ahead, less so many standard errors; 0 if that is next to nothing."""
-    mean = float(ahead.mean())
-    return mean - sure * _standard_error(ahead) if mean > WORTH else 0.0
 
 
 def _log_shares(labels: Tensor, classes: int) -> Tensor:
