@@ -1,4 +1,4 @@
-"""How well experts explain the given labels, and how sure that leaves the rate of the noise.
+"""How well weights of experts and noise explain the given labels, and how sure that leaves the rate of the noise.
 
 Shapes: E experts, N images, K classes.
 """
@@ -6,6 +6,7 @@ Shapes: E experts, N images, K classes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from scipy.special import betainc
@@ -18,13 +19,44 @@ MOST_SCORES, FEWEST = 1_000_000, 50  # class scores of an expert that the curvat
 WEIGHTS, RATES, REACH = 13, 20, 3.0  # points of the sums over weights and rates; deviations that the first reach to
 
 
-def rate_error(experts: Sequence[Tensor], labels: Tensor, weights: Tensor, noise: LabelNoise) -> float:
-    """Return the standard error of the rates' common log-odds, the weights being unknown as well.
+@dataclass(frozen=True)
+class Explained:
+    """How well weights and noise explain the given labels.
 
-    Source: Efron and Hinkley, "Assessing the accuracy of the maximum likelihood estimator", Biometrika 1978, with the
-    curvature of the prior added. Flat experts with few errors explain labels about as well as sharp ones with many do:
-    the less the images say, the less sure is the rate. The curvature of as many images as hold a million class scores
-    stands for that of all.
+    Args:
+        evidence: Log of the labels' likelihood, integrated over weights and rates near by, up to a constant.
+        rate_error: Standard error of the rates' common log-odds, the weights being unknown as well.
+    """
+
+    evidence: float
+    rate_error: float
+
+
+def best_explained(
+    experts: Sequence[Tensor], labels: Tensor, found: Sequence[tuple[Tensor, LabelNoise]]
+) -> tuple[Tensor, LabelNoise]:
+    """Return the weights and the noise that explain the labels best.
+
+    Experts that hardly count, by just so much, may make the labels of a small set more likely than experts that count
+    by any large weight. Whoever goes by likelihood alone then takes every error for doubt, and flags nothing.
+
+    Args:
+        experts: Log-probabilities of each image, (N, K) each.
+        labels: Given labels, (N,).
+        found: Weights, (E,), and noise: where searches came to rest.
+    """
+    if len(found) == 1:
+        return found[0]
+    return max(found, key=lambda one: explain(experts, labels, *one).evidence)
+
+
+def explain(experts: Sequence[Tensor], labels: Tensor, weights: Tensor, noise: LabelNoise) -> Explained:
+    """Return how well weights and noise explain the labels, by Laplace's approximation.
+
+    Source: MacKay, "Bayesian Interpolation", Neural Computation 1992, for the evidence; Efron and Hinkley, "Assessing
+    the accuracy of the maximum likelihood estimator", Biometrika 1978, for the error. Flat experts with few errors
+    explain labels about as well as sharp ones with many do: the less the images say, the less sure is the rate. The
+    curvature of as many images as hold a million class scores stands for that of all.
 
     Args:
         experts: Log-probabilities of each image, (N, K) each.
@@ -45,7 +77,9 @@ def rate_error(experts: Sequence[Tensor], labels: Tensor, weights: Tensor, noise
     with torch.enable_grad():
         curvature: Tensor = -torch.autograd.functional.hessian(log_joint, point)
     values, vectors = torch.linalg.eigh(curvature.double())
-    return float((vectors[-1].square() / values.clamp(min=SPREAD**-2)).sum().sqrt())
+    values = values.clamp(min=SPREAD**-2)
+    evidence = float(log_joint(point)) - 0.5 * float(values.log().sum())
+    return Explained(evidence, float((vectors[-1].square() / values).sum().sqrt()))
 
 
 def log_bayes_factor(expert: Tensor, labels: Tensor) -> float:

@@ -5,7 +5,6 @@ Shapes: E experts, N images, K classes.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,11 +14,13 @@ import torch
 from torch import Tensor
 
 from deft.evidence.experts import LEAST_WEIGHT, evenly, log_prior, log_prior_slopes, minimised, mixed, tell
-from deft.evidence.explained import rate_error
+from deft.evidence.explained import best_explained, explain
 from deft.evidence.explanations import Explanation, Explanations
+from deft.evidence.folds import FEW_IMAGES
 from deft.evidence.label_noise import LabelNoise, Pull, hardness, learn_noise, log_likelihoods, share_alike
 from deft.one_thread import one_thread
 
+SHARP_WEIGHT = 3.0  # of each expert, where the search sets out from sharp ones
 EVENLY = (Pull(30, 10), Pull(places=10), Pull(rate=30))  # of class-wise noise, those tried
 PARTNERS = (Pull(30, 100, partner=True), Pull(places=100, partner=True))  # and with one wrong label for each class
 ON_LOOK_ALIKES = (Pull(30, 10, alike=True), Pull(100, 100, alike=True), Pull(alike=True))  # and these, where errors are
@@ -94,7 +95,9 @@ def weigh(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Weighed:
     its own, in several strengths. How probable each is, left-out labels say, which with many classes follow K² numbers
     of chance no better than one; before them, that noise is even has nine chances of ten. Where errors seem to fall on
     look-alikes, what each class's noise is drawn to lies there too, so that a few hundred images show it. The search
-    sets out from the weights under even noise and from the text alone (see `_from_text`).
+    sets out from the weights under even noise and from the text alone (see `_from_text`); in a small set, where doubt
+    explains labels about as well as errors do, from sharp experts too. Of what it comes to by one kind of noise, that
+    counts which has the most evidence (`deft.evidence.explained`).
 
     Args:
         experts: Log-probabilities up to a constant of each image, its own label left out, (N, K) each.
@@ -129,11 +132,12 @@ def fit_noise(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Fitted
 
 def _fitted(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Fitted:
     classes = experts[0].shape[1]
-    weights, noise = evenly(experts, labels)
+    sharp = [torch.full((len(experts),), SHARP_WEIGHT)] if len(labels) <= FEW_IMAGES else []
+    weights, noise = best_explained(experts, labels, [evenly(experts, labels, start) for start in (None, *sharp)])
     even = _Tried(weights, noise, _held_out(experts, labels, part, partial(evenly, start=weights)), EVEN_CHANCE)
     if not 2 <= classes <= MOST_CLASSES or len(labels) < LEAST_IMAGES:
         return Fitted(Explanations.only(weights, noise), even.held)
-    return _averaged(even, _classwise_ones(experts, labels, part, even))
+    return _averaged(even, _classwise_ones(experts, labels, part, even, sharp))
 
 
 def _from_text(experts: Sequence[Tensor], labels: Tensor) -> Tensor:
@@ -162,22 +166,25 @@ def _pulls(experts: Sequence[Tensor], labels: Tensor, weights: Tensor, noise: La
     return (*EVENLY, *PARTNERS, *ON_LOOK_ALIKES) if alike else (*EVENLY, *PARTNERS)
 
 
-def _classwise_ones(experts: Sequence[Tensor], labels: Tensor, part: Tensor, even: _Tried) -> list[_Tried]:
+def _classwise_ones(
+    experts: Sequence[Tensor], labels: Tensor, part: Tensor, even: _Tried, sharp: Sequence[Tensor]
+) -> list[_Tried]:
     """Return explanations by noise of each class's own.
 
     Noise foretells labels that it hasn't seen no better than those that it was found from: what couldn't be probable
     even by these isn't tried on labels left out.
     """
     text = _from_text(experts, labels)
-    starts, pulls = [even.weights, text], _pulls(experts, labels, even.weights, even.noise)
+    starts, pulls = [even.weights, *sharp, text], _pulls(experts, labels, even.weights, even.noise)
     if experts[0].shape[1] > FEW_CLASSES:
         if not _shows_places(experts, labels, part, text):
             return []
         starts, pulls = [text], (PLACES,)
     before = float(_likelihoods(experts, labels, even.weights, even.noise).sum())
     hoped = []
-    for pull, start in itertools.product(pulls, starts):
-        weights, noise = _classwise(start, pull)(experts, labels)
+    for pull in pulls:
+        found = [_classwise(start, pull)(experts, labels) for start in starts]
+        weights, noise = best_explained(experts, labels, found)
         hoped.append((float(_likelihoods(experts, labels, weights, noise).sum()) - before, pull, weights, noise))
     prior, lead, tried = (1 - EVEN_CHANCE) / len(hoped), 0.0, []
     for most, pull, weights, noise in sorted(hoped, key=lambda one: -one[0]):
@@ -201,7 +208,7 @@ def _averaged(even: _Tried, classwise: Sequence[_Tried]) -> Fitted:
 
 def _rate_error(experts: Sequence[Tensor], labels: Tensor, explanations: Explanations) -> float:
     """Return the standard error of the log-odds of the noise rate: under the best explanation, and over all."""
-    within = rate_error(experts, labels, explanations.best.weights, explanations.best.noise)
+    within = explain(experts, labels, explanations.best.weights, explanations.best.noise).rate_error
     odds = torch.stack([torch.logit(one.noise.rates.mean()) for one in explanations.each])
     chances = torch.tensor([one.chance for one in explanations.each])
     spread = (chances * (odds - (chances * odds).sum()).square()).sum()
