@@ -32,9 +32,9 @@ from deft.detectors.deft_evidence import EXPERTS, Evidence
 from deft.detectors.deft_weighing import frozen_features
 from deft.encoders.load import load_encoder
 from deft.evidence import experts, foreign, label_noise, weighing
-from deft.evidence.experts import evenly
+from deft.evidence.experts import evenly, mixed
 from deft.evidence.explanations import Explanations
-from deft.evidence.label_noise import Pull
+from deft.evidence.label_noise import LabelNoise, Pull, log_likelihoods
 from deft.training.workspace import Workspace
 
 RESULTS = Path(__file__).parent / "results"
@@ -72,6 +72,18 @@ def without(*names: str) -> Iterator[None]:
         yield
 
 
+def likeliest() -> Context[Any]:
+    """Of what the searches by one kind of noise come to, let what makes the labels likeliest count."""
+
+    def most(heard: Sequence[Tensor], labels: Tensor, found: Sequence[tuple[Tensor, LabelNoise]]) -> Any:
+        def likelihood(one: tuple[Tensor, LabelNoise]) -> float:
+            return float(log_likelihoods(mixed(heard, one[0]), labels, one[1]).mean())
+
+        return max(found, key=likelihood)
+
+    return patch.object(weighing, "best_explained", most)
+
+
 def most_probable() -> Context[Any]:
     """Let the most probable explanation of the labels count alone."""
     averaged = weighing._averaged
@@ -92,8 +104,10 @@ JUDGING: Mapping[str, Callable[[], Context[Any]]] = {
     "halves of a small set, not fifths": lambda: patch.object(
         deft_sample, "parts", lambda keys: (keys % 2).astype(int)
     ),
+    "no search from sharp experts": lambda: patch.object(weighing, "FEW_IMAGES", 0),
     "any weight as likely before labels are seen": lambda: patch.object(experts, "SPREAD", 100.0),
-    "the most probable explanation, not the mean of all": most_probable,
+    "by one kind of noise the likeliest, not that with most evidence": likeliest,
+    "the most probable kind of noise, not the mean of all": most_probable,
     "no search from the text alone": lambda: patch.object(weighing, "_from_text", lambda *heard: evenly(*heard)[0]),
     "held-out labels alone say whether it judges": lambda: patch.object(weighing, "STRONG", float("inf")),
     "no partners": lambda: patch.multiple(weighing, PARTNERS=(), PLACES=Pull(places=10)),

@@ -14,7 +14,7 @@ from scipy.stats import beta, norm
 from torch import Tensor
 
 from deft.evidence.experts import evenly, log_prior, log_prior_odds, mixed
-from deft.evidence.explained import log_bayes_factor, rate_error
+from deft.evidence.explained import best_explained, explain, log_bayes_factor
 from deft.evidence.label_noise import LabelNoise, log_likelihoods
 from deft.evidence.weighing import STRONG, fit_noise, weigh
 from deft.noise import symmetric
@@ -39,30 +39,31 @@ def test_few_photos_of_few_classes_that_every_expert_sees_have_errors_and_no_dou
     assert torch.equal(joint.argmax(dim=1) != labels, labels != torch.from_numpy(truth))
 
 
-def test_the_error_of_the_rate_is_that_of_its_distribution_once_labels_are_seen() -> None:
-    """The curvature beside a sum over a grid of both logarithms."""
+def test_the_evidence_is_the_integral_over_weights_and_rate() -> None:
+    """Laplace's approximation beside a sum over a grid of both logarithms."""
     truth = np.random.default_rng(0).integers(4, size=400)
     labels = torch.from_numpy(symmetric(truth, 0.2, num_classes=4, seed=0))
     expert = seen(truth, 4, 0, sharp=2.0).log_softmax(dim=1)
     weights, noise = evenly([expert], labels)
-    log_weights, odds = torch.arange(-2.0, 1.0, 0.02), torch.arange(-3.0, 0.0, 0.02)
-    joint = torch.stack(
-        [
-            torch.stack([posterior(expert, labels, log_weight, one) for one in odds]).double()
-            for log_weight in log_weights
-        ]
-    )
-    chances = joint.flatten().softmax(dim=0).view(joint.shape).sum(dim=0)
-    mean = (chances * odds).sum()
-    spread = float((chances * (odds - mean).square()).sum().sqrt())
-    assert rate_error([expert], labels, weights, noise) == pytest.approx(spread, rel=0.05)
+    step, total = 0.02, []
+    for log_weight in torch.arange(-2.0, 1.0, step):
+        for odds in torch.arange(-3.0, 0.0, step):
+            even = LabelNoise.even(4, float(odds.sigmoid()))
+            likelihood = log_likelihoods(mixed([expert], log_weight.exp()[None]), labels, even).sum()
+            total.append(likelihood + log_prior(log_weight[None]) + log_prior_odds(odds))
+    integral = float(torch.stack(total).double().logsumexp(dim=0)) + 2 * math.log(step)
+    found = explain([expert], labels, weights, noise)
+    assert found.evidence + math.log(2 * math.pi) == pytest.approx(integral, abs=0.1)
 
 
-def posterior(expert: Tensor, labels: Tensor, log_weight: Tensor, odds: Tensor) -> Tensor:
-    """Log-probability of a weight and a rate once labels are seen, up to a constant."""
-    even = LabelNoise.even(expert.shape[1], float(odds.sigmoid()))
-    likelihood = log_likelihoods(mixed([expert], log_weight.exp()[None]), labels, even).sum()
-    return likelihood + log_prior(log_weight[None]) + log_prior_odds(odds)
+def test_what_explains_the_labels_better_counts() -> None:
+    truth = np.arange(300) % 3
+    labels = torch.from_numpy(symmetric(truth, 0.2, num_classes=3, seed=0))
+    experts = [seen(truth, 3, 0).log_softmax(dim=1)]
+    right = (torch.tensor([0.3]), LabelNoise.even(3, 0.2))
+    doubt = (torch.tensor([0.05]), LabelNoise.even(3, 0.001))
+    for found in ([right, doubt], [doubt, right]):
+        assert best_explained(experts, labels, found) is right
 
 
 def test_the_bayes_factor_is_an_integral_over_weight_and_rate() -> None:
