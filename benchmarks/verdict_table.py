@@ -23,7 +23,8 @@ wrong there is no F1. A tenth of the pictures of the two open sets shows none of
 things that CIFAR-10 doesn't have, and cars among Imagenette's photos (a crowd that looks like itself). "asymmetric" are
 the mistakes of Patrini et al. (trucks called automobiles, cats dogs), "instance" those by each photo's own pixels, made
 as the paper's code makes them. Small sets are drawn by the seed (of Caltech-101 from half of its classes): twenty
-photos of each class ("20-a-class"), sixty of each of six, 25 of each of three, and forty of each of five cars.
+photos of each class ("20-a-class"), sixty of each of six, 25 of each of three, thirty of each of three Imagenette
+classes, forty of each of five cars, twenty of each of ten, and 500 and 1 000 photos with people's labels.
 """
 COMMAND = "python -m benchmarks.detection --data DATA --photos PHOTOS --seeds 0,1,2"
 
