@@ -43,7 +43,7 @@ def judged(bank: Bank, case: Case, seed: int) -> dict[str, np.ndarray]:
     inputs, space = inputs_of(case.pooled, case.images, bank.encoder, detector.reading), Workspace()
     with frozen_features(bank.encoder, detector.tuning, detector.recipe, inputs, space, detector.reading) as frozen:
         trained, verdicts = detector.learn(case.images, inputs, frozen, space)
-    evidence = trained.told(verdicts)["evidence"]
+    evidence = trained.told(verdicts, inputs.trusted)["evidence"]
     return {
         "p_clean": verdicts.p_clean,
         "is_clean": verdicts.is_clean,

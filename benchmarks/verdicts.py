@@ -72,7 +72,7 @@ def deft(build: Callable[[DualEncoder, int], DeFT]) -> Judge:
         inputs, space = inputs_of(features, case.images, encoder, detector.reading), Workspace()
         with frozen_features(encoder, detector.tuning, detector.recipe, inputs, space, detector.reading) as frozen:
             trained, verdicts = detector.learn(case.images, inputs, frozen, space)
-        interval = trained.told(verdicts).get("evidence", {}).get("noise_rate_interval")
+        interval = trained.told(verdicts, inputs.trusted).get("evidence", {}).get("noise_rate_interval")
         return Found(~verdicts.is_clean, verdicts.p_clean, verdicts.predicted, interval)
 
     return judge

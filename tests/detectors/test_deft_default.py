@@ -72,8 +72,23 @@ def _rates(learned: TrainedDeFT, none: Tensor, *, error: float) -> tuple[float, 
     right, rows = (0.999 * (1 - none)).numpy(), len(none)
     nothing = np.zeros((rows, 1), np.int64)
     verdicts = Verdicts(right, right > 0.5, nothing[:, 0], nothing, right[:, None], p_none=none.numpy())
-    low, high = evidence.told(verdicts)["noise_rate_interval"]
+    low, high = evidence.told(verdicts, np.zeros(len(verdicts.p_clean), bool))["noise_rate_interval"]
     return low, high
+
+
+def test_labels_that_a_person_confirmed_are_right_in_the_estimated_rate(
+    learned: tuple[TrainedDeFT, Detection],
+) -> None:
+    evidence = learned[0].evidence
+    assert evidence is not None
+    right, nothing = np.full(400, 0.8, np.float32), np.zeros((400, 1), np.int64)
+    verdicts = Verdicts(right, right > 0.5, nothing[:, 0], nothing, right[:, None])
+    half, all_of_them = np.arange(400) < 200, np.ones(400, bool)
+    told = {count: evidence.told(verdicts, trusted) for count, trusted in ((200, half), (0, all_of_them))}
+    assert told[200]["noise_rate"] == pytest.approx(0.1, abs=1e-6)
+    assert 0 < told[200]["noise_rate_interval"][0] < 0.1 < told[200]["noise_rate_interval"][1] < 0.2
+    assert told[0]["noise_rate"] == 0
+    assert told[0]["noise_rate_interval"] == [0, 0]
 
 
 def test_doubt_about_wrong_labels_does_not_blur_the_share_of_foreign_images(

@@ -73,6 +73,17 @@ def test_images_without_a_label_and_confirmed_ones(
     assert found.p_clean[worst] == 1
 
 
+def test_confirmed_labels_are_right_in_the_estimated_rate(
+    made: tuple[LabeledImages, np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    images, features, _, truth = made
+    wrong = images.labels != truth
+    labels = np.where(wrong, truth, images.labels)
+    found = FromEmbeddings(features).detect(images.relabel(labels, trusted=wrong))
+    told = found.info["evidence"]
+    assert told["noise_rate"] == pytest.approx(float(1 - found.p_clean.mean()), abs=1e-6)
+
+
 def test_outputs_that_tell_nothing_flag_nothing(
     made: tuple[LabeledImages, np.ndarray, np.ndarray, np.ndarray],
 ) -> None:

@@ -216,7 +216,7 @@ class DeFT(Detector):
             frozen_features(self.encoder, self.tuning, self.recipe, inputs, space, self.reading) as frozen,
         ):
             trained, verdicts = self.learn(images, inputs, frozen, space)
-        told = trained.told(verdicts) | self._sampled(images, inputs)
+        told = trained.told(verdicts, inputs.trusted) | self._sampled(images, inputs)
         return trained, self._judged(inputs, verdicts, watch, self.reading, told)
 
     def learn(

@@ -129,29 +129,39 @@ class Evidence:
             none = self.foreign.probability(seen, joint.logsumexp(dim=1))
         return joint, none, odds_of(joint, labels, none)
 
-    def told(self, verdicts: Verdicts) -> dict[str, Any]:
+    def told(self, verdicts: Verdicts, trusted: np.ndarray) -> dict[str, Any]:
         """Return what a summary says of how it was judged: experts, noise rate with its interval, and a sentence.
 
+        Labels that a person confirmed are right, whatever the model doubts.
+
         Args:
-            verdicts: The verdicts that it gave.
+            verdicts: The verdicts that it gave, (N,).
+            trusted: Whether a person confirmed each label, bool (N,).
         """
         judged = np.isfinite(verdicts.p_clean)
-        wrong = 1 - verdicts.p_clean[judged].astype(np.float64)
-        none = np.zeros(1) if verdicts.p_none is None else verdicts.p_none[judged].astype(np.float64)
-        rate, foreign = float(wrong.mean()), float(none.mean())
-        chance = WITHIN * float(np.sqrt((wrong * (1 - wrong)).sum())) / len(wrong) + 0.5 / len(wrong)
-        low, high = self._rates(max(rate - foreign, 0.0) / max(1 - foreign, 1e-9))
-        least, most = _foreign_rates(foreign)
-        low, high = least + (1 - least) * low, most + (1 - most) * high
+        open_ = judged & ~trusted
+        rate, low, high = self._rate_of(verdicts, open_) if bool(open_.any()) else (0.0, 0.0, 0.0)
+        share = int(open_.sum()) / max(int(judged.sum()), 1)
         counted = {name: round(float(share), 3) for name, share in zip(EXPERTS, self.shares, strict=False)}
         return {
             "judges": self.judges,
             "sentence": self._sentence(),
             "experts": counted,
             "foreign_share": round(self.foreign.share, 4),
-            "noise_rate": rate if self.judges else None,
-            "noise_rate_interval": [max(low - chance, 0.0), min(high + chance, 1.0)],
+            "noise_rate": share * rate if self.judges else None,
+            "noise_rate_interval": [share * low, share * high],
         }
+
+    def _rate_of(self, verdicts: Verdicts, rows: np.ndarray) -> tuple[float, float, float]:
+        """Return the estimated rate of wrong labels of some rows, bool (N,), and its interval."""
+        wrong = 1 - verdicts.p_clean[rows].astype(np.float64)
+        none = np.zeros(1) if verdicts.p_none is None else verdicts.p_none[rows].astype(np.float64)
+        rate, foreign = float(wrong.mean()), float(none.mean())
+        chance = WITHIN * float(np.sqrt((wrong * (1 - wrong)).sum())) / len(wrong) + 0.5 / len(wrong)
+        low, high = self._rates(max(rate - foreign, 0.0) / max(1 - foreign, 1e-9))
+        least, most = _foreign_rates(foreign)
+        low, high = least + (1 - least) * low, most + (1 - most) * high
+        return rate, max(low - chance, 0.0), min(high + chance, 1.0)
 
     def _rates(self, rate: float) -> tuple[float, float]:
         """Return between which rates the labels of the classes' own images may be wrong, chance among them aside."""

@@ -129,7 +129,7 @@ class TrainedDeFT(Detector):
             frozen_features(self.encoder, self.tuning, self.recipe, inputs, space, self.reading) as frozen,
         ):
             verdicts = self.judge(inputs, frozen, len(images), space.progress)
-        return self._judged(inputs, verdicts, watch, self.reading, self.told(verdicts))
+        return self._judged(inputs, verdicts, watch, self.reading, self.told(verdicts, inputs.trusted))
 
     def judge(self, inputs: Inputs, frozen: Features | None, rows: int, progress: Progress) -> Verdicts:
         """Return verdicts on open inputs: evaluation mode, no augmentation, final weights.
@@ -180,13 +180,14 @@ class TrainedDeFT(Detector):
             size = max(min(MOST_AT_ONCE, SCORES_AT_ONCE // len(self.classes)), 1)
         return prompt_scores(method, inputs.batches.subset(rows, batch_size=size), self.reading, progress, task)
 
-    def told(self, verdicts: Verdicts) -> dict[str, Any]:
+    def told(self, verdicts: Verdicts, trusted: np.ndarray) -> dict[str, Any]:
         """Return what its verdicts were based on, for a detection's `info`.
 
         Args:
-            verdicts: What `judge` gave.
+            verdicts: What `judge` gave, (N,).
+            trusted: Whether a person confirmed each label, bool (N,).
         """
-        evidence = {} if self.evidence is None else {"evidence": self.evidence.told(verdicts)}
+        evidence = {} if self.evidence is None else {"evidence": self.evidence.told(verdicts, trusted)}
         return evidence if self.ended_after is None else evidence | {"epochs_trained": self.ended_after}
 
     @contextlib.contextmanager

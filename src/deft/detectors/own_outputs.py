@@ -215,8 +215,8 @@ def _judged(said: Said, images: LabeledImages, rows: np.ndarray, keys: np.ndarra
     """Return verdicts on all images, and what a summary says of how they came about."""
     labels, classes = torch.from_numpy(images.labels[rows]), len(images.classes)
     experts = [expert.log_softmax(dim=1) for expert in said.experts]
-    fair = torch.from_numpy(~images.trusted[rows])
-    fair = fair if bool(fair.any()) else torch.ones_like(fair)
+    open_ = torch.from_numpy(~images.trusted[rows])
+    fair = open_ if bool(open_.any()) else torch.ones_like(open_)
     found = weigh([expert[fair] for expert in experts], labels[fair], torch.from_numpy(parts(keys[fair.numpy()])))
     probs, joint = found.explanations.log_probs(experts), found.explanations.joint(experts, labels)
     likelihood = joint.logsumexp(dim=1)
@@ -233,10 +233,13 @@ def _judged(said: Said, images: LabeledImages, rows: np.ndarray, keys: np.ndarra
     border = 1 - best_threshold(wrong) if found.judges else NO_BORDER
     p_none = np.full(len(images), np.nan, np.float32)
     p_none[rows] = none.numpy()
-    return suggesting(collector.verdicts(), images.labels, border, p_none), _told(wrong, found.judges)
+    return suggesting(collector.verdicts(), images.labels, border, p_none), _told(
+        wrong.masked_fill(~open_, 0), found.judges
+    )
 
 
 def _told(wrong: Tensor, judges: bool) -> dict[str, Any]:
+    """Return what a summary says, given the probability that each label is wrong, 0 where a person confirmed it."""
     rate = float(wrong.mean())
     chance = 1.96 * float((wrong * (1 - wrong)).sum().sqrt()) / len(wrong) + 0.5 / len(wrong)
     sentence = (
