@@ -17,6 +17,8 @@ from deft.cli.own_words import OPTIONS, in_options
 COMMANDS_OF_PAGES = {
     Path("bench/tables.py"),  # the command that prints a table again stands under it
     Path("bench/results.py"),  # arguments of git
+    Path("bench/harness.py"),  # the command that makes a result, which its file names
+    Path("reviewing/desk.py"),  # the review page names the command of the next round
     Path("report/names.py"),  # a page, which names the command
     Path("adaptation/model_card.py"),
     Path("bench/experiment.py"),  # names of files
