@@ -10,7 +10,6 @@ table of docs/deft.md, each cell F1 (where no label is wrong, the share of right
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,13 +23,13 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 
-from benchmarks.settings import Bank, Case, inputs_of, settings
+from benchmarks.bank_options import bank_of, bank_parser
+from benchmarks.settings import Case, inputs_of, settings
 from benchmarks.verdicts import Found, measured
 from deft.detectors import deft_sample
 from deft.detectors.deft import DeFT
 from deft.detectors.deft_evidence import EXPERTS, Evidence
 from deft.detectors.deft_weighing import frozen_features
-from deft.encoders.load import load_encoder
 from deft.evidence import experts, foreign, label_noise, weighing
 from deft.evidence.experts import evenly, mixed
 from deft.evidence.explanations import Explanations
@@ -165,19 +164,10 @@ def table(found: Mapping[str, list[dict[str, dict[str, float]]]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the Parquet files")
-    parser.add_argument("--photos", type=Path, required=True, help="folder with imagenette and cars")
-    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "deft-benchmarks", help="of embeddings")
-    parser.add_argument("--rows", choices=["tuning", "tables"], required=True)
-    parser.add_argument("--settings", default=",".join(SETTINGS), help="of benchmarks.settings, with commas")
-    parser.add_argument("--seeds", default="0")
-    parser.add_argument("--model", default="tiny")
+    parser = bank_parser(__doc__, some=",".join(SETTINGS), seeds="0")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
-    bank = Bank(
-        options.data, options.photos, options.cache, load_encoder(options.model, device="cpu"), rows=options.rows
-    )
+    bank = bank_of(options)
     found: dict[str, list[dict[str, dict[str, float]]]] = {}
     options.out.mkdir(parents=True, exist_ok=True)
     for name in options.settings.split(","):

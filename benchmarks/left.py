@@ -11,7 +11,6 @@ Three more reviews take other paths: half of the suspects in any order, 40 image
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,10 +18,10 @@ from statistics import mean
 
 import numpy as np
 
+from benchmarks.bank_options import bank_of, bank_parser
 from benchmarks.settings import Bank, Case, inputs_of, settings
 from deft.detectors.deft import DeFT
 from deft.detectors.deft_weighing import frozen_features
-from deft.encoders.load import load_encoder
 from deft.runs.detection import Detection, Verdicts
 from deft.runs.left import NOTHING, RIGHT, WRONG, what_is_left
 from deft.training.workspace import Workspace
@@ -116,18 +115,9 @@ def shown(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the Parquet files")
-    parser.add_argument("--photos", type=Path, required=True, help="folder with imagenette, cars and caltech")
-    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "deft-benchmarks", help="of embeddings")
-    parser.add_argument("--rows", choices=["tuning", "tables"], default="tables")
-    parser.add_argument("--settings", default=",".join(settings()), help="of benchmarks.settings, with commas")
-    parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--model", default="tiny")
+    parser = bank_parser(__doc__)
     options = parser.parse_args()
-    bank = Bank(
-        options.data, options.photos, options.cache, load_encoder(options.model, device="cpu"), rows=options.rows
-    )
+    bank = bank_of(options)
     found: dict[str, dict[str, dict[str, float]]] = {}
     for name in options.settings.split(","):
         for seed in map(int, options.seeds.split(",")):

@@ -11,16 +11,14 @@ nothing is flagged are left out.
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
+from benchmarks.bank_options import bank_of, bank_parser
 from benchmarks.settings import Bank, Case, inputs_of, settings
 from deft.detectors.deft import DeFT
 from deft.detectors.deft_weighing import frozen_features
-from deft.encoders.load import load_encoder
 from deft.runs.decisions import Decision, now
 from deft.runs.detection import Detection, Verdicts
 from deft.runs.disk_rows import DiskRows
@@ -99,17 +97,10 @@ def drawn(case: Case, seed: int, count: int) -> Case:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the Parquet files")
-    parser.add_argument("--photos", type=Path, required=True, help="folder with imagenette, cars and caltech")
-    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "deft-benchmarks", help="of embeddings")
-    parser.add_argument("--rows", choices=["tuning", "tables"], default="tables")
-    parser.add_argument("--settings", default=",".join(SETTINGS), help="of benchmarks.settings, with commas")
-    parser.add_argument("--seeds", default="0")
+    parser = bank_parser(__doc__, some=",".join(SETTINGS), seeds="0")
     parser.add_argument("--count", type=int, default=1000, help="photos of each setting")
     options = parser.parse_args()
-    encoder = load_encoder("tiny", device="cpu")
-    bank = Bank(options.data, options.photos, options.cache, encoder, rows=options.rows)
+    bank = bank_of(options)
     total, runs = np.zeros((len(WAYS), len(NEXT)), np.int64), 0
     print(f"{'wrong among the next ' + ', '.join(map(str, NEXT)):40}" + "".join(f"{way:>18}" for way in WAYS))
 

@@ -70,7 +70,7 @@ def judge(points: Tensor, labels: Tensor, wrong: np.ndarray) -> Made:
     fitted = Discriminant.fit(points, labels, classes=CLASSES, shrinkage=0.1)
     experts = [fitted.scores(points, labels, copies).log_softmax(dim=1), shares.log_softmax(dim=1)]
     found = weigh(experts, labels, torch.arange(len(labels)) % 2 == 0)
-    log_probs, joint = found.explanations.log_probs(experts), found.explanations.joint(experts, labels)
+    log_probs, joint = found.explanations.believe(experts, labels)
     likelihood, seen = joint.logsumexp(dim=1), looks(fitted.unusualness(points), log_probs)
     none = Foreign.learn(seen, likelihood, CLASSES).probability(seen, likelihood)
     right = joint.softmax(dim=1).gather(1, labels[:, None]).squeeze(1) * (1 - none)

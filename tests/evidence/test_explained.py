@@ -35,7 +35,7 @@ def test_few_photos_of_few_classes_that_every_expert_sees_have_errors_and_no_dou
     part = torch.from_numpy(np.random.default_rng(seed).integers(5, size=180))
     fitted = fit_noise([expert.log_softmax(dim=1) for expert in experts], labels, part)
     assert fitted.explanations.rate == pytest.approx(0.1, abs=0.02)
-    joint = fitted.explanations.joint([expert.log_softmax(dim=1) for expert in experts], labels)
+    joint = fitted.explanations.believe([expert.log_softmax(dim=1) for expert in experts], labels).joint
     assert torch.equal(joint.argmax(dim=1) != labels, labels != torch.from_numpy(truth))
 
 

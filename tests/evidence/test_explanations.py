@@ -28,18 +28,22 @@ LABELS = torch.arange(40) % 3
 
 def test_one_explanation_gives_the_product_of_the_experts_and_its_noise(experts: list[torch.Tensor]) -> None:
     one = Explanations.only(EVEN.weights, EVEN.noise)
-    assert torch.equal(one.log_probs(experts), mixed(experts, EVEN.weights))
-    assert torch.equal(one.joint(experts, LABELS), mixed(experts, EVEN.weights) + EVEN.noise.log_chances(LABELS))
+    assert torch.equal(one.believe(experts, LABELS).log_probs, mixed(experts, EVEN.weights))
+    assert torch.equal(
+        one.believe(experts, LABELS).joint, mixed(experts, EVEN.weights) + EVEN.noise.log_chances(LABELS)
+    )
 
 
 def test_what_a_label_says_of_the_class_is_the_mean_of_what_it_says_under_each(experts: list[torch.Tensor]) -> None:
     both = Explanations((EVEN, PAIRS))
-    alone = [Explanations.only(one.weights, one.noise).joint(experts, LABELS) for one in both.each]
+    alone = [Explanations.only(one.weights, one.noise).believe(experts, LABELS).joint for one in both.each]
     posterior = sum(one.chance * joint.softmax(dim=1) for one, joint in zip(both.each, alone, strict=True))
     likelihood = sum(one.chance * joint.exp().sum(dim=1) for one, joint in zip(both.each, alone, strict=True))
-    joint = both.joint(experts, LABELS)
+    joint = both.believe(experts, LABELS).joint
     assert torch.allclose(joint.softmax(dim=1), torch.as_tensor(posterior), atol=1e-6)
     assert torch.allclose(joint.exp().sum(dim=1), torch.as_tensor(likelihood), atol=1e-6)
+    apart = sum(one.chance * mixed(experts, one.weights).exp() for one in both.each)
+    assert torch.allclose(both.believe(experts, LABELS).log_probs.exp(), torch.as_tensor(apart), atol=1e-6)
     assert both.rate == pytest.approx(0.75 * 0.2 + 0.25 * 0.7 / 3)
     assert torch.allclose(both.weights, torch.tensor([0.625, 0.125]))
 

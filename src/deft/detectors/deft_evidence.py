@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -33,6 +33,22 @@ SAVED = "evidence."
 WITHIN = 1.96  # standard errors on either side that 95 of 100 cases lie within
 MODEL_ERROR = 0.1  # standard error of the log-odds of the noise rate for what no likelihood knows; docs/deft.md
 FOREIGN_ERROR = 0.3  # and of those of the share of foreign images
+
+
+class Judgement(NamedTuple):
+    """What is held of each image.
+
+    Args:
+        log_probs: log P(class | image) with the given label left aside, (N, K).
+        joint: log P(class, given label | image), (N, K).
+        none: P(none of the classes | image, label), (N,).
+        odds: Log-odds that the label is right, (N,).
+    """
+
+    log_probs: Tensor
+    joint: Tensor
+    none: Tensor
+    odds: Tensor
 
 
 @dataclass(frozen=True)
@@ -105,16 +121,8 @@ class Evidence:
         cleaned = [] if self.cleaned is None else self.cleaned.experts(pooled, near, self.neighbours)
         return [scale * unit @ self.texts.T, positive, positive - negative, discriminant, votes, *cleaned]
 
-    def log_probs(self, experts: Sequence[Tensor]) -> Tensor:
-        """Return log P(class | image) with the given label left aside, (N, K).
-
-        Args:
-            experts: What `experts` gave.
-        """
-        return self.weighed.explanations.log_probs([expert.log_softmax(dim=1) for expert in experts])
-
-    def judge(self, experts: Sequence[Tensor], pooled: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return log P(class, label | image), (N, K); P(none of the classes), (N,); log-odds of the label, (N,).
+    def judge(self, experts: Sequence[Tensor], pooled: Tensor, labels: Tensor) -> Judgement:
+        """Return what is held of each image.
 
         Args:
             experts: What `experts` gave.
@@ -122,12 +130,12 @@ class Evidence:
             labels: Given labels, (N,).
         """
         heard = [expert.log_softmax(dim=1) for expert in experts]
-        joint = self.weighed.explanations.joint(heard, labels)
+        log_probs, joint = self.weighed.explanations.believe(heard, labels)
         none = torch.zeros(len(labels))
         if self.foreign.share > 0:
-            seen = looks(self.discriminant.unusualness(pooled.cpu()), self.weighed.explanations.log_probs(heard))
+            seen = looks(self.discriminant.unusualness(pooled.cpu()), log_probs)
             none = self.foreign.probability(seen, joint.logsumexp(dim=1))
-        return joint, none, odds_of(joint, labels, none)
+        return Judgement(log_probs, joint, none, odds_of(joint, labels, none))
 
     def told(self, verdicts: Verdicts, trusted: np.ndarray) -> dict[str, Any]:
         """Return what a summary says of how it was judged: experts, noise rate with its interval, and a sentence.

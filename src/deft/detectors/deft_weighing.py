@@ -159,11 +159,11 @@ def judge_by_evidence(evidence: Evidence, frozen: Features, scored: Scored, inpu
         seen = frozen(index)
         near = evidence.neighbours.near(seen[1].cpu().float(), labels, _at(kin, index))
         experts = evidence.experts(seen, (positive, negative), near, labels, scale)
-        joint, foreign, odds = evidence.judge(experts, seen[1], labels)
-        collector.add(replace(batch, labels=labels), odds, joint)
+        held = evidence.judge(experts, seen[1], labels)
+        collector.add(replace(batch, labels=labels), held.odds, held.joint)
         margin = score_of(positive - negative, batch.labels)
-        collector.keep(batch, seen[1], evidence.log_probs(experts), margin)
-        none[index], given[index] = foreign.numpy(), labels.numpy()
+        collector.keep(batch, seen[1], held.log_probs, margin)
+        none[index], given[index] = held.none.numpy(), labels.numpy()
     verdicts = collector.verdicts()
     return suggesting(verdicts, given, evidence.threshold if evidence.judges else NO_BORDER, none)
 
@@ -225,10 +225,9 @@ def _weighed(start: Evidence, sample: Sample, near: Near, scale: float, drawn: T
     strength = torch.stack(
         [weight * part.std(dim=1).mean() for weight, part in zip(found.explanations.weights, experts, strict=True)]
     )
-    log_probs = found.explanations.log_probs(experts)
-    likelihoods = found.explanations.joint(experts, given).logsumexp(dim=1)
-    seen = looks(start.discriminant.unusualness(sample.frozen[1]), log_probs)
-    foreign = Foreign.learn(seen, likelihoods, len(start.texts))
+    belief = found.explanations.believe(experts, given)
+    seen = looks(start.discriminant.unusualness(sample.frozen[1]), belief.log_probs)
+    foreign = Foreign.learn(seen, belief.joint.logsumexp(dim=1), len(start.texts))
     shares = strength / strength.sum().clamp(min=1e-9)
     return replace(start, weighed=found, foreign=foreign, shares=shares), experts
 
@@ -239,7 +238,7 @@ def _bordered(evidence: Evidence, experts: Sequence[Tensor], sample: Sample) -> 
     evidence = replace(evidence, weighed=_harder(found, decided.factor), decisions=decided.count)
 
     def wrong(by: Evidence) -> Tensor:
-        return 1 - by.judge(experts, sample.frozen[1], sample.first)[2].sigmoid()
+        return 1 - by.judge(experts, sample.frozen[1], sample.first).odds.sigmoid()
 
     lower, upper = 1 / found.hardness, 2 - 1 / found.hardness
     if decided.count >= ENOUGH:  # then they say how sure the factor is, and not what other data sets have shown
@@ -269,6 +268,6 @@ def _decided(evidence: Evidence, experts: Sequence[Tensor], sample: Sample) -> D
 
     def log_odds(factor: float) -> Tensor:
         changed = replace(evidence, weighed=_harder(evidence.weighed, factor))
-        return changed.judge([part[some] for part in experts], pooled, first)[2]
+        return changed.judge([part[some] for part in experts], pooled, first).odds
 
     return learn_factor(log_odds, first != sample.labels[some])

@@ -218,7 +218,7 @@ def _judged(said: Said, images: LabeledImages, rows: np.ndarray, keys: np.ndarra
     open_ = torch.from_numpy(~images.trusted[rows])
     fair = open_ if bool(open_.any()) else torch.ones_like(open_)
     found = weigh([expert[fair] for expert in experts], labels[fair], torch.from_numpy(parts(keys[fair.numpy()])))
-    probs, joint = found.explanations.log_probs(experts), found.explanations.joint(experts, labels)
+    probs, joint = found.explanations.believe(experts, labels)
     likelihood = joint.logsumexp(dim=1)
     none = torch.zeros_like(likelihood)
     if said.unusual is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -30,6 +31,18 @@ class Explanation:
     noise: LabelNoise
 
 
+class Belief(NamedTuple):
+    """What is believed of each image.
+
+    Args:
+        log_probs: log P(class | image) with the given label left aside, (N, K).
+        joint: log P(class, given label | image), (N, K).
+    """
+
+    log_probs: Tensor
+    joint: Tensor
+
+
 @dataclass(frozen=True)
 class Explanations:
     """All that may explain the given labels, the most probable first.
@@ -42,8 +55,7 @@ class Explanations:
 
     Example:
         >>> even = Explanation(1.0, torch.ones(1), LabelNoise.even(3, 0.2))
-        >>> odds = Explanations((even,)).joint([torch.zeros(1, 3)], torch.tensor([0]))
-        >>> odds.exp()
+        >>> Explanations((even,)).believe([torch.zeros(1, 3)], torch.tensor([0])).joint.exp()
         tensor([[0.2667, 0.0333, 0.0333]])
     """
 
@@ -73,16 +85,8 @@ class Explanations:
         """Return the same with the odds of every error multiplied by a factor."""
         return Explanations(tuple(replace(one, noise=one.noise.harder(factor)) for one in self.each))
 
-    def log_probs(self, experts: Sequence[Tensor]) -> Tensor:
-        """Return log P(class | image) with the given label left aside, (N, K).
-
-        Args:
-            experts: Log-probabilities of each image, (N, K) each.
-        """
-        return _mean([mixed(experts, one.weights) for one in self.each], self._chances())
-
-    def joint(self, experts: Sequence[Tensor], labels: Tensor) -> Tensor:
-        """Return log P(class, given label | image), (N, K).
+    def believe(self, experts: Sequence[Tensor], labels: Tensor) -> Belief:
+        """Return what is believed of each image with its label left aside, and with it.
 
         What the label says of the class is the mean of what it says under each explanation.
 
@@ -90,13 +94,14 @@ class Explanations:
             experts: Log-probabilities of each image, (N, K) each.
             labels: Given labels, (N,).
         """
-        joints = [mixed(experts, one.weights) + one.noise.log_chances(labels) for one in self.each]
+        probs = [mixed(experts, one.weights) for one in self.each]
+        joints = [prob + one.noise.log_chances(labels) for prob, one in zip(probs, self.each, strict=True)]
         if len(joints) == 1:
-            return joints[0]
+            return Belief(probs[0], joints[0])
         seen = [joint.logsumexp(dim=1, keepdim=True) for joint in joints]
         chances = self._chances()
         given = _mean([joint - likelihood for joint, likelihood in zip(joints, seen, strict=True)], chances)
-        return given + _mean(seen, chances)
+        return Belief(_mean(probs, chances), given + _mean(seen, chances))
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all of it as named tensors, for a file."""
@@ -134,6 +139,4 @@ class Explanations:
 
 def _mean(logs: Sequence[Tensor], chances: Tensor) -> Tensor:
     """Return the logarithm of a weighted mean."""
-    if len(logs) == 1:
-        return logs[0]
     return torch.stack([log + chance for log, chance in zip(logs, chances.log(), strict=True)]).logsumexp(dim=0)
