@@ -145,11 +145,11 @@ def test_files_under_another_spelling(tmp_path: Path, paint: Paint, there: str, 
     assert len(images.reader.read(0)) > 60
 
 
-def test_a_name_that_two_files_are_like_is_not_found(tmp_path: Path, paint: Paint) -> None:
+def test_a_name_that_two_files_are_like_takes_neither(tmp_path: Path, paint: Paint) -> None:
     for name in ("A.png", "a.png", "b.png", "x/c.png", "y/c.png"):
         paint(tmp_path / name)
     images = load_images(table(tmp_path, "file_name,label\nA.PNG,a\nb.png,b\nc.png,c\n"))
-    assert images.read_errors == {0: "file not found", 2: "file not found"}
+    assert images.read_errors == {0: "several files fit its name", 2: "several files fit its name"}
 
 
 def test_addresses_are_refused_and_files_by_address_are_read(animals: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -149,9 +150,32 @@ def test_bare_ids_of_files_in_folders_below(animals: Path, paint: Paint, column:
     assert any("found by the bare name" in note for note in images.notes)
 
 
-def test_an_id_that_several_files_have_is_missing(animals: Path) -> None:
-    with pytest.raises(DataError, match="None of the 2 files"):
+def test_names_that_several_files_fit_are_said_with_the_files(animals: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"2 names of \S+ fit several files.*'0' on line 2 may be \S+cat/0.png, \S+dog/0.png\."
+    ):
         load_images(write(animals, "id,label\n0,a\n1,b\n", "t.csv"))
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "archive"])
+def test_an_id_takes_none_of_two_files_that_differ_in_their_endings(animals: Path, paint: Paint, packed: bool) -> None:
+    paint(animals / "cat" / "0.jpg")
+    table = write(animals, "id,label\ncat/0,a\ncat/1,b\ndog/0,a\n", "metadata.csv")
+    if packed:
+        with zipfile.ZipFile(animals / "all.zip", "w") as archive:
+            for path in (table, *sorted(animals.glob("*/*"))):
+                archive.write(path, path.relative_to(animals))
+    images = load_images(animals / "all.zip" if packed else table)
+    assert images.read_errors == {0: "several files fit its name"}
+    assert any("'cat/0' on line 2 may be 0.jpg, 0.png. Write names out." in note for note in images.notes)
+
+
+def test_a_name_in_another_case_takes_none_of_two_files_that_differ_in_it(animals: Path, paint: Paint) -> None:
+    paint(animals / "cat" / "Zoe.png")
+    paint(animals / "cat" / "zoe.png")
+    images = load_images(write(animals, "file,label\ncat/ZOE.png,a\ncat/1.png,b\nCAT/zoe,a\n", "t.csv"))
+    assert images.read_errors == {0: "several files fit its name"}  # the last row spells one of them
+    assert any("'cat/ZOE.png' on line 2 may be Zoe.png, zoe.png" in note for note in images.notes)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-8-sig"])

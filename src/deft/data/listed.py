@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from deft.data.assemble import SourceRows
@@ -44,6 +44,8 @@ def listed(
     own = [*folders, path.parent]
     found = locate(cells, [*own, *(folder / name for folder in own for name in table.below)], there)
     notes = [*table.notes, *_missing(show_path(str(path)), table, cells, found)]
+    if found.several:
+        notes.append(several_fit(show_path(str(path)), table, cells, found.several))
     if found.otherwise:
         notes.append(
             f"{counted(found.otherwise, 'file')} of {show_path(str(path))} "
@@ -80,11 +82,38 @@ def splits_of(table: Table, cells: Sequence[str]) -> list[str] | None:
     return None
 
 
+def several_fit(source: str, table: Table, cells: Sequence[str], several: Mapping[int, Sequence[str]]) -> str:
+    """Return a sentence on names that several files fit, of which none is taken.
+
+    Args:
+        source: What the table is called.
+        table: It says where a row stands.
+        cells: What its rows say.
+        several: Row to the files that fit; at least one row.
+    """
+    first = min(several)
+    fit = sorted(several[first])
+    short = [os.path.basename(one) for one in fit]
+    files = ", ".join(map(show_path, (short if len(set(short)) == len(short) else fit)[:3]))
+    more = ", ..." if len(fit) > 3 else ""
+    return (
+        f"{counted(len(several), 'name')} of {source} {noun(len(several), 'fits', 'fit')} several files, and none is "
+        f"taken: {_short(show_path(cells[first]))!r} on {table.place(first)} may be {files}{more}. Write names out."
+    )
+
+
 def _missing(source: str, table: Table, cells: Sequence[str], found: Located) -> list[str]:
-    rows = [row for row, path in enumerate(found.paths) if row in found.problems and path and not os.path.lexists(path)]
+    rows = [
+        row
+        for row, path in enumerate(found.paths)
+        if row in found.problems and row not in found.several and path and not os.path.lexists(path)
+    ]
+    named = sum(1 for cell in cells if cell)
+    if found.several and len(found.several) == named:
+        raise DataError(several_fit(source, table, cells, found.several))
     if not rows:
         return []
-    first, named = rows[0], sum(1 for cell in cells if cell)
+    first = rows[0]
     away = [row for row in rows if is_address(cells[row])]
     tried = cells[first] if is_address(cells[first]) else os.path.abspath(found.paths[first])
     where = f"the first on {table.place(first)}: {_short(show_path(tried))}"

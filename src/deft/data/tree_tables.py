@@ -10,10 +10,11 @@ from pathlib import Path
 from deft.data.assemble import SourceRows
 from deft.data.columns import Columns
 from deft.data.endings import TABLE_ENDINGS
-from deft.data.listed import MISSING, splits_of
-from deft.data.located import Finder, by_fold, by_last, elsewhere, fold, is_address, only_one, served_path, shown_name
+from deft.data.listed import MISSING, several_fit, splits_of
+from deft.data.located import SEVERAL, elsewhere, is_address, served_path, shown_name
 from deft.data.names import in_order
 from deft.data.readers import FileReader, show_path
+from deft.data.spellings import Finder, by_fold, by_last, by_stem, fold, of_bare_name, spelt_alike
 from deft.data.tables import from_table, read_table, settle
 from deft.data.tree import FolderTree, Tree
 from deft.errors import DataError
@@ -142,7 +143,9 @@ def _of_archive(
     members = set(tree.images)
     cells = ["" if cell is None else served_path(str(cell).strip()) for cell in table.values[str(settled.image)]]
     wide = [*folders, *(_join(folder, below) for folder in folders for below in table.below)]
-    names, errors = _members(cells, members, wide)
+    names, errors, several = _members(cells, members, wide)
+    if several and len(several) == len(cells):
+        raise DataError(several_fit(source, table, cells, several))
     if len(errors) == len(cells):
         raise DataError(f"None of the {len(cells)} files that {source} names is in the archive, such as {cells[0]}.")
     found = SourceRows(
@@ -157,32 +160,41 @@ def _of_archive(
         errors=errors,
         names=None if table.names is None else in_order(table.names),
         labels_are="cells",
-        notes=list(table.notes),
+        notes=[*table.notes, *([several_fit(source, table, cells, several)] if several else [])],
     )
     return found, names
 
 
-def _members(cells: Sequence[str], members: set[str], folders: Sequence[str]) -> tuple[list[str], dict[int, str]]:
-    """Return the member that each cell means, and the reason where there is none."""
-    like, by_name = by_fold(members), by_last(members)
-    finders = [(folder, _finder_in(folder, members, like)) for folder in folders]
-    names, errors = [], {}
+def _members(
+    cells: Sequence[str], members: set[str], folders: Sequence[str]
+) -> tuple[list[str], dict[int, str], dict[int, Sequence[str]]]:
+    """Return the member that each cell means, the reason where there is none, and members where several fit."""
+    like, stems, by_name = by_fold(members), by_stem(members), by_last(members)
+    finders = [(folder, _finder_in(folder, members, like, stems)) for folder in folders]
+    names: list[str] = []
+    errors: dict[int, str] = {}
+    several: dict[int, Sequence[str]] = {}
     for row, cell in enumerate(cells):
         tries = ((folder, finder.find(cell)) for folder, finder in finders if cell)
-        found = next((_join(folder, name) for folder, name in tries if name is not None), None)
-        found = only_one(cell, by_name) if found is None and cell else found
-        names.append(found or "")
-        if found is None:
+        found = next(([_join(folder, name) for name in fit] for folder, fit in tries if fit), [])
+        found = found or (list(of_bare_name(cell, by_name)) if cell else [])
+        names.append(found[0] if len(found) == 1 else "")
+        if len(found) > 1:
+            several[row], errors[row] = found, SEVERAL
+        elif not found:
             errors[row] = "no file name" if not cell else elsewhere(cell) if is_address(cell) else MISSING
-    return names, errors
+    return names, errors, several
 
 
-def _finder_in(folder: str, members: set[str], like: dict[str, list[str]]) -> Finder:
-    def near(name: str) -> str | None:
-        found = like.get(fold(_join(folder, name)), [])
-        return posixpath.relpath(found[0], folder or ".") if len(found) == 1 else None
+def _finder_in(folder: str, members: set[str], like: dict[str, list[str]], stems: dict[str, list[str]]) -> Finder:
+    def below(found: Sequence[str]) -> Sequence[str]:
+        return [posixpath.relpath(one, folder or ".") for one in found]
 
-    return Finder(lambda name: _join(folder, name) in members, near)
+    return Finder(
+        lambda name: _join(folder, name) in members,
+        lambda name: below(like.get(fold(_join(folder, name)), [])),
+        lambda name: below(spelt_alike(_join(folder, name), stems)),
+    )
 
 
 def _join(folder: str, name: str) -> str:
