@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 from deft.engines.ledger import Record
 from deft.engines.parts import Part
+from deft.engines.ray_cluster import joined
 from deft.engines.scorer import Scorer, Work
 from deft.errors import DataError, DeftError, SettingsError
+
+MOST_TRIES = 10
+"""Actors that may die over the same part, before that is called the part's fault; Ray itself would go on for ever."""
 
 
 class RayEngine:
@@ -44,29 +50,35 @@ class RayEngine:
 
         Raises:
             DataError: A part can't be scored.
+            SettingsError: No cluster answers.
         """
-        import ray
+        with joined(self._address) as size:
+            actors = min(self._actors or size.gpus or size.cpus, len(parts))
+            if work.workers is None:  # the actors share the cores; each would take all of its machine
+                work = replace(work, workers=max(size.cpus // actors, 1))
+            yield from _scored(parts, work, actors, on_gpus=bool(size.gpus))
 
-        if not ray.is_initialized():
-            ray.init(address=self._address, log_to_driver=False, logging_level="ERROR")
-        gpus = int(ray.cluster_resources().get("GPU", 0))
-        most = self._actors or gpus or int(ray.cluster_resources().get("CPU", 1))
-        data = ray.data.from_items(
-            [{"unit": part.unit, "start": part.start, "stop": part.stop} for part in parts],
-            override_num_blocks=len(parts),
-        )
-        scored = data.map_batches(
-            _Actor,
-            fn_constructor_args=(work,),
-            batch_size=1,
-            concurrency=(1, min(most, len(parts))),
-            num_cpus=0 if gpus else 1,
-            num_gpus=1 if gpus else 0,
-        )
-        for row in scored.iter_rows():
-            if row["error"]:
-                raise DataError(str(row["error"]))
-            yield Record(**json.loads(str(row["record"])))
+
+def _scored(parts: Sequence[Part], work: Work, actors: int, *, on_gpus: bool) -> Iterator[Record]:
+    import ray.data
+
+    data = ray.data.from_items(
+        [{"unit": part.unit, "start": part.start, "stop": part.stop} for part in parts],
+        override_num_blocks=len(parts),
+    )
+    data.context.enable_progress_bars = False  # there is one already
+    scored = data.map_batches(
+        _Actor,
+        fn_constructor_args=(work,),
+        batch_size=1,
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=actors),
+        num_cpus=0 if on_gpus else 1,
+        num_gpus=1 if on_gpus else 0,
+    )
+    for row in scored.iter_rows():
+        if row["error"]:
+            raise DataError(str(row["error"]))
+        yield Record(**json.loads(str(row["record"])))
 
 
 class _Actor:
@@ -79,9 +91,33 @@ class _Actor:
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
         part = Part(int(batch["unit"][0]), int(batch["start"][0]), int(batch["stop"][0]))
         try:
-            if self._scorer is None:
-                self._scorer = Scorer(self._work)
-            record = self._scorer.score(part)
+            with self._counted(part):
+                if self._scorer is None:
+                    self._scorer = Scorer(self._work)
+                record = self._scorer.score(part)
         except DeftError as error:
             return {"record": [""], "error": [str(error)]}
+        except OSError as error:  # such as a full disk
+            return {"record": [""], "error": [f"{error.filename or part.file}: {error.strerror or error}."]}
         return {"record": [json.dumps(asdict(record))], "error": [""]}
+
+    @contextlib.contextmanager
+    def _counted(self, part: Part) -> Iterator[None]:
+        """Note a try on the disk, which an actor's death leaves there; a restart of the command begins to count anew.
+
+        Raises:
+            DataError: Too many have died.
+        """
+        tries = Path(self._work.parts) / f".{part.file}.tries"
+        with tries.open("ab") as file:
+            file.write(b".")
+            count = file.tell()
+        if count > MOST_TRIES:
+            raise DataError(
+                f"{MOST_TRIES} workers died over {part.file}, as they do where memory is short: take smaller parts or "
+                "fewer of them at a time. What is done is kept; the same command does the rest."
+            )
+        try:
+            yield
+        finally:
+            tries.unlink(missing_ok=True)
