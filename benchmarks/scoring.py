@@ -2,7 +2,8 @@
 
 Measured on one core: made photos (256 x 256 JPEG of smoothed noise, in a Parquet file), the bundled `tiny`, a detector
 that has learned from 300 of them. Seconds are those of the processor. Printed: start-up (loading library, model and
-detector), seconds per image, peak memory, bytes of the data and of the verdicts per image. Then a simulation: 1 000
+detector), seconds per image, peak memory, bytes of the data and of the verdicts per image; where Ray is installed, the
+same of one of its actors, and what the cluster's own processes take. Then a simulation: 1 000
 workers share the parts of a job; the time of a part is log-normal, workers die and come back, and a part whose worker
 died is done again. It prints by how much the job takes longer than the work divided by the workers, and how often a
 part is noted more than once or not at all.
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import functools
 import heapq
+import importlib.util
 import io
 import json
 import sys
@@ -23,6 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.growth import measure
+from benchmarks.scoring_ray import measure_ray
 
 CLASSES, SIDE, LEARNED = 10, 256, 300
 
@@ -59,13 +62,15 @@ def load(place: Path) -> None:
     deft.TrainedDeFT.from_pretrained(place / "detector", device="cpu")
 
 
-def score(place: Path, data: str, part_size: int) -> None:
-    """Score a file, in this process."""
+def score(place: Path, data: str, part_size: int, *, on_ray: bool = False) -> None:
+    """Score a file, in this process or by one actor of a Ray cluster that is started for it."""
+    from deft.engines.ray_data import RayEngine
     from deft.engines.score import score as run
     from deft.runs.source import Source
 
-    settings = {"device": "cpu", "workers": 0, "part_size": part_size}
-    run(Source(str(place / data)), place / f"scores-{data}", place / "detector", **settings)  # type: ignore[arg-type]
+    output, engine = place / f"{'ray' if on_ray else 'scores'}-{data}", RayEngine(actors=1) if on_ray else None
+    settings = {"device": "cpu", "workers": 0, "part_size": part_size, "engine": engine}
+    run(Source(str(place / data)), output, place / "detector", **settings)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -151,6 +156,9 @@ def main() -> None:
         told = {"start s": started["seconds"], "CPU s per image": round(each, 5), "peak MB": many["mb"]}
         told |= {"data bytes": sizes[0] // given.images, "verdict bytes": sizes[1] // given.images}
         sys.stdout.write(f"{json.dumps(told)}\n")
+        if importlib.util.find_spec("ray"):
+            on_ray = functools.partial(score, place, part_size=1000, on_ray=True)
+            sys.stdout.write(f"{json.dumps(measure_ray(on_ray, given.images, LEARNED))}\n")
 
 
 if __name__ == "__main__":

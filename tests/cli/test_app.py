@@ -255,6 +255,16 @@ def _stub(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
             2,
             "deft: No space left on device. Make room, or choose another folder.",
         ),
+        (  # a copy that finds no room is no fault of what is copied
+            OSError(28, "No space left on device", "photos/1.jpg", None, "copy/1.jpg"),
+            2,
+            "deft: copy/1.jpg: No space left on device. Make room, or choose another folder.",
+        ),
+        (  # as pyarrow says it
+            OSError(28, "Error writing bytes to file. Detail: [errno 28] No space left on device"),
+            2,
+            "deft: No space left on device. Make room, or choose another folder.",
+        ),
         (KeyboardInterrupt(), 130, "Stopped. Resume with: deft detect 'my photos' -o run --resume"),
     ],
 )
@@ -266,6 +276,17 @@ def test_errors_become_one_sentence(
     assert result.exit_code == code
     assert result.stderr.strip() == text
     assert result.stdout == ""
+
+
+def test_a_scoring_that_was_stopped_goes_on_with_the_same_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("deft.cli.score.check_outside", stop)
+    result = runner.invoke(app, ["score", "my photos", "out", "--method", "label-match"])
+    assert result.exit_code == 130
+    again = "deft score 'my photos' out --method label-match"
+    assert result.stderr.strip() == f"Stopped. What is done is kept; go on with: {again}"
 
 
 class OutOfMemoryError(RuntimeError):

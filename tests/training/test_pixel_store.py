@@ -188,7 +188,7 @@ def test_no_images(spec: ImageSpec) -> None:
 def test_too_small_a_disk_is_said_before(spec: ImageSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 10**9, 10**6))
-    with pytest.raises(DataError, match=r"need 0\.00 GB in .* where 0\.00 GB are free"):
+    with pytest.raises(DataError, match=r"need 0\.07 GB in .* where 0\.00 GB are free"):
         PixelStore.build(arrays(4)[0], spec, tmp_path)
     assert list(tmp_path.iterdir()) == []
 

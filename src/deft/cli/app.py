@@ -8,6 +8,7 @@ Nothing heavy is imported before a command runs, so that `deft --help` answers a
 from __future__ import annotations
 
 import errno
+import os
 import shlex
 import sys
 from typing import Annotated, Any
@@ -149,7 +150,7 @@ def _end() -> None:
 
 
 def _how_to_resume(typed: list[str]) -> str:
-    if typed[:1] == ["bench"]:
+    if typed[:1] in (["bench"], ["score"]):
         return f"Stopped. What is done is kept; go on with: {shlex.join(['deft', *typed])}"
     if typed[:1] not in (["detect"], ["adapt"]):
         return "Stopped."
@@ -171,9 +172,10 @@ def _has_batches(commands: TyperGroup, context: Any) -> bool:
 
 def _trouble(error: OSError) -> str:
     """Return what a system's error means, as a sentence."""
-    where = f"{error.filename}: " if error.filename else ""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    return f"{where}{error.strerror}.{' Make room, or choose another folder.' if full else ''}"
+    place = error.filename2 if full and error.filename2 else error.filename  # the second one is what is written
+    what = os.strerror(error.errno) if error.errno else str(error)  # libraries have words of their own for it
+    return f"{f'{place}: ' if place else ''}{what}.{' Make room, or choose another folder.' if full else ''}"
 
 
 def _say(text: str) -> None:

@@ -70,7 +70,7 @@ def _join(address: str | None) -> None:
             warnings.simplefilter("ignore")  # what Ray warns of itself
             ray.init(address=address, **quiet)
     except (OSError, ValueError, RuntimeError) as error:  # ConnectionError among them
-        said = str(error).strip().partition("\n")[0].rstrip(".")
+        said = getattr(error, "strerror", None) or str(error).strip().partition("\n")[0].rstrip(".") or repr(error)
         where = f"No Ray cluster answers at {place}" if place else "No Ray cluster can be started on this machine"
         raise SettingsError(f"{where}: {said}.") from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -98,7 +99,8 @@ class _Actor:
         except DeftError as error:
             return {"record": [""], "error": [str(error)]}
         except OSError as error:  # such as a full disk
-            return {"record": [""], "error": [f"{error.filename or part.file}: {error.strerror or error}."]}
+            what = os.strerror(error.errno) if error.errno else error
+            return {"record": [""], "error": [f"{error.filename or part.file}: {what}."]}
         return {"record": [json.dumps(asdict(record))], "error": [""]}
 
     @contextlib.contextmanager

@@ -29,6 +29,9 @@ from deft.training.decode_pool import Errors, Filled, fill_by, fill_here, piece_
 SMALLEST_SIDE = 8
 """No image is stored smaller than this, whatever its own size."""
 
+SPARE = 64 << 20
+"""Bytes that are left free for what else a run writes."""
+
 IN_PROCESS = 1000
 """Fewer images than this are decoded without starting other processes, but for formats whose decoders may crash."""
 
@@ -211,9 +214,10 @@ def _processors() -> int:
 
 def _check_space(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
-    if size + (64 << 20) > free:
+    needed = size + SPARE
+    if needed > free:
         raise DataError(
-            f"The decoded images need {size / 1e9:.2f} GB in {folder}, where {free / 1e9:.2f} GB are free; "
+            f"The decoded images need {needed / 1e9:.2f} GB in {folder}, where {free / 1e9:.2f} GB are free; "
             "choose another folder, or fewer images."
         )
 
