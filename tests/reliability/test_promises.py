@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reliability.md"
 NAMED = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`( \(slow\))?")
+SLOW = "pytest.mark.slow"
 
 
 def promises() -> list[tuple[str, str, bool]]:
@@ -18,12 +19,21 @@ def promises() -> list[tuple[str, str, bool]]:
     return [(file, test, bool(slow)) for file, test, slow in NAMED.findall(PAGE.read_text(encoding="utf-8"))]
 
 
+def is_slow(module: ast.Module) -> bool:
+    """Whether all tests of a module are."""
+    marked = (
+        node for node in module.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark"
+    )
+    return any(SLOW in ast.unparse(node.value) for node in marked)
+
+
 @pytest.mark.parametrize(("file", "test", "slow"), promises())
 def test_a_promise_is_kept_by_a_test_that_exists(file: str, test: str, slow: bool) -> None:
-    text = (ROOT / file).read_text(encoding="utf-8")
-    names = {node.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)}
-    assert not test or test in names
-    assert not slow or "pytest.mark.slow" in text
+    module = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    found = {node.name: node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)}
+    assert test.startswith("test_"), "name the test, not only its file"
+    assert test in found
+    assert slow == (is_slow(module) or SLOW in map(ast.unparse, found[test].decorator_list))
 
 
 def test_every_row_of_the_page_names_a_test() -> None:
