@@ -9,10 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from deft.data.load import load_images
+from deft.data.parquet import read_value
 from deft.errors import DataError
 
 Paint = Callable[..., Path]
@@ -306,3 +308,26 @@ def test_marks_at_the_end_of_rows_are_no_fields(animals: Path) -> None:
     check(write(animals, f"file_name,label\n{rows}", "t.csv"))
     with pytest.raises(DataError, match=r"Line 2 of .* has 3 fields, its first line 2"):
         load_images(write(animals, "file_name,label\ncat/0.png,a,b\n", "t.csv"))
+
+
+def test_a_damaged_piece_of_a_parquet_file_costs_its_rows_and_no_others(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rng = np.random.default_rng(0)
+    contents = [rng.bytes(3000) for _ in range(30)]
+    path = tmp_path / "damaged.parquet"
+    pq.write_table(pa.table({"image": contents}), path, row_group_size=10, use_dictionary=False)
+    damaged = bytearray(path.read_bytes())
+    start = pq.ParquetFile(path).metadata.row_group(1).column(0).data_page_offset
+    damaged[start : start + 2000] = bytes(2000)
+    path.write_bytes(damaged)
+    read: list[object] = []
+    for row in range(30):
+        try:
+            read.append(read_value(str(path), "image", row))
+        except (OSError, ValueError) as error:
+            read.append(error)
+    assert read[:10] + read[20:] == contents[:10] + contents[20:]
+    assert all(isinstance(one, OSError) and str(one) for one in read[10:20])
+    assert read_value(str(path), "image", 3) == contents[3]

@@ -150,6 +150,24 @@ def test_a_restart_does_what_is_missing_or_damaged(photos: Path, detector: Path,
     assert third.asked == []
 
 
+@pytest.mark.parametrize("what", ["all", "a part"])
+def test_verdicts_that_vanish_meanwhile_are_missed(photos: Path, detector: Path, tmp_path: Path, what: str) -> None:
+    def vanishing(parts: Sequence[Part], work: Work) -> Iterator[Record]:
+        for number, record in enumerate(Counting()(parts, work)):
+            yield record
+            if number == 1:
+                gone = tmp_path / "out"
+                shutil.rmtree(gone) if what == "all" else (gone / "parts" / record.file).unlink()
+
+    with pytest.raises(DataError, match="vanished"):
+        scored(photos, tmp_path / "out", detector, engine=vanishing)
+    assert not (tmp_path / "out" / "summary.json").exists()
+    if what == "all":
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)  # as the sentence says
+    found, table = scored(photos, tmp_path / "out", detector)
+    assert (found.found, found.parts, len(table)) == (0 if what == "all" else 5, 6, 27)
+
+
 def test_other_data_or_another_detector_is_refused(photos: Path, detector: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     shutil.copytree(photos, data)

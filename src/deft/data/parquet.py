@@ -32,6 +32,7 @@ class _Cursor:
     """Decoded rows `start` to `stop` of one column, moved when another row is asked for."""
 
     def __init__(self, key: tuple[str, str, int, int]) -> None:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         self.key = key
@@ -43,6 +44,8 @@ class _Cursor:
         self._batches: Any = iter(())
         self._piece: Any = None
         self._start = self._stop = 0
+        self._broken: dict[int, tuple[int, str]] = {}  # row group to the first row that can't be decoded, and why
+        self._faults = (OSError, ValueError, StopIteration, pa.lib.ArrowException)
 
     def value(self, row: int) -> Any:
         if not self._start <= row < self._stop:
@@ -53,6 +56,9 @@ class _Cursor:
         group = int(np.searchsorted(self._starts, row, side="right")) - 1
         if not 0 <= group < len(self._starts) - 1:
             raise ValueError(f"row {row} is beyond the end")
+        lost, why = self._broken.get(group, (row + 1, ""))
+        if row >= lost:
+            raise OSError(why)
         if group != self._group or row < self._start:
             about = self._file.metadata.row_group(group)
             rows = max(1, about.num_rows * PIECE_BYTES // max(about.total_byte_size, PIECE_BYTES))
@@ -60,9 +66,22 @@ class _Cursor:
             self._group, self._start = group, int(self._starts[group])
             self._stop = self._start
         while row >= self._stop:
-            batch = next(self._batches)
+            batch = self._next_batch(group)
             self._piece = batch.column(0)
             self._start, self._stop = self._stop, self._stop + len(batch)
+
+    def _next_batch(self, group: int) -> Any:
+        """Return the next piece of a row group; where it is damaged, what comes after it there is lost too.
+
+        Raises:
+            OSError: It can't be decoded.
+        """
+        try:
+            return next(self._batches)
+        except self._faults as error:
+            self._broken[group] = self._stop, str(error) or "rows are missing"
+            self._group = -1  # a row before it is sought anew
+            raise OSError(self._broken[group][1]) from error
 
 
 _latest: _Cursor | None = None

@@ -48,7 +48,7 @@ def from_parquet(
         wanted += [f"{settled.image}.path" if has_path else None if embedded else settled.image]
         content = pq.ParquetFile(path).read([name for name in wanted if name is not None])
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} can't be read as a Parquet file: {one_line(error)}.") from error
+        raise DataError(f"{path} can't be read as a Parquet file: {one_line(error).rstrip('.')}.") from error
     values = {name: content.column(name).to_pylist() for name in content.column_names}
     if not embedded:
         found = listed(path, Table(schema.names, values), settled, folders, there)

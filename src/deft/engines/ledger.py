@@ -90,6 +90,23 @@ class Ledger:
             file.flush()
             os.fsync(file.fileno())
 
+    def check_there(self, parts: Sequence[Part]) -> None:
+        """See that what was written is still there; a folder that is deleted meanwhile would be made anew by each part.
+
+        Args:
+            parts: All of them.
+
+        Raises:
+            DataError: Something is gone.
+        """
+        gone = sum(not (self.parts / part.file).is_file() for part in parts)
+        if not (self.folder / JOB).is_file():
+            raise DataError(
+                f"{self.folder} has vanished while it was written. Delete what is left of it, to begin again."
+            )
+        if gone:
+            raise DataError(f"{gone} parts have vanished from {self.parts}; the same command does them again.")
+
     def remove_others(self, parts: Sequence[Part]) -> None:
         """Remove what killed processes left half written in the folder of parts.
 

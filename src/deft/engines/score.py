@@ -98,6 +98,7 @@ def score(
             done[record.file] = record
         if len(done) < len(parts):
             raise DataError(f"{len(parts) - len(done)} parts have no verdicts; the same command does them.")
+        ledger.check_there(parts)
         result = _sum(done.values(), found)
         with replace_file(output / "summary.json") as temporary:
             temporary.write_text(readable_json({"format": FORMAT, **asdict(result)}), encoding="utf-8")
