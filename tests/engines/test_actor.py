@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 
 from deft.engines.judges import Kept
 from deft.engines.parts import Part, find_units
-from deft.engines.ray_cluster import _no_standard_error
+from deft.engines.ray_cluster import Size, _no_standard_error, joined
 from deft.engines.ray_data import MOST_TRIES, _Actor
 from deft.engines.scorer import Scorer, Work
 from deft.runs.source import Source
@@ -57,3 +58,34 @@ def test_standard_error_is_dropped_only_within(capfd: pytest.CaptureFixture[str]
     os.write(2, b"after")
     sys.stderr.flush()
     assert capfd.readouterr().err == "before after"
+
+
+@pytest.mark.parametrize(
+    ("given", "named", "asked"),
+    [
+        (None, None, "local"),  # and not a cluster that Ray has noted, which may be long dead
+        (None, "auto", "auto"),
+        ("local", "auto", "local"),
+    ],
+)
+def test_a_cluster_is_started_here_where_none_is_named_and_ended_afterwards(
+    monkeypatch: pytest.MonkeyPatch, given: str | None, named: str | None, asked: str
+) -> None:
+    done: list[object] = []
+    ray = ModuleType("ray")
+    for name, act in {
+        "is_initialized": lambda: False,
+        "init": lambda **words: done.append((words["address"], os.environ["RAY_USAGE_STATS_ENABLED"])),
+        "cluster_resources": lambda: {"CPU": 3.0},
+        "shutdown": lambda: done.append("shut down"),
+    }.items():
+        setattr(ray, name, act)
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.delenv("RAY_USAGE_STATS_ENABLED", raising=False)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if named is not None:
+        monkeypatch.setenv("RAY_ADDRESS", named)
+    with joined(given) as size:
+        assert size == Size(3, 0)
+    assert done == [(asked, "0"), "shut down"]
+    assert "RAY_USAGE_STATS_ENABLED" not in os.environ

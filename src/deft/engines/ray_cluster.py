@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from deft.errors import SettingsError
 
 ADDRESS = "RAY_ADDRESS"
+HERE = "local"  # a new cluster; Ray would look for one of earlier times, and wait for it if it was killed
 SECONDS = 10.0  # in which a cluster answers
 SILENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # else a cluster that is started here reports what runs on it to Ray's makers
@@ -62,16 +63,17 @@ def joined(address: str | None) -> Iterator[Size]:
 def _join(address: str | None) -> None:
     import ray
 
-    place = os.environ.get(ADDRESS) or address
+    place = address or os.environ.get(ADDRESS) or HERE
     quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL, "include_dashboard": False}
     try:
-        _reach(place or "")
+        _reach(place)
         with _own_signals(), _no_standard_error(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what Ray warns of itself
-            ray.init(address=address, **quiet)
+            ray.init(address=place, **quiet)
     except (OSError, ValueError, RuntimeError) as error:  # ConnectionError among them
         said = getattr(error, "strerror", None) or str(error).strip().partition("\n")[0].rstrip(".") or repr(error)
-        where = f"No Ray cluster answers at {place}" if place else "No Ray cluster can be started on this machine"
+        here = place == HERE
+        where = "No Ray cluster can be started on this machine" if here else f"No Ray cluster answers at {place}"
         raise SettingsError(f"{where}: {said}.") from error
 
 
