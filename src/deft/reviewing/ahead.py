@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 
 from deft.errors import SettingsError
+from deft.reviewing.heard import Heard
 from deft.reviewing.query import Order
 from deft.runs.audit import Audit, sizes
-from deft.runs.decisions import Decision, Decisions, latest
 from deft.runs.detection import Detection
-from deft.runs.left import NEXT, border, verdicts_of_people, what_is_left
-from deft.runs.onward import likely_wrong
+from deft.runs.left import NEXT, border, what_is_left
+from deft.runs.onward import likely_wrong_by
+
+KEPT = 8
+"""Orders by what was decided that are remembered: of so many people or windows, each stays where it is."""
 
 
 class Ahead:
@@ -47,41 +50,40 @@ class Ahead:
         drawn[self._rows()] = True
         return drawn
 
-    def draw(self, decisions: Mapping[str, Decision], still: np.ndarray, count: int) -> None:
+    def draw(self, heard: Heard, count: int) -> None:
         """Draw a sample of the images that nobody has decided about, and keep it.
 
         Args:
-            decisions: What stands about each image.
-            still: Which judged images nobody has decided about, bool (N,).
+            heard: What people decided.
             count: How many to draw.
 
         Raises:
             SettingsError: The last sample isn't finished, or there are fewer images.
         """
-        if self._audit is not None and self._audit.open(decisions):
-            raise SettingsError(f"{self._audit.open(decisions)} images of the last sample are still to be looked at.")
-        pool = [self._found.sample_id[row] for row in np.flatnonzero(still).tolist()]
+        if self._audit is not None and self._audit.open(heard.latest):
+            raise SettingsError(f"{self._audit.open(heard.latest)} images of the last sample are still to be looked at.")
+        pool = [self._found.sample_id[row] for row in np.flatnonzero(heard.still).tolist()]
         seed = 0 if self._audit is None else self._audit.seed + 1
         made = Audit.draw(pool, count=count, seed=seed)
         made.save(self._run)
         self._audit = made
 
-    def told(self, decisions: Mapping[str, Decision], still: np.ndarray) -> dict[str, Any]:
+    def told(self, heard: Heard) -> dict[str, Any]:
         """Return what the page says of what is left, and the samples that it offers.
 
         Args:
-            decisions: What stands about each image.
-            still: Which judged images nobody has decided about, bool (N,).
+            heard: What people decided.
         """
-        rate = None if self._audit is None else self._audit.rate(decisions)
-        left = what_is_left(self._found, still, verdicts_of_people(self._found, decisions), rate)
+        still = heard.still
+        rate = None if self._audit is None else self._audit.rate(heard.latest)
+        left = what_is_left(self._found, still, heard.said, rate)
         share = left.wrong / left.images if left.images else 0.0
         unflagged = left.images - int((still & self._found.is_label_issue).sum())
         sample = None
         if self._audit is not None and rate is not None:
             sample = {
                 "drawn": len(self._audit.drawn),
-                "open": self._audit.open(decisions),
+                "open": self._audit.open(heard.latest),
                 "pool": self._audit.pool,
                 "wrong": rate.wrong,
                 "seen": rate.seen,
@@ -104,12 +106,12 @@ class Orders:
 
     Args:
         found: The verdicts.
-        log: What people decided.
+        heard: What people decided.
     """
 
-    def __init__(self, found: Detection, log: Decisions) -> None:
+    def __init__(self, found: Detection, heard: Heard) -> None:
         self._found = found
-        self._log = log
+        self._heard = heard
         score = found.p_clean
         self._fixed = {
             "worst": np.argsort(score, kind="stable"),
@@ -117,14 +119,16 @@ class Orders:
             "unsure": np.argsort(np.abs(score - border(found)), kind="stable"),
             "name": np.array(sorted(range(len(found)), key=found.file_name.__getitem__), np.int64),
         }
-        self._likely = (-1, self._fixed["worst"])
+        self._likely: dict[int, np.ndarray] = {}  # by the entry that is heard last, the oldest first
 
     def __getitem__(self, asked: tuple[Order, int]) -> np.ndarray:
         """Return all rows in an order, (N,); "likely" hears the log up to an entry, whose number goes with it."""
         order, as_of = asked
         if order != "likely":
             return self._fixed[order]
-        if self._likely[0] != as_of:
-            heard = latest([entry for entry in self._log.history() if entry.number <= as_of])
-            self._likely = (as_of, np.argsort(-likely_wrong(self._found, heard), kind="stable"))
-        return self._likely[1]
+        if as_of not in self._likely:
+            if len(self._likely) >= KEPT:
+                del self._likely[next(iter(self._likely))]
+            labels = self._heard.labels_at(as_of)
+            self._likely[as_of] = np.argsort(-likely_wrong_by(self._found, labels), kind="stable")
+        return self._likely[as_of]

@@ -14,15 +14,14 @@ import numpy as np
 from deft.errors import DataError, SettingsError
 from deft.reviewing.ahead import Ahead, Orders
 from deft.reviewing.evidence import evidence_on
+from deft.reviewing.heard import CODES, UNDECIDED, Heard
 from deft.reviewing.query import Page, Query
 from deft.runs.changes import Changes
-from deft.runs.decisions import Decision, Decisions, Entry, now, standing
+from deft.runs.decisions import Decision, Decisions, now
 from deft.runs.detection import Detection
 from deft.runs.kinds import count_kinds
 from deft.runs.vocabulary import KIND_IN_WORDS, LABELLESS, Press, Status
 
-UNDECIDED = -1
-CODES = {status: code for code, status in enumerate(get_args(Status))}
 LARGEST_PAGE = 200
 MOST_PAIRS = 200
 
@@ -49,18 +48,16 @@ class Desk:
         self.changes = None if before is None else Changes.between(before, found)
         self._log = log
         self._lock = threading.RLock()
+        self._looking_up = threading.Lock()  # neighbours, while others go on deciding
         self._names = [name.casefold() for name in found.file_name]
         self._class_of = {name: number for number, name in enumerate(found.classes)}
-        self._orders = Orders(found, log)
+        self._heard = Heard(found, log, self.row_of)
+        self._orders = Orders(found, self._heard)
         self._ahead = Ahead(log.path.parent, found, self.row_of)
         self._kinds = np.array([kind or "" for kind in found.issue_kind])
         self._better = found.suggested
         self._counted = [[kind, KIND_IN_WORDS[kind], number] for kind, number in count_kinds(found.issue_kind).items()]
-        self._standing: dict[str, list[Decision]] = {}
-        self._entries: dict[str, Entry] = {}  # the last one about each image
-        self._status = np.full(len(found), UNDECIDED, np.int8)
-        self._last = 0
-        self._read_on()
+        self._heard.read_on()
 
     def about(self) -> dict[str, Any]:
         """Return what the page asks for once: classes, the pairs most often confused, what changed, who reviews."""
@@ -92,11 +89,11 @@ class Desk:
             limit: How many images at the most.
         """
         with self._lock:
-            self._read_on()
+            self._heard.read_on()
             scope = self._scope(query)
             mask = scope & self._shown(query)
             decided = scope & self._shown(Query(show="decided"))
-            as_of = self._last if query.as_of < 0 else min(query.as_of, self._last)
+            as_of = self._heard.number if query.as_of < 0 else min(query.as_of, self._heard.number)
             order = self._ahead.order if query.verdict == "sample" else self._orders[query.order, as_of]
             places = np.flatnonzero(mask[order])
             places = places[places > after][: min(limit, LARGEST_PAGE)]
@@ -106,14 +103,14 @@ class Desk:
     def items(self, samples: Sequence[str]) -> list[dict[str, Any]]:
         """Return images by sample_id, as they are now."""
         with self._lock:
-            self._read_on()
+            self._heard.read_on()
             return [self._item(self._row(sample)) for sample in samples]
 
     def ahead(self) -> dict[str, Any]:
         """Return how many wrong labels are left, what a random sample has told, and what samples could tell."""
         with self._lock:
-            self._read_on()
-            return self._ahead.told(self._latest(), self._still())
+            self._heard.read_on()
+            return self._ahead.told(self._heard)
 
     def draw(self, count: int) -> dict[str, Any]:
         """Draw a random sample of the images that nobody has decided about, and return what `ahead` does.
@@ -125,8 +122,8 @@ class Desk:
             SettingsError: The last sample isn't finished, or there are fewer images.
         """
         with self._lock:
-            self._read_on()
-            self._ahead.draw(self._latest(), self._still(), count)
+            self._heard.read_on()
+            self._ahead.draw(self._heard, count)
         return self.ahead()
 
     def evidence(self, sample: str) -> dict[str, Any]:
@@ -138,7 +135,7 @@ class Desk:
         Raises:
             DataError: There is no such image.
         """
-        with self._lock:
+        with self._looking_up:
             return evidence_on(self.found, self._row(sample))
 
     def decide(self, action: str, samples: Sequence[tuple[str, int]], label: str = "") -> list[dict[str, Any]]:
@@ -176,16 +173,10 @@ class Desk:
             A pair of sample_id and time for each.
         """
         with self._lock:
-            self._read_on()
-            own = [one for one in self._entries.values() if one.action == "decide" and self._is_own(one.decision)]
+            self._heard.read_on()
+            own = [one for one in self._heard.entries.values() if one.action == "decide" and self._is_own(one.decision)]
             newest = heapq.nlargest(count, own, key=lambda entry: entry.number)
         return [[entry.decision.sample_id, entry.decision.time] for entry in reversed(newest)]
-
-    def _still(self) -> np.ndarray:
-        return self.found.judged & np.isin(self._status, [UNDECIDED, CODES["skipped"]])
-
-    def _latest(self) -> dict[str, Decision]:
-        return {sample: stack[-1] for sample, stack in self._standing.items() if stack}
 
     def _is_own(self, decision: Decision) -> bool:
         return decision.reviewer == self.reviewer and decision.sample_id in self.row_of
@@ -232,12 +223,11 @@ class Desk:
             "todo": [UNDECIDED],
             "decided": [code for status, code in CODES.items() if status != "skipped"],
         }
-        return np.isin(self._status, list(kinds.get(query.show) or [CODES[query.show]]))
+        return np.isin(self._heard.status, list(kinds.get(query.show) or [CODES[query.show]]))
 
     def _item(self, row: int) -> dict[str, Any]:
         found, sample = self.found, self.found.sample_id[row]
-        stack = self._standing.get(sample)
-        last = stack[-1] if stack else None
+        last = self._heard.latest.get(sample)
         judged = bool(found.judged[row])
         top = zip(found.verdicts.topk[row].tolist(), found.verdicts.topk_probs[row].tolist(), strict=True)
         return {
@@ -251,25 +241,13 @@ class Desk:
             "top": [[found.classes[index], round(prob, 4)] for index, prob in top if index >= 0] if judged else [],
             "error": found.reason(row),
             "copies": self.duplicates.about(row, found.classes, found.given),
-            "revision": self._entries[sample].revision if sample in self._entries else 0,
+            "revision": self._heard.entries[sample].revision if sample in self._heard.entries else 0,
             "status": None if last is None else last.status,
             "label": None if last is None else last.to_label,
             "reviewer": None if last is None else last.reviewer,
             "time": None if last is None else last.time,
             "before": None if self.changes is None else self.changes.item(row),
         }
-
-    def _read_on(self) -> None:
-        """Take in what was decided since, here or in another process."""
-        entries = self._log.history(after=self._last)
-        standing(entries, self._standing)
-        for entry in entries:
-            sample = entry.decision.sample_id
-            self._last = entry.number
-            self._entries[sample] = entry
-            if sample in self.row_of:
-                stack = self._standing[sample]
-                self._status[self.row_of[sample]] = CODES[stack[-1].status] if stack else UNDECIDED
 
     def _row(self, sample: str) -> int:
         if sample not in self.row_of:

@@ -12,7 +12,7 @@ import numpy as np
 from deft.runs.audit import Rate
 from deft.runs.decisions import Decision
 from deft.runs.detection import Detection
-from deft.runs.recalibration import DIGITS, Recalibration, expit, stated
+from deft.runs.recalibration import Recalibration, expit, rounded, stated
 
 NEXT = 20
 """Images whose expected harvest says whether looking on pays."""
@@ -76,12 +76,25 @@ def verdicts_of_people(found: Detection, decisions: Mapping[str, Decision]) -> n
     said = np.full(len(found), NOTHING, np.int8)
     row_of = {name: row for row, name in enumerate(found.sample_id)} if decisions else {}
     for name, one in decisions.items():
-        row = row_of.get(name)
-        if row is None or one.status in SAYS_NOTHING or not found.judged[row] or found.given[row] < 0:
-            continue
-        right = one.to_label == found.classes[found.given[row]]
-        said[row] = NOTHING if right and found.p_clean[row] >= 1 else RIGHT if right else WRONG
+        if name in row_of:
+            said[row_of[name]] = verdict_of_people(found, row_of[name], one)
     return said
+
+
+def verdict_of_people(found: Detection, row: int, one: Decision) -> int:
+    """Return what people said of one label, as `verdicts_of_people` has it.
+
+    Args:
+        found: The verdicts.
+        row: Number of the image.
+        one: What stands about it.
+    """
+    score, given = float(found.p_clean[row]), int(found.given[row])
+    if one.status in SAYS_NOTHING or not math.isfinite(score) or given < 0:
+        return NOTHING
+    if one.to_label != found.classes[given]:
+        return WRONG
+    return NOTHING if score >= 1 else RIGHT
 
 
 def what_is_left(found: Detection, still: np.ndarray, said: np.ndarray, rate: Rate | None = None) -> Left:
@@ -103,14 +116,18 @@ def what_is_left(found: Detection, still: np.ndarray, said: np.ndarray, rate: Ra
     known = Recalibration.learn(
         log_odds[decided], said[decided] == WRONG, found.given[decided], spread=_spread(found, log_odds)
     )
-    rest = np.sort(log_odds[open_])[::-1]
+    rest = log_odds[open_]
     low, middle, high = known.quantiles(rest, ((1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2))
-    harvest = float(known.chances(rest[:NEXT]).sum())
+    harvest = float(known.chances(_largest(rest, NEXT)).sum())
     if rate is not None and rate.seen >= ENOUGH and not _meet((low, high), (rate.low, rate.high), len(rest)):
         factor = rate.share * len(rest) / max(middle, 1)
-        harvest = min(harvest * factor, float(len(rest[:NEXT])))
+        harvest = min(harvest * factor, float(min(NEXT, len(rest))))
         return Left(len(rest), rate.share * len(rest), rate.low * len(rest), rate.high * len(rest), "sample", harvest)
     return Left(len(rest), middle, low, high, "decisions" if bool(decided.any()) else "scores", harvest)
+
+
+def _largest(values: np.ndarray, count: int) -> np.ndarray:
+    return values if len(values) <= count else np.partition(values, len(values) - count)[-count:]
 
 
 def _meet(counts: tuple[int, int], shares: tuple[float, float], images: int) -> bool:
@@ -125,7 +142,7 @@ def _spread(found: Detection, log_odds: np.ndarray) -> float:
     """
     evidence = found.info.get("evidence") or {}
     ends = evidence.get("noise_rate_interval")
-    values, copies = np.unique(np.round(log_odds[found.judged], DIGITS), return_counts=True)
+    values, copies = rounded(log_odds[found.judged])
     if not ends or not len(values):
         return UNKNOWN
     count = int(copies.sum())

@@ -31,24 +31,53 @@ def likely_wrong(found: Detection, decisions: Mapping[str, Decision]) -> np.ndar
         found: The verdicts, with neighbours or what they are found by.
         decisions: What stands about each image, by sample_id.
     """
+    return likely_wrong_by(found, labels_now(found, decisions))
+
+
+def likely_wrong_by(found: Detection, labels: np.ndarray) -> np.ndarray:
+    """Return what `likely_wrong` does, by the labels with the decisions on them.
+
+    Args:
+        found: The verdicts, with neighbours or what they are found by.
+        labels: As `labels_now` has them, int64 (N,).
+    """
     log_odds = np.where(found.judged, stated(np.where(found.judged, found.p_clean, 1)), -np.inf)
-    near = found.reasons.near if decisions else None
+    near = found.reasons.near if (labels != found.given).any() else None
     if near is None:
         return log_odds
-    known = near.neighbours >= 0
+    rows = np.flatnonzero((near.neighbours >= 0).any(axis=1))
+    neighbours = near.neighbours[rows]
     before, after = (
-        (known & (labels[near.neighbours] == found.given[:, None])).sum(axis=1)
-        for labels in (found.given, _labels_now(found, decisions))
+        ((neighbours >= 0) & (some[neighbours] == found.given[rows, None])).sum(axis=1)
+        for some in (found.given, labels)
     )
-    changed: np.ndarray = log_odds + np.log(before + PRIOR) - np.log(after + PRIOR)
-    return changed
+    log_odds[rows] += np.log(before + PRIOR) - np.log(after + PRIOR)
+    return log_odds
 
 
-def _labels_now(found: Detection, decisions: Mapping[str, Decision]) -> np.ndarray:
-    """Return the labels with the decisions on them, int64 (N,); −1 where none of the classes fits."""
-    class_of, labels = {name: number for number, name in enumerate(found.classes)}, found.given.copy()
-    row_of = {name: row for row, name in enumerate(found.sample_id)}
+def labels_now(found: Detection, decisions: Mapping[str, Decision]) -> np.ndarray:
+    """Return the labels with the decisions on them, int64 (N,); −1 where none of the classes fits.
+
+    Args:
+        found: The verdicts.
+        decisions: What stands about each image, by sample_id.
+    """
+    class_of, labels = {name: number for number, name in enumerate(found.classes)}, found.given.astype(np.int64)
+    row_of = {name: row for row, name in enumerate(found.sample_id)} if decisions else {}
     for name, one in decisions.items():
-        if name in row_of and one.status != "skipped":
-            labels[row_of[name]] = -1 if one.to_label is None else class_of.get(one.to_label, -1)
+        if name in row_of:
+            labels[row_of[name]] = label_of(one, int(labels[row_of[name]]), class_of)
     return labels
+
+
+def label_of(one: Decision, given: int, class_of: Mapping[str, int]) -> int:
+    """Return the number of an image's label with a decision on it; −1 where none of the classes fits.
+
+    Args:
+        one: What was decided.
+        given: Number of the label before.
+        class_of: Number of each class by name.
+    """
+    if one.status == "skipped":
+        return given
+    return -1 if one.to_label is None else class_of.get(one.to_label, -1)
