@@ -31,7 +31,7 @@ from deft.data.load import load_images
 from deft.reviewing.access import Access
 from deft.reviewing.desk import Desk
 from deft.reviewing.pictures import Pictures
-from deft.reviewing.serve import listen
+from deft.reviewing.serve import listen, settled
 from deft.reviewing.server import create_app
 from deft.runs.decisions import Decisions
 from deft.runs.detection import Verdicts
@@ -179,12 +179,14 @@ def main() -> None:
         thread.start()
         try:
             browser = Browser.open(addresses.get())
-            fresh = measure(browser, made)
+            with settled():
+                fresh = measure(browser, made)
             for start in range(0, min(DECIDED, len(images)), 200):
                 made.decide(
                     "skip", [(i["id"], i["revision"]) for i in made.items(images.sample_id[start : start + 200])]
                 )
-            full = measure(browser, made)
+            with settled():
+                full = measure(browser, made)
         finally:
             server.should_exit = server.force_exit = True
             thread.join()

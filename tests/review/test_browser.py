@@ -296,8 +296,10 @@ def test_a_flagged_label_with_nothing_better_says_so(run: Path, found: Detection
     ada.page.locator("#said").get_by_text("no suggestion").wait_for(state="attached")
     assert read_decisions(run) == {}
     ada.key("g")
-    ada.page.locator(".tile .suggested").first.wait_for()
-    assert "nothing fits better" in ada.page.locator(".tile .suggested").first.inner_text()
+    ada.page.locator(".tile").first.get_by_text("nothing fits better", exact=True).wait_for()
+    assert ada.page.locator(".actions .suggest").inner_text().startswith("No suggestion")
+    ada.key("a")  # with others, which have one
+    ada.page.locator(".actions .suggest").get_by_text("Take suggestions").wait_for()
     ada.key("f")
     ada.page.locator("select[name=kind]").select_option("none_of_the_classes")
     ada.page.wait_for_selector(".tile:only-child")
@@ -550,3 +552,96 @@ def test_a_neighbour_of_a_third_class_speaks_for_neither(run: Path, found: Detec
             kinds.add(kind)
         ada.press("ArrowRight")
     assert kinds == {"same", "other", "third"}
+
+
+def test_of_a_believed_label_the_grid_says_no_more_than_its_name(run: Path, found: Detection, room: Room) -> None:
+    predicted = np.where(found.is_clean, found.given, found.predicted)
+    replace(found, verdicts=replace(found.verdicts, predicted=predicted)).save(run)
+    ada = room.sit(room.serve(run))
+    ada.key("g")
+    ada.key("f")
+    ada.page.locator("select[name=verdict]").select_option("believed")
+    ada.page.wait_for_selector(".tile:not(.doubted)")
+    tile = ada.page.locator(".tile").first.inner_text()
+    assert "→" not in tile
+    assert "nothing" not in tile
+
+
+def test_there_is_no_page_to_turn_to_before_the_first_and_after_the_last(run: Path, room: Room) -> None:
+    ada = room.sit(room.serve(run))
+    ada.key("g")
+    back, on = (ada.page.get_by_role("button", name=name) for name in ("Page back", "Page on"))
+    ada.page.wait_for_selector(".tile")
+    assert back.is_disabled()
+    assert on.is_enabled()
+    while on.is_enabled():
+        at = ada.page.locator(".pages").inner_text()
+        ada.key("PageDown")
+        ada.page.wait_for_selector(f".pages:not(:text-is({at!r}))")
+    assert back.is_enabled()
+
+
+def test_the_grids_buttons_stay_where_they_are_whatever_the_names(run: Path, room: Room) -> None:
+    ada = room.sit(room.serve(run), (1440, 900))
+    ada.key("g")
+    ada.page.wait_for_selector(".tile")
+    seen = set()
+    for key in ["ArrowRight"] * 6 + ["Space"]:
+        ada.key(key)
+        seen.add(tuple(box["x"] for one in ada.page.locator(".actions button").all() if (box := one.bounding_box())))
+    assert len(seen) == 1
+
+
+def test_it_shows_that_a_filter_is_on_and_says_when_nothing_fits_it(run: Path, room: Room) -> None:
+    ada = room.sit(room.serve(run))
+    assert not ada.page.locator("#open-filters.filtered").count()
+    ada.key("f")
+    ada.page.locator("select[name=show]").select_option("corrected")
+    ada.page.get_by_text("No image fits the filter").wait_for()  # of those flagged, none is corrected
+    assert "seen" not in ada.page.locator(".nothing").inner_text()
+    assert ada.page.locator("#open-filters.filtered").is_visible()
+    ada.page.get_by_role("button", name="Reset").click()
+    ada.page.wait_for_selector("figcaption")
+    assert not ada.page.locator("#open-filters.filtered").count()
+
+
+def test_a_score_out_of_range_is_refused_where_it_was_typed(run: Path, room: Room) -> None:
+    ada = room.sit(room.serve(run))
+    ada.key("f")
+    low = ada.page.locator("input[name=low]")
+    low.fill("3")
+    low.press("Enter")
+    assert low.evaluate("field => field.validity.rangeOverflow && document.activeElement === field")
+    colours = [
+        field.evaluate("field => getComputedStyle(field).borderColor")
+        for field in (low, ada.page.locator("input[name=high]"))
+    ]
+    assert len(set(colours)) == 2
+
+
+def test_all_alike_without_a_suggestion_says_what_is_shown(run: Path, found: Detection, room: Room) -> None:
+    worst = int(np.argmin(np.where(found.is_label_issue, found.p_clean, 1)))
+    predicted = found.predicted.copy()
+    predicted[worst] = found.given[worst]
+    replace(found, verdicts=replace(found.verdicts, predicted=predicted)).save(run)
+    ada = room.sit(room.serve(run))
+    ada.key("a")
+    ada.page.wait_for_selector(".tile")
+    label = found.classes[found.given[worst]]
+    assert ada.page.locator("#chip span").inner_text() == f"Only {label} with any suggestion"
+    same = int((found.is_label_issue & (found.given == found.given[worst])).sum())
+    assert ada.page.locator(".tile").count() == min(same, 24)
+
+
+def test_the_phones_head_keeps_its_height_when_the_time_left_is_known(run: Path, room: Room) -> None:
+    ada = room.sit(room.serve(run), (390, 844))
+    ada.page.locator("#open-ahead").wait_for()
+    before = ada.page.locator("header").bounding_box()
+    ada.press("k")
+    ada.press("k")
+    ada.press("k")
+    ada.page.locator("#count").get_by_text("left").wait_for()
+    after = ada.page.locator("header").bounding_box()
+    assert before is not None
+    assert after is not None
+    assert after["height"] == pytest.approx(before["height"], abs=0.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import http.client
 import json
 import os
@@ -337,3 +338,13 @@ def test_a_killed_server_loses_no_decision(run: Path, found: Detection) -> None:
     assert {decision.status for decision in kept.values()} == {"kept"}
     with Decisions(run) as log:
         assert len(log.history()) == 30
+
+
+def test_while_the_page_is_served_the_collector_leaves_what_is_loaded_alone(
+    found: Detection, images: LabeledImages, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_alone: list[int] = []
+    monkeypatch.setattr("uvicorn.Server.run", lambda server, sockets: left_alone.append(gc.get_freeze_count()))
+    serve(run, found, images, reviewer="Ada", port=0, announce=lambda address: None)
+    assert left_alone[0] > 1000
+    assert gc.get_freeze_count() == 0

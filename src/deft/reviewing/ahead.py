@@ -16,6 +16,7 @@ from deft.runs.audit import Audit, sizes
 from deft.runs.detection import Detection
 from deft.runs.left import NEXT, border, what_is_left
 from deft.runs.onward import likely_wrong_by
+from deft.wording import counted
 
 KEPT = 8
 """Orders by what was decided that are remembered: of so many people or windows, each stays where it is."""
@@ -60,8 +61,10 @@ class Ahead:
         Raises:
             SettingsError: The last sample isn't finished, or there are fewer images.
         """
-        if self._audit is not None and self._audit.open(heard.latest):
-            raise SettingsError(f"{self._audit.open(heard.latest)} images of the last sample are still to be looked at.")
+        still = 0 if self._audit is None else self._audit.open(heard.latest)
+        if still:
+            are = "is" if still == 1 else "are"
+            raise SettingsError(f"{counted(still, 'image')} of the last sample {are} still to be looked at.")
         pool = [self._found.sample_id[row] for row in np.flatnonzero(heard.still).tolist()]
         seed = 0 if self._audit is None else self._audit.seed + 1
         made = Audit.draw(pool, count=count, seed=seed)

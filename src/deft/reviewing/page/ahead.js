@@ -39,15 +39,22 @@ export class Ahead {
   sentences() {
     const { left, sample } = this.told;
     const by = { sample: "by a random sample", decisions: "by the scores and what was decided" }[left.by] ?? "by the scores";
-    const said = [`About ${round(left.wrong)} of the ${left.images} images that nobody has decided about have a wrong label `
+    if (!left.images) return ["Every image that was judged has been decided about.", ...this.sampled(sample)];
+    const [wrong, one] = [round(left.wrong), left.images === 1];
+    const said = [one ? `One image is left that nobody has decided about; its label is wrong with a chance of ${percent(left.next_wrong)}.`
+      : `About ${wrong} of the ${left.images} images that nobody has decided about ${wrong === "1" ? "has" : "have"} a wrong label `
       + `(90 % likely: ${Math.round(left.low)} to ${Math.round(left.high)}, ${by}).`];
-    if (left.images && left.stop) said.push(`Fewer than one of the next ${left.next} is expected to be wrong: you may stop here.`);
-    else if (left.images) said.push(`Of the ${left.next} with the lowest scores, about ${round(left.next_wrong)} are expected to be wrong.`);
-    if (sample && sample.seen) {
-      said.push(`Random sample: ${sample.wrong} of ${sample.seen} wrong, so ${percent(sample.low)} to ${percent(sample.high)} `
-        + `of ${sample.pool} (95 %)${sample.open ? `; ${sample.open} of it are still to be looked at` : ""}.`);
-    }
-    return said;
+    if (left.stop && one) said.push("You may stop here.");
+    else if (left.stop) said.push(`Fewer than one of the next ${left.next} is expected to be wrong: you may stop here.`);
+    else if (!one) said.push(`Of the ${left.next} with the lowest scores, about ${round(left.next_wrong)} are expected to be wrong.`);
+    return [...said, ...this.sampled(sample)];
+  }
+
+  sampled(sample) {
+    if (!sample?.seen) return [];
+    const open = sample.open ? `; ${sample.open} of it ${sample.open === 1 ? "is" : "are"} still to be looked at` : "";
+    return [`Random sample: ${sample.wrong} of ${sample.seen} wrong, so ${percent(sample.low)} to ${percent(sample.high)} `
+      + `of ${sample.pool} (95 %)${open}.`];
   }
 
   /** The ways to go on, as buttons; `go` takes filters, `draw` a number of images. */
@@ -55,8 +62,8 @@ export class Ahead {
     const { left, sample, offers } = this.told;
     const ways = [];
     if (left.unflagged) {
-      ways.push(way(`The ${left.unflagged} that aren't flagged, likeliest wrong first, by what was decided as well`,
-        () => go({ verdict: "believed", show: "todo", order: "likely" })));
+      ways.push(way(`${left.unflagged === 1 ? "The one that isn't" : `The ${left.unflagged} that aren't`} flagged, `
+        + "likeliest wrong first by scores and decisions", () => go({ verdict: "believed", show: "todo", order: "likely" })));
     }
     if (left.images) ways.push(way("The ones that the detector is least sure of", () => go({ verdict: "all", show: "todo", order: "unsure" })));
     if (sample && sample.open) {

@@ -12,9 +12,9 @@ export function el(name, attributes = {}, ...children) {
   return made;
 }
 
-/** A name from the data, shown in its own direction of writing. */
+/** A name from the data, shown in its own direction of writing; where it doesn't fit, it breaks after a "_" or "/". */
 export function name(text) {
-  return el("bdi", {}, text);
+  return el("bdi", {}, ...text.split(/(?<=[_/])(?=.)/u).flatMap((part, place) => (place ? [el("wbr"), part] : [part])));
 }
 
 /** A button with the key that does the same. */

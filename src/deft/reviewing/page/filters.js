@@ -23,12 +23,21 @@ export function fillFilters(form, about, changed) {
   let waiting;
   const later = (wait) => {
     clearTimeout(waiting);
-    waiting = setTimeout(() => { if (form.checkValidity()) changed(); }, wait);
+    waiting = setTimeout(() => { if (wait ? form.checkValidity() : form.reportValidity()) changed(); }, wait);
   };
   form.addEventListener("change", () => later(0));
   form.addEventListener("input", (event) => { if (event.target.matches("input")) later(WAIT); });
   form.addEventListener("reset", () => later(0));
   form.addEventListener("submit", (event) => event.preventDefault());
+}
+
+/** Whether the form leaves out more, or other images, than it does at first. */
+export function isFiltered(form) {
+  return [...form.elements].some((field) => {
+    if (!field.name) return false;
+    const first = field.options ? field.options[0].value : field.defaultValue;
+    return field.value !== first;
+  });
 }
 
 /** The query that the form stands for. */

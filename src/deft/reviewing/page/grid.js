@@ -25,7 +25,7 @@ export class Grid {
     this.selected = new Set([...this.selected].filter((id) => ids.has(id)));
     this.list = el("div", { class: "grid", role: "listbox", "aria-multiselectable": "true", "aria-label": "Images" },
       ...this.tiles.map((item, place) => this.tile(item, place)));
-    this.pages = pages(queue, this.start);
+    this.page = page(queue, this.start);
     this.bar = el("div", { class: "actions", role: "group", "aria-label": "Decide about the selected images" });
     this.root.replaceChildren(this.list, this.bar);
     this.mark();
@@ -38,7 +38,7 @@ export class Grid {
       onfocus: () => { this.at = place; this.mark(); },
     }, picture(item, this.sides[0]),
     el("span", { class: "given" }, name(item.given || "no label")),
-    el("span", { class: "suggested" }, "→ ", name(better(item))),
+    suggestion(item),
     item.status ? el("span", { class: "said" }, name(decided(item))) : null,
     el("span", { class: "score" }, told(item.score),
       item.copies ? ` · ${item.copies.differ ? "copies with other labels" : "copies"}: ${item.copies.count}` : ""),
@@ -107,7 +107,9 @@ export class Grid {
     const count = chosen.length === 1 ? "1 image" : `${chosen.length} images`;
     const same = (key) => new Set(chosen.map((item) => item[key])).size === 1;
     const given = same("given") ? ["Keep ", name(chosen[0].given || "label")] : ["Keep labels"];
-    const suggested = same("suggested") && chosen[0].suggested ? ["Change to ", name(chosen[0].suggested)] : ["Take suggestions"];
+    const takes = chosen.length === 1 ? ["No suggestion"] : ["Take suggestions"];
+    const suggested = same("suggested") && chosen[0].suggested ? ["Change to ", name(chosen[0].suggested)] : takes;
+    const { number, of } = this.page;
     const can = (key) => chosen.length > 0 && chosen.every((item) => item[key]);
     return [
       el("p", { class: "selected" }, el("strong", {}, count), this.selected.size ? " selected" : " in focus"),
@@ -119,17 +121,23 @@ export class Grid {
       button("Bad image", "B", () => this.act("bad_image")),
       button("Skip", "X", () => this.act("skip")),
       el("div", { class: "turn" },
-        el("p", { class: "pages" }, this.pages),
-        button("Page back", "PgUp", () => this.act("back"), { "aria-keyshortcuts": "PageUp" }),
-        button("Page on", "PgDn", () => this.act("next"), { "aria-keyshortcuts": "PageDown" }),
+        el("p", { class: "pages" }, `Page ${number} of ${of}`),
+        button("Page back", "PgUp", () => this.act("back"), { "aria-keyshortcuts": "PageUp", disabled: number === 1 }),
+        button("Page on", "PgDn", () => this.act("next"), { "aria-keyshortcuts": "PageDown", disabled: number === of }),
       ),
     ];
   }
 }
 
 /** Which page of how many is shown; what was decided here has left its page. */
-function pages(queue, start) {
+function page(queue, start) {
   const before = queue.items.slice(0, start).filter((item) => !item.gone).length;
   const all = Math.max(queue.open(), before + 1);
-  return `Page ${Math.floor(before / TILES) + 1} of ${Math.ceil(all / TILES)}`;
+  return { number: Math.floor(before / TILES) + 1, of: Math.ceil(all / TILES) };
+}
+
+/** What fits better; of a label that is believed, nothing needs to be said. */
+function suggestion(item) {
+  if (item.suggested) return el("span", { class: "suggested" }, "→ ", name(item.suggested));
+  return item.flagged ? el("span", { class: "none-better" }, better(item)) : null;
 }

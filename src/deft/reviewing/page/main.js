@@ -4,7 +4,7 @@ import { Ahead } from "./ahead.js";
 import { chooseClass, showHelp } from "./dialogs.js";
 import { byId, decided, el, imageAddress, name, stands } from "./dom.js";
 import { evidenceOf } from "./evidence.js";
-import { fillFilters, readFilters, setFilters } from "./filters.js";
+import { fillFilters, isFiltered, readFilters, setFilters } from "./filters.js";
 import { Grid, TILES } from "./grid.js";
 import { single } from "./single.js";
 import { call, Pace, Queue, Refused } from "./state.js";
@@ -55,6 +55,9 @@ async function restart() {
   at = 0;
   if (grid) grid = new Grid(about.sides, act);
   tell(null);
+  byId("toast").hidden = true;
+  byId("open-filters").classList.toggle("filtered", isFiltered(byId("filters")));
+  byId("open-filters").title = isFiltered(byId("filters")) ? "Filtered: not the first choice of images" : "";
   await queue.fill(TILES * 2);
   if (queue === mine) draw();
 }
@@ -90,11 +93,11 @@ function draw() {
 }
 
 function nothing() {
-  const { scope } = queue.counts;
-  const seen = scope === 1 ? "The one image of this filter was seen. " : `All ${scope} images of this filter were seen. `;
+  const count = queue.query.show === "todo" ? queue.counts.scope : queue.items.length; // else: of those decided so
+  const seen = count === 1 ? "The one image of this filter was seen. " : `All ${count} images of this filter were seen. `;
   return el("section", { class: "nothing" },
-    el("h2", {}, scope ? "Nothing left to do here" : "No image fits the filter"),
-    el("p", {}, scope ? seen : "",
+    el("h2", {}, count ? "Nothing left to do here" : "No image fits the filter"),
+    el("p", {}, count ? seen : "",
       "Change the filter to see others, or close this page: every decision is kept."),
     waysOn(), judgeAgain());
 }
@@ -269,7 +272,8 @@ async function alike(item) {
   alikeFrom ??= { filters: readFilters(byId("filters")), wasGrid: grid !== null, id: item.id };
   const chip = byId("chip");
   chip.hidden = false;
-  chip.replaceChildren(el("span", {}, "Only ", name(item.given || "no label"), " → ", name(item.suggested || "nothing fits better")),
+  const better = item.suggested ? ["→ ", name(item.suggested)] : ["with any suggestion"]; // none can't be asked for
+  chip.replaceChildren(el("span", {}, "Only ", name(item.given || "any label"), " ", ...better),
     el("button", { type: "button", onclick: () => endAlike(true) }, "Show all again"));
   setFilters(byId("filters"), { given: item.given, suggested: item.suggested });
   grid = new Grid(about.sides, act);
@@ -308,7 +312,7 @@ function showChanges() {
   const counts = about.changes;
   if (!counts) return;
   byId("change-field").hidden = false;
-  const links = [["label", "labels changed"], ["flagged", "newly flagged"], ["cleared", "no longer flagged"],
+  const links = [["label", counts.label === 1 ? "label changed" : "labels changed"], ["flagged", "newly flagged"], ["cleared", "no longer flagged"],
     ["set_aside", "set aside"]];
   byId("changes").hidden = false;
   byId("changes").replaceChildren(

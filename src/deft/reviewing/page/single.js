@@ -56,6 +56,7 @@ function ranking(item, act) {
 }
 
 function percent(share) {
+  if (share < 0.0005) return "< 0.1 %"; // no small number looks like nothing
   return share >= 0.0995 ? `${Math.round(share * 100)} %` : `${(share * 100).toFixed(1)} %`;
 }
 
