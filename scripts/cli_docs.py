@@ -21,8 +21,12 @@ def page() -> str:
     assert hasattr(group, "commands")
     parts = ["# Command line", "", "Made from `--help` by `python scripts/cli_docs.py`.", "", _exit_codes(), ""]
     for name, command in group.commands.items():
-        parts += [f"## deft {name}", "", (command.help or "").strip(), "", *_options(command), ""]
+        parts += [f"## deft {name}", "", (command.help or "").strip(), "", *_example(command), *_options(command), ""]
     return "\n".join(parts)
+
+
+def _example(command: Any) -> list[str]:
+    return [f"`{command.epilog.removeprefix('Example: ')}`", ""]
 
 
 def _exit_codes() -> str:

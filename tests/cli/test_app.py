@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 
@@ -101,6 +102,20 @@ def test_help_breaks_no_choice_in_mid_word_at_80_columns(command: str) -> None:
         assert choices <= words, f"{param.opts} breaks {choices - words}"
     assert "…" not in text  # a default that is cut
     assert not re.search(r"x<=\d{6,}", text)  # a bound that nobody meets
+
+
+@pytest.mark.parametrize("command", list(OPTIONS))
+def test_help_shows_how_a_command_is_typed(command: str) -> None:
+    text = runner.invoke(app, [command, "--help"], env={"COLUMNS": "80"}).stdout
+    usage = next(line for line in text.splitlines() if "Usage:" in line)
+    assert "{" not in usage  # as if braces had to be typed
+    example = re.search(r"Example: deft (.*)", text)
+    assert example is not None
+    typed = shlex.split(example[1])
+    group = typer.main.get_command(app)
+    with group.commands[command].make_context(typed[0], typed[1:]) as context:  # type: ignore[attr-defined]
+        assert typed[0] == command
+        assert context.params
 
 
 def test_the_module_is_the_command() -> None:

@@ -110,7 +110,7 @@ def test_every_format_has_a_writer(name: str) -> None:
 
 def test_every_option_that_chooses_a_detector_has_its_settings() -> None:
     command = typer.main.get_command(app).commands["detect"]  # type: ignore[attr-defined]
-    learning = {one.opts[0] for one in command.params if getattr(one, "rich_help_panel", "") == "How it learns"}
+    learning = {one.opts[0] for one in command.params if getattr(one, "rich_help_panel", "") == "How it works"}
     assert learning - {"--device", "--set"} == {*SETTINGS, *PRESETS}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -163,7 +164,9 @@ def test_a_run_made_with_reviews_exports_all_that_was_decided(run: Path, tmp_pat
 
 
 def test_a_patch_goes_on_and_comes_off(run: Path, photos: Path, tmp_path: Path) -> None:
-    assert _deft("export", run, "--to", tmp_path / "out", "--as", "patch", "--fix", "relabel", "-q").exit_code == 0
+    made = _deft("export", run, "--to", tmp_path / "out", "--as", "patch", "--fix", "relabel", "-q")
+    assert made.exit_code == 0
+    assert f"deft apply {shlex.quote(str(tmp_path / 'out/patch.json'))} DATA -o TABLE" in made.stdout  # to be copied
     patch, once, twice, back = (tmp_path / name for name in ("out/patch.json", "1.csv", "2.csv", "3.csv"))
     result = _deft("apply", patch, photos, "-o", once, "-q")
     assert (result.exit_code, result.stdout) == (0, f"1 of 1 changes made: {once}\n")

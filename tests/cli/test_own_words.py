@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import deft
 from deft.cli.app import app
-from deft.cli.own_words import OPTIONS, in_options
+from deft.cli.own_words import OPTIONS, in_options, why_refused
 
 COMMANDS_OF_PAGES = {
     Path("bench/tables.py"),  # the command that prints a table again stands under it
@@ -40,6 +40,19 @@ COMMANDS_OF_PAGES = {
 )
 def test_names_of_arguments_become_options_and_the_rest_stays(said: str, shown: str) -> None:
     assert in_options(said) == shown
+
+
+@pytest.mark.parametrize(
+    ("refused", "meant"),
+    [
+        ("'hff' is not one of 'imagefolder', 'csv', 'hf'.", " Did you mean hf?"),
+        ("'pairflip' is not one of 'symmetric', 'pair-flip', 'asymmetric'.", " Did you mean pair-flip?"),
+        ("'nothing like it' is not one of 'symmetric', 'pair-flip'.", ""),
+        ("It must be positive.", ""),
+    ],
+)
+def test_of_choices_the_one_that_was_probably_meant_is_named(refused: str, meant: str) -> None:
+    assert why_refused(typer.BadParameter(f"Value error, {refused}")) == f"{refused}{meant}"
 
 
 def test_every_option_that_a_sentence_may_be_turned_into_exists() -> None:

@@ -150,4 +150,4 @@ def test_every_reason_why_an_image_is_dropped_has_its_words(found: Detection, fi
     flagged = "with a wrong label by the verdict"
     middle = [flagged + " and no better one"] if fix == "relabel" else [flagged]
     last = [] if fix == "relabel" else [flagged]
-    assert words == ["reviewed as none of the classes", *middle, "reviewed as bad images", *last]
+    assert words == ["reviewed as none of the classes", *middle, "reviewed as bad", *last]

@@ -242,7 +242,7 @@ def test_every_change_is_made_or_there_already_or_listed(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("not json", "can't be read"),
+        ("not json", "is no label patch, such as patch.json of deft export"),
         ("[1]", "no label patch"),
         ('{"kind": "deft label patch", "format": 2, "changes": []}', "format 2"),
         ('{"kind": "deft label patch", "format": 1}', "no list of changes"),

@@ -92,23 +92,23 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (
-    detect,
-    review,
-    report,
-    compare,
-    adapt,
-    predict,
-    score,
-    evaluate,
-    demo,
-    export,
-    apply,
-    corrupt,
-    bench,
-    doctor,
-):
-    app.command(cls=Command)(command)
+for command, example in {
+    detect: "deft detect photos/ -o run/",
+    review: "deft review run/",
+    report: "deft report run/ --limit 1000",
+    compare: "deft compare run/ run2/",
+    adapt: "deft adapt run/ --backbone facebook/convnext-tiny-224 -o model/",
+    predict: "deft predict model/ new_photos/ -o predictions.csv",
+    score: "deft score new_photos/ verdicts/ --detector run/detector",
+    evaluate: "deft evaluate model/ test_photos/",
+    demo: "deft demo -o demo-run/",
+    export: "deft export run/ -o cleaned/ --as imagefolder --fix relabel",
+    apply: "deft apply patch/patch.json photos/ -o labels.csv",
+    corrupt: "deft corrupt photos/ --rate 0.1 -o labels.csv",
+    bench: "deft bench list",
+    doctor: "deft doctor --device cpu",
+}.items():
+    app.command(cls=Command, epilog=f"Example: {example}")(command)
 
 
 def _print_version(asked: bool) -> None:

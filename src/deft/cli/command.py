@@ -65,6 +65,8 @@ def hide_types(params: Sequence[Any]) -> None:
             param.metavar = ""
         elif param.param_type_name == "argument":
             param.display_type_rich = lambda ctx: None
+            if param.required and param.nargs == 1:  # Typer would put braces around it, as if they had to be typed
+                param._usage_display_name = lambda name=param.metavar: name
 
 
 def spell_out(params: Sequence[Any]) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from deft.runs.source import Source
     from deft.training.workspace import Workspace
 
-DATA, TRAINING, OUTPUT = "What is read", "How it learns", "What comes out"
+DATA, TRAINING, OUTPUT = "What is read", "How it works", "What comes out"
 
 TUNINGS: Mapping[str, Mapping[str, object]] = MappingProxyType(
     {
@@ -72,8 +72,8 @@ Model = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that deft a
 Labels = Annotated[
     Path | None, option(DATA, "--labels", metavar="FILE", help="Table of labels for a folder.", show_default=False)
 ]
-ImageCol = Annotated[str | None, option(DATA, "--image-col", metavar="NAME", help="Column with images or paths.")]
-LabelCol = Annotated[str | None, option(DATA, "--label-col", metavar="NAME", help="Column with the labels.")]
+ImageCol = Annotated[str | None, option(DATA, "--image-col", metavar="NAME", help="Column with images or paths; found by its name if not given.")]
+LabelCol = Annotated[str | None, option(DATA, "--label-col", metavar="NAME", help="Column with the labels; found by its name if not given.")]
 CleanCol = Annotated[
     str | None, option(DATA, "--clean-col", metavar="NAME", help="Column with true labels, for scoring only.")
 ]
@@ -83,10 +83,10 @@ Words = Annotated[
 Classes = Annotated[
     Path | None, option(DATA, "--classes", metavar="FILE", help="Class names, one a line, for integer labels.")
 ]
-Split = Annotated[str | None, option(DATA, "--split", metavar="NAME", help="Only this split.")]
+Split = Annotated[str | None, option(DATA, "--split", metavar="NAME", help="Only this split, as train; all if not given.")]
 Limit = Annotated[
     int | None,
-    option(DATA, "--limit", metavar="N", min=2, max=MOST_ROWS, help="Only this many images, drawn by the seed."),
+    option(DATA, "--limit", metavar="N", min=2, max=MOST_ROWS, help="Only this many images, drawn by the seed; all if not given."),
 ]
 Workers = Annotated[
     int | None,
@@ -114,7 +114,7 @@ Config = Annotated[
     option(DATA, "--config", metavar="FILE", help="Options as run.toml of a run has them; what is typed wins."),
 ]
 
-# How it learns
+# How it works
 TensorBoardFolder = Annotated[
     Path | None,
     option(OUTPUT, "--tensorboard", metavar="FOLDER", help="Write losses and scores there for TensorBoard."),
@@ -143,7 +143,7 @@ NoiseRate = Annotated[
         "--noise-rate",
         metavar="RATE",
         callback=rate,
-        help="Share of wrong labels, for methods that ask for it.",
+        help="Share of wrong labels, 0 to 1, for methods that ask for it.",
     ),
 ]
 Set = Annotated[

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
@@ -66,7 +67,15 @@ def why_refused(error: typer.BadParameter) -> str:
         bounds = found[0].get("ctx")
         given = found[0]["input"] if bounds else repr(found[0]["input"])
         return f"{_REFUSED[found[0]['type']].format(**bounds or {})}, not {given}."
-    return error.message.removeprefix("Value error, ")
+    said = error.message.removeprefix("Value error, ")
+    return f"{said}{_meant(said)}"
+
+
+def _meant(refused: str) -> str:
+    """Return which choice was probably meant, as a sentence after the one that lists them; empty where none is near."""
+    typed, are, listed = refused.partition(" is not one of ")
+    near = get_close_matches(typed.strip("'"), re.findall("'([^']*)'", listed), n=1) if are else []
+    return f" Did you mean {near[0]}?" if near else ""
 
 
 def in_options(sentence: str) -> str:

@@ -73,6 +73,8 @@ def check_trained(model: Path) -> None:
     Raises:
         ModelError: There is none.
     """
+    if not model.is_dir():
+        raise ModelError(f"There is no folder {model}; deft adapt RUN -o MODEL makes one.")
     if not (model / CONFIG).is_file():
         raise ModelError(f"{model} holds no config.json, so it is no model of deft adapt.")
 

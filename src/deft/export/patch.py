@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -92,9 +93,13 @@ class Patch:
             DataError: It isn't a patch, or a change in it is malformed.
         """
         try:
-            stored = parse_json(Path(path).read_text(encoding="utf-8"))
+            text = Path(path).read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             raise DataError(f"{path} can't be read as a label patch: {error}.") from error
+        try:
+            stored = parse_json(text)
+        except ValueError as error:
+            raise DataError(f"{path} is no label patch, such as patch.json of deft export: {error}.") from error
         if not isinstance(stored, dict) or stored.get("kind") != KIND:
             raise DataError(f"{path} is no label patch, which an export as 'patch' makes.")
         if stored.get("format") != FORMAT:
@@ -137,7 +142,8 @@ def write_patch(plan: Plan, to: Destination) -> Written:
     """
     patch = make_patch(plan, to.progress)
     patch.save(to.folder / PATCH)
-    return Written((PATCH,), len(patch), ("Put it on another copy of the data with: deft apply PATCH DATA -o TABLE",))
+    how = f"Put it on another copy of the data with: deft apply {shlex.quote(str(to.target / PATCH))} DATA -o TABLE"
+    return Written((PATCH,), len(patch), (how,))
 
 
 def _changes(plan: Plan, rows: Iterator[int]) -> Iterator[Change]:

@@ -1,4 +1,4 @@
-"""What the log of a run says, taken in entry by entry, so that no answer to the page waits for a walk through all of it."""
+"""What the log of a run says, taken in entry by entry, so that no answer to the page goes through all of it."""
 
 from __future__ import annotations
 

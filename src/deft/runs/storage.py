@@ -92,7 +92,7 @@ def read_columns(folder: str | Path) -> tuple[dict[str, list[Any]], dict[str, An
     """
     path = Path(folder) / TABLE
     if not path.is_file():
-        raise DataError(f"{folder} holds no {TABLE}, so no detection was saved there.")
+        raise DataError(f"{folder} holds no {TABLE}, so it is no run; deft detect DATA -o RUN makes one.")
     check(path)
     try:
         stored = pq.read_table(path)

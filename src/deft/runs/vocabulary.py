@@ -74,7 +74,7 @@ AS_GIVEN, NOBODY = "as given", "-"
 
 _LEFT_OUT = {
     "none_of_these": "reviewed as none of the classes",
-    "bad_image": "reviewed as bad images",
+    "bad_image": "reviewed as bad",
 }
 
 
