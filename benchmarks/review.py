@@ -4,8 +4,8 @@
     python benchmarks/review.py --photos ../shared/data/cifar10n-train.parquet --label-column label_human
 
 Verdicts are made up; half of the timings have 20 000 decisions in the log already. Without --photos the images are
-noise of 32 x 32 in memory. Prints the median and the worst of each action in milliseconds, and the median of the
-processor's, of server and asker together, which other work on the machine hardly changes.
+noise of 32 x 32 in memory. Prints the median and the worst of each action in milliseconds, by the clock and of
+the processor, of server and asker together, which other work on the machine changes less.
 """
 
 from __future__ import annotations
@@ -191,11 +191,15 @@ def main() -> None:
             server.should_exit = server.force_exit = True
             thread.join()
             listening.close()
-    print(f"{len(images)} rows, {len(images.classes)} classes; milliseconds: median, worst of {2 * TIMES}, processor's")
+    print(
+        f"{len(images)} rows, {len(images.classes)} classes; milliseconds: median, worst of {2 * TIMES}; of the processor"
+    )
     for name, times in fresh.items():
         both = times + full[name]
         clock, processor = [one for one, _ in both], [one for _, one in both]
-        print(f"{name:36} {statistics.median(clock):7.1f} {max(clock):7.1f} {statistics.median(processor):7.1f}")
+        print(
+            f"{name:36} {statistics.median(clock):7.1f} {max(clock):7.1f} {statistics.median(processor):7.1f} {max(processor):7.1f}"
+        )
 
 
 if __name__ == "__main__":

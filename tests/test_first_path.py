@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import json
 import re
 import resource
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
-import numpy as np
 import pandas as pd
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 from deft.data.digits import digits
 from deft.data.image_bytes import image_file
-from deft.reviewing.desk import Desk
-from deft.reviewing.query import Query
-from deft.runs.decisions import Decisions
-from deft.runs.folder import open_run
+from deft.runs.decisions import read_decisions
 
 ROOT = Path(__file__).parents[1]
 SMALLER = {
@@ -74,7 +81,7 @@ def test_the_readme_runs_as_written(tmp_path: Path) -> None:
     for typed in commands():
         line = " ".join(typed)
         if typed[0] == "review":
-            _review(tmp_path / "run", 50)
+            _review(tmp_path, typed, 50)
         else:
             more = next((extra for start, extra in SMALLER.items() if line.startswith(start)), [])
             printed = deft(tmp_path, *typed, *more)
@@ -89,15 +96,56 @@ def test_the_readme_runs_as_written(tmp_path: Path) -> None:
     assert (tmp_path / "model" / "config.json").is_file()
 
 
-def _review(run: Path, count: int) -> None:
-    """Decide about the worst suspects by the truth of the digits' own file names, as somebody at the page does."""
-    found, images = open_run(run)
+def _review(folder: Path, typed: list[str], count: int) -> None:
+    """Decide about the worst suspects by the truth of the digits' file names, on the page that the command opens."""
+    code = "import sys; from deft.cli import main; main()"
+    command = [sys.executable, "-u", "-c", code, *typed, "--no-browser"]
     known, truth = digits()
-    with Decisions(run) as log:
-        desk = Desk(found, log, "Ada")
-        for item in desk.page(Query(), after=-1, limit=count).items:
-            row = int(Path(item["name"]).stem)
-            right = known.classes[int(truth[row])]
-            desk.decide("label", [(item["id"], item["revision"])], right)
-    assert np.isfinite(found.p_clean).any()
-    assert len(images) == 300
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as page:
+        assert page.stdout is not None
+        try:
+            address = next(found[0] for line in page.stdout if (found := re.search(r"http://\S+", line)))
+            with contextlib.closing(_Browser(address)) as browser:
+                for item in browser.ask("GET", f"/api/page?limit={count}")["items"]:
+                    right = known.classes[int(truth[int(Path(item["name"]).stem)])]
+                    samples = [[item["id"], item["revision"]]]
+                    browser.ask("POST", "/api/decide", {"action": "label", "label": right, "samples": samples})
+        finally:
+            page.send_signal(signal.SIGINT)
+        assert "Stopped. The decisions are in run" in page.stdout.read()
+    decided = read_decisions(folder / typed[1])
+    assert 0 < len(decided) <= count
+    assert {one.status for one in decided.values()} <= {"kept", "corrected"}
+
+
+class _Browser:
+    """Somebody's browser, let in by the address that the command prints."""
+
+    def __init__(self, address: str) -> None:
+        place = urlsplit(address)
+        self._connection = http.client.HTTPConnection(place.netloc)
+        self._headers = {"Origin": f"http://{place.netloc}", "Content-Type": "application/json"}
+        self._connection.request("GET", f"/?{place.query}")
+        answer = self._connection.getresponse()
+        answer.read()
+        self._headers["Cookie"] = str(answer.headers["Set-Cookie"]).split(";")[0]
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def ask(self, method: str, path: str, body: object = None) -> Any:
+        self._connection.request(method, path, None if body is None else json.dumps(body), self._headers)
+        answer = self._connection.getresponse()
+        content = json.loads(answer.read())
+        assert answer.status == 200, content
+        return content
+
+
+def test_what_the_readme_installs_is_what_its_commands_need() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = re.findall(r"pip install '(deft-labels|\.)\[(\w+)\]'", text)
+    assert named == [(project["name"], "review"), (".", "review")]
+    extra = {re.split(r"[\s<>=\[;]", one)[0] for one in project["optional-dependencies"]["review"]}
+    assert extra == {"starlette", "uvicorn"}  # as `deft review` says where they are missing
+    assert project["scripts"]["deft"] == "deft.cli:main"

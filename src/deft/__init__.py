@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from deft.moved import keep_old_modules
+from deft.other_bars import load_silently
 
 if TYPE_CHECKING:
     from deft.adaptation.adapt import adapt as adapt
@@ -269,6 +270,7 @@ _RENAMED = {"use": "fix_labels"}
 
 
 keep_old_modules()
+load_silently()
 
 
 def __getattr__(name: str) -> Any:

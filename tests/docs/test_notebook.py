@@ -22,6 +22,11 @@ def said(cell: Any) -> str:
     return "".join(one.get("text", "") for one in cell.outputs)
 
 
+def loud(cell: Any) -> list[str]:
+    """Return what a cell said on standard error, such as warnings."""
+    return [one.text for one in cell.get("outputs", ()) if one.get("name") == "stderr"]
+
+
 def shown(cell: Any, kind: str) -> list[str]:
     """Return what a cell shows of a kind."""
     return [one["data"][kind] for one in cell.outputs if kind in one.get("data", {})]
@@ -57,6 +62,10 @@ def test_wrong_labels_are_found(cells: dict[str, Any]) -> None:
     assert recall >= 85
     assert re.match(r"All 5|\d of its \d nearest", said(cells["why"]))
     assert shown(cells["why"], "image/png")
+
+
+def test_nothing_is_said_beside(cells: dict[str, Any]) -> None:
+    assert {name: shown for name, cell in cells.items() if (shown := loud(cell))} == {}
 
 
 def test_one_bar_stands_below_the_cell_and_the_worst_as_a_table(cells: dict[str, Any]) -> None:

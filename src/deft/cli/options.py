@@ -72,8 +72,14 @@ Model = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that deft a
 Labels = Annotated[
     Path | None, option(DATA, "--labels", metavar="FILE", help="Table of labels for a folder.", show_default=False)
 ]
-ImageCol = Annotated[str | None, option(DATA, "--image-col", metavar="NAME", help="Column with images or paths; found by its name if not given.")]
-LabelCol = Annotated[str | None, option(DATA, "--label-col", metavar="NAME", help="Column with the labels; found by its name if not given.")]
+ImageCol = Annotated[
+    str | None,
+    option(DATA, "--image-col", metavar="NAME", help="Column with images or paths; found by its name if not given."),
+]
+LabelCol = Annotated[
+    str | None,
+    option(DATA, "--label-col", metavar="NAME", help="Column with the labels; found by its name if not given."),
+]
 CleanCol = Annotated[
     str | None, option(DATA, "--clean-col", metavar="NAME", help="Column with true labels, for scoring only.")
 ]
@@ -83,10 +89,19 @@ Words = Annotated[
 Classes = Annotated[
     Path | None, option(DATA, "--classes", metavar="FILE", help="Class names, one a line, for integer labels.")
 ]
-Split = Annotated[str | None, option(DATA, "--split", metavar="NAME", help="Only this split, as train; all if not given.")]
+Split = Annotated[
+    str | None, option(DATA, "--split", metavar="NAME", help="Only this split, as train; all if not given.")
+]
 Limit = Annotated[
     int | None,
-    option(DATA, "--limit", metavar="N", min=2, max=MOST_ROWS, help="Only this many images, drawn by the seed; all if not given."),
+    option(
+        DATA,
+        "--limit",
+        metavar="N",
+        min=2,
+        max=MOST_ROWS,
+        help="Only this many images, drawn by the seed; all if not given.",
+    ),
 ]
 Workers = Annotated[
     int | None,
