@@ -191,15 +191,11 @@ def main() -> None:
             server.should_exit = server.force_exit = True
             thread.join()
             listening.close()
-    print(
-        f"{len(images)} rows, {len(images.classes)} classes; milliseconds: median, worst of {2 * TIMES}; of the processor"
-    )
+    shown = f"milliseconds: median, worst of {2 * TIMES}; the same of the processor"
+    print(f"{len(images)} rows, {len(images.classes)} classes; {shown}")
     for name, times in fresh.items():
-        both = times + full[name]
-        clock, processor = [one for one, _ in both], [one for _, one in both]
-        print(
-            f"{name:36} {statistics.median(clock):7.1f} {max(clock):7.1f} {statistics.median(processor):7.1f} {max(processor):7.1f}"
-        )
+        columns = [[one[place] for one in times + full[name]] for place in (0, 1)]
+        print(f"{name:36}", *(f"{figure(one):7.1f}" for one in columns for figure in (statistics.median, max)))
 
 
 if __name__ == "__main__":

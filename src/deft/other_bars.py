@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import warnings
+from importlib import import_module
 
 
 def load_silently() -> None:
@@ -19,4 +20,4 @@ def load_silently() -> None:
         return
     with warnings.catch_warnings(), contextlib.suppress(ImportError):
         warnings.filterwarnings("ignore", message="IProgress not found")
-        import tqdm.auto  # noqa: F401
+        import_module("tqdm.auto")

@@ -11,6 +11,7 @@ import errno
 import os
 import shlex
 import sys
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -92,7 +93,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command, example in {
+EXAMPLES: Mapping[Callable[..., None], str] = {
     detect: "deft detect photos/ -o run/",
     review: "deft review run/",
     report: "deft report run/ --limit 1000",
@@ -107,7 +108,10 @@ for command, example in {
     corrupt: "deft corrupt photos/ --rate 0.1 -o labels.csv",
     bench: "deft bench list",
     doctor: "deft doctor --device cpu",
-}.items():
+}
+"""How each command is typed, in the order of the help."""
+
+for command, example in EXAMPLES.items():
     app.command(cls=Command, epilog=f"Example: {example}")(command)
 
 
