@@ -645,3 +645,20 @@ def test_the_phones_head_keeps_its_height_when_the_time_left_is_known(run: Path,
     assert before is not None
     assert after is not None
     assert after["height"] == pytest.approx(before["height"], abs=0.5)
+
+
+def test_a_tile_breaks_a_long_label_at_its_underscore_and_keeps_its_file_on_one_line(
+    run: Path, found: Detection, room: Room
+) -> None:
+    long = tuple(f"{name}rocodile_{name}ead" for name in found.classes)
+    replace(found, classes=long, file_name=tuple(f"some_long/folder_{row}.png" for row in range(len(found)))).save(run)
+    ada = room.sit(room.serve(run), (390, 844))
+    ada.key("g")
+    tile = ada.page.locator(".tile").first
+    lines = tile.locator(".given bdi").evaluate(
+        """label => { const range = document.createRange(); return [...label.childNodes].filter((part) => part.data)
+        .map((part) => { range.selectNodeContents(part); return range.getClientRects().length; }); }"""
+    )
+    assert lines == [1, 1]  # each of its two parts is whole
+    height = tile.locator(".file").evaluate("line => line.getBoundingClientRect().height")
+    assert height < 2 * tile.locator(".score").evaluate("line => line.getBoundingClientRect().height")

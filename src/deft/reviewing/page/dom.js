@@ -12,9 +12,14 @@ export function el(name, attributes = {}, ...children) {
   return made;
 }
 
-/** A name from the data, shown in its own direction of writing; where it doesn't fit, it breaks after a "_" or "/". */
+/** A name from the data, shown in its own direction of writing. */
 export function name(text) {
-  return el("bdi", {}, ...text.split(/(?<=[_/])(?=.)/u).flatMap((part, place) => (place ? [el("wbr"), part] : [part])));
+  return el("bdi", {}, text);
+}
+
+/** A name where there is little room: it breaks after a "_", before it breaks anywhere. */
+export function narrowName(text) {
+  return el("bdi", {}, ...text.split(/(?<=_)(?=.)/u).flatMap((part, place) => (place ? [el("wbr"), part] : [part])));
 }
 
 /** A button with the key that does the same. */

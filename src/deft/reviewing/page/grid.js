@@ -1,6 +1,6 @@
 // Many images at once: select those that are alike, decide about all of them.
 
-import { better, button, decided, el, name, picture, told } from "./dom.js";
+import { better, button, decided, el, name, narrowName, picture, told } from "./dom.js";
 
 export const TILES = 24;
 
@@ -37,7 +37,7 @@ export class Grid {
       onclick: (event) => this.click(place, event.shiftKey),
       onfocus: () => { this.at = place; this.mark(); },
     }, picture(item, this.sides[0]),
-    el("span", { class: "given" }, name(item.given || "no label")),
+    el("span", { class: "given" }, narrowName(item.given || "no label")),
     suggestion(item),
     item.status ? el("span", { class: "said" }, name(decided(item))) : null,
     el("span", { class: "score" }, told(item.score),
@@ -138,6 +138,6 @@ function page(queue, start) {
 
 /** What fits better; of a label that is believed, nothing needs to be said. */
 function suggestion(item) {
-  if (item.suggested) return el("span", { class: "suggested" }, "→ ", name(item.suggested));
+  if (item.suggested) return el("span", { class: "suggested" }, "→ ", narrowName(item.suggested));
   return item.flagged ? el("span", { class: "none-better" }, better(item)) : null;
 }
