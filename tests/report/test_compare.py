@@ -78,7 +78,10 @@ def test_what_a_review_came_to() -> None:
     assert summarize_reviews(found, {}) is None
     summary = summarize_reviews(found, decisions)
     assert summary is not None
-    assert [(one.name, one.decided, one.agreed) for one in summary.reviewers] == [("Ada", 5, 3), ("Ben", 1, 0)]
+    assert [(one.name, one.decided, one.told, one.agreed) for one in summary.reviewers] == [
+        ("Ada", 5, 4, 3),  # nobody can say of a bad image whether its label is right
+        ("Ben", 1, 1, 0),
+    ]
     assert (summary.flagged.wrong, summary.flagged.seen) == (2, 3)
     assert (summary.believed.wrong, summary.believed.seen) == (1, 2)
     assert (summary.suggested.wrong, summary.suggested.seen) == (1, 2)
@@ -90,6 +93,8 @@ def test_what_a_review_came_to() -> None:
     html = build_report(images, found, reviews=summary).html()
     assert "Who decided" in html
     assert "2 of 3 (" in html
+    assert "75.0\u00a0%" in html  # of Ada's, as many as above
+    assert "90\u00a0% likely" in html
     assert 'id="review"' not in build_report(images, found).html()
 
 

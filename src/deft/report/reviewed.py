@@ -26,7 +26,7 @@ def review_part(summary: ReviewSummary | None) -> ReviewPart | None:
     if summary is None:
         return None
     left = summary.left
-    by = f"{LEVEL:.0%} likely, {LEFT_BY[left.by]}"
+    by = f"{percent(LEVEL, 0)} likely, {LEFT_BY[left.by]}"
     facts = [
         Fact("decided", plural(sum(one.decided for one in summary.reviewers), "image", "images")),
         Fact("wrong labels before", f"about {count(summary.before)}", "expected of all that were judged"),
@@ -48,7 +48,7 @@ def review_part(summary: ReviewSummary | None) -> ReviewPart | None:
             count(one.kept),
             count(one.corrected),
             count(one.set_aside),
-            percent(one.agreed / one.decided),
+            percent(one.agreed / one.told if one.told else None),
         )
         for one in summary.reviewers
     )

@@ -25,7 +25,8 @@ class Reviewer:
         kept: How many labels were confirmed.
         corrected: How many were replaced.
         set_aside: How many images were taken out.
-        agreed: How many of the decisions agree with the detector's verdict on the label.
+        told: How many of the decisions say whether a label that was judged is right; of a bad image, nobody can.
+        agreed: How many of these agree with the detector's verdict on the label.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Reviewer:
     kept: int
     corrected: int
     set_aside: int
+    told: int
     agreed: int
 
 
@@ -106,7 +108,9 @@ def _reviewers(found: Detection, about: Sequence[tuple[int, Decision]]) -> tuple
     for name in names:
         own = [(row, one) for row, one in about if one.reviewer == name]
         statuses = [one.status for _, one in own]
-        agreed = sum(bool(found.is_label_issue[row]) == (one.status in WRONG) for row, one in own if found.judged[row])
+        told = [(row, one.status in WRONG) for row, one in own if found.judged[row] and one.status != "bad_image"]
+        agreed = sum(bool(found.is_label_issue[row]) == wrong for row, wrong in told)
         set_aside = statuses.count("none_of_these") + statuses.count("bad_image")
-        people.append(Reviewer(name, len(own), statuses.count("kept"), statuses.count("corrected"), set_aside, agreed))
+        counts = (len(own), statuses.count("kept"), statuses.count("corrected"), set_aside, len(told), agreed)
+        people.append(Reviewer(name, *counts))
     return tuple(sorted(people, key=lambda one: -one.decided))
