@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from safetensors.torch import load_file
 from typer.testing import CliRunner, Result
 
 from deft.cli.app import app
@@ -54,8 +56,9 @@ def test_a_command_and_its_repetition(run: Path, tmp_path: Path) -> None:
     [
         (["--actors", "2"], "--actors goes with --engine ray."),
         (["--detector", "nowhere"], "nowhere holds no detector.json"),
-        (["--method", "label-match"], "--detector FOLDER, or --method label-match"),
+        (["--method", "label-match"], "--sample N, which learns one, or --method label-match"),
         (["--model", "tiny"], "--model goes with --method"),
+        (["--sample", "8", "--method", "label-match"], "--detector FOLDER, --sample N, which learns one, or --method"),
     ],
 )
 def test_slips_are_sentences(run: Path, tmp_path: Path, words: list[str], said: str) -> None:
@@ -98,3 +101,47 @@ def test_without_ray_its_engine_says_what_to_install(
     done = deft(*typed)
     assert done.exit_code == 2
     assert 'pip install "deft-labels[ray]"' in done.stderr
+
+
+def test_one_command_learns_from_a_sample_and_scores_all(run: Path, clip_folder: Path, tmp_path: Path) -> None:
+    typed = ("score", run / "photos", tmp_path / "out", "--sample", "10", "--model", clip_folder, "--part-size", "5")
+    done = deft(*typed, "--device", "cpu", "-q")
+    assert done.exit_code == 0, done.output
+    assert "16 images: " in done.stdout
+    kept = tmp_path / "out" / "detector"
+    once = deft(
+        "score", run / "photos", tmp_path / "once", "--detector", kept, "--part-size", "5", "--device", "cpu", "-q"
+    )
+    assert once.exit_code == 0, once.output
+    by_sample, by_detector = (pd.read_parquet(tmp_path / name / "parts") for name in ("out", "once"))
+    pd.testing.assert_frame_equal(by_sample, by_detector)
+    whole = ("detect", run / "photos", "-o", tmp_path / "run", "--model", clip_folder, "--sample", "10")
+    assert deft(*whole, "--device", "cpu", "-q").exit_code == 0
+    learned = [load_file(place / "detector.safetensors") for place in (kept, tmp_path / "run" / "detector")]
+    assert learned[0]["evidence.labels"].tolist() == learned[1]["evidence.labels"].tolist()  # the same ten images
+
+
+def test_what_a_sample_taught_is_kept_for_the_same_command_alone(run: Path, clip_folder: Path, tmp_path: Path) -> None:
+    typed = ("score", run / "photos", tmp_path / "out", "--model", clip_folder, "--device", "cpu", "-q", "--sample")
+    assert deft(*typed, "10").exit_code == 0
+    weights = tmp_path / "out" / "detector" / "detector.safetensors"
+    written = weights.stat().st_mtime_ns
+    shutil.rmtree(tmp_path / "out" / "parts")
+    again = deft(*typed, "10")
+    assert again.exit_code == 0, again.output
+    assert weights.stat().st_mtime_ns == written
+    for gone in ("detector", "parts"):  # as if it had been killed while it learned
+        shutil.rmtree(tmp_path / "out" / gone)
+    for gone in ("score.json", "manifest.jsonl", "summary.json"):
+        (tmp_path / "out" / gone).unlink()
+    assert deft(*typed, "10").exit_code == 0
+    assert len(pd.read_parquet(tmp_path / "out" / "parts")) == 16
+    other = deft(*typed, "12")
+    assert other.exit_code == 2
+    assert "is scored by what learned with another learn_from" in " ".join(other.stderr.split())
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").write_text("mine")
+    refused = deft("score", run / "photos", tmp_path / "full", "--model", clip_folder, "--sample", "10", "-q")
+    assert refused.exit_code == 2
+    assert "is not empty, and holds no scores of deft's" in " ".join(refused.stderr.split())
+    assert [one.name for one in (tmp_path / "full").iterdir()] == ["notes.txt"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -9,7 +11,7 @@ import typer
 
 from deft.cli.bounds import MOST_ROWS
 from deft.cli.detect import DEFAULT_MODEL
-from deft.cli.limits import MaxPixels, MaxSeconds
+from deft.cli.limits import MaxPixels, MaxSeconds, with_limits
 from deft.cli.options import (
     DATA,
     TRAINING,
@@ -20,6 +22,7 @@ from deft.cli.options import (
     LabelCol,
     Labels,
     Quiet,
+    Seed,
     Split,
     Words,
     Workers,
@@ -31,7 +34,9 @@ from deft.errors import SettingsError
 from deft.wording import counted, printable
 
 if TYPE_CHECKING:
+    from deft.data.images import LabeledImages
     from deft.engines.ray_data import RayEngine
+    from deft.progress import Progress
 
 EngineName = Literal["local", "ray"]
 MethodName = Literal["label-match"]
@@ -42,12 +47,25 @@ Kept = Annotated[
 Method = Annotated[MethodName | None, typer.Option("--method", help="Instead of a detector: what needs no training.")]
 ModelName = Annotated[
     str | None,
-    typer.Option("--model", metavar="ID|tiny|FOLDER", help=f"Model of --method; {DEFAULT_MODEL} if not given."),
+    typer.Option(
+        "--model", metavar="ID|tiny|FOLDER", help=f"Model of --method or --sample; {DEFAULT_MODEL} if not given."
+    ),
 ]
 Engine = Annotated[EngineName, option(TRAINING, "--engine", help="In this process, or on a Ray cluster (extra: ray).")]
 Actors = Annotated[
     int | None,
     option(TRAINING, "--actors", metavar="N", min=1, max=100_000, help="Processes of the Ray engine; one per core."),
+]
+Sample = Annotated[
+    int | None,
+    option(
+        DATA,
+        "--sample",
+        metavar="N",
+        min=2,
+        max=MOST_ROWS,
+        help="Instead of a detector: learn one from this many images, drawn class by class, into OUTPUT/detector.",
+    ),
 ]
 PartSize = Annotated[
     int, option(DATA, "--part-size", metavar="N", min=1, max=MOST_ROWS, help="Images scored at a time.")
@@ -63,6 +81,8 @@ def score(
     engine: Engine = "local",
     actors: Actors = None,
     part_size: PartSize = 4096,
+    sample: Sample = None,
+    seed: Seed = 0,
     labels: Labels = None,
     image_col: ImageCol = None,
     label_col: LabelCol = None,
@@ -76,7 +96,7 @@ def score(
     quiet: Quiet = False,
 ) -> None:
     """Judge any number of labels, in parts; the same command goes on where it was stopped."""
-    _check_judge(detector, method, model)
+    _check_judge(detector, method, sample, model)
     check_outside(out, data)
     if actors is not None and engine != "ray":
         raise SettingsError("--actors goes with --engine ray.")
@@ -87,6 +107,11 @@ def score(
     from deft.engines.score import score as run
 
     with choose_progress(quiet=quiet) as progress:
+        if sample is not None:
+            learning = _Learning(model or DEFAULT_MODEL, sample, seed, device)
+            detector = learning.learned(
+                lambda: with_limits(source.open(progress), max_pixels, max_seconds), out, workers, progress
+            )
         found = run(
             source,
             out,
@@ -107,18 +132,43 @@ def score(
     typer.echo(f"Verdicts: {printable(out)}/parts/*.parquet")
 
 
-def _check_judge(detector: Path | None, method: str | None, model: str | None) -> None:
+@dataclass(frozen=True)
+class _Learning:
+    """How a detector learns from a sample of the data."""
+
+    model: str
+    images: int
+    seed: int
+    device: str
+
+    def learned(self, images: Callable[[], LabeledImages], out: Path, workers: int | None, progress: Progress) -> Path:
+        """Return the folder of the detector, which learns unless it has."""
+        from deft.detectors.deft import DeFT
+        from deft.detectors.stratified import Stratified
+        from deft.encoders.load import load_encoder
+        from deft.engines.sampled import learned_from_sample
+        from deft.training.workspace import Workspace
+
+        encoder = load_encoder(self.model, device=self.device)
+        detector = DeFT(encoder, seed=self.seed, learn_from=Stratified(self.images))
+        return learned_from_sample(detector, images, out, Workspace(workers=workers, progress=progress))
+
+
+def _check_judge(detector: Path | None, method: str | None, sample: int | None, model: str | None) -> None:
     """Refuse what is no judge, or two of them, at once.
 
     Raises:
         SettingsError: There is none, or there are two.
         ModelError: Its folder isn't there.
     """
-    if (detector is None) == (method is None):
-        raise SettingsError("Say what judges: --detector FOLDER, or --method label-match, which needs no training.")
+    if sum(one is not None for one in (detector, method, sample)) != 1:
+        raise SettingsError(
+            "Say what judges: --detector FOLDER, --sample N, which learns one, or --method label-match, which needs no "
+            "training."
+        )
     if detector is not None:
         if model is not None:
-            raise SettingsError("--model goes with --method; a detector brings its own.")
+            raise SettingsError("--model goes with --method and --sample; a detector brings its own.")
         check_detector(detector)
     elif model is not None:
         check_model_name(model)

@@ -18,6 +18,7 @@ from deft.runs.lock import is_empty
 JOB = "score.json"
 MANIFEST = "manifest.jsonl"
 PARTS = "parts"
+SAMPLE, DETECTOR = "sample.json", "detector"  # how a detector learns from a sample of the data, and it
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,8 @@ class Ledger:
         if path.is_file():
             self._compare(path, job)
             return
-        if self.folder.is_dir() and not is_empty(self.folder):
-            raise DataError(f"{self.folder} is not empty, and holds no scores of deft's. Choose another folder.")
+        if not (self.folder / SAMPLE).is_file():
+            refuse_other_content(self.folder)
         with replace_file(path) as temporary:
             temporary.write_text(strict_json(job), encoding="utf-8")
 
@@ -150,3 +151,16 @@ def _ends_line(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
         return file.read(1) == b"\n"
+
+
+def refuse_other_content(folder: Path) -> None:
+    """Refuse a folder that is to be filled with scores, and holds something else.
+
+    Args:
+        folder: May be missing.
+
+    Raises:
+        DataError: It isn't empty.
+    """
+    if folder.is_dir() and not is_empty(folder):
+        raise DataError(f"{folder} is not empty, and holds no scores of deft's. Choose another folder.")
