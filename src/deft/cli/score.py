@@ -45,6 +45,16 @@ Kept = Annotated[
     Path | None, typer.Option("--detector", metavar="FOLDER", help="What deft detect left as RUN/detector.")
 ]
 Method = Annotated[MethodName | None, typer.Option("--method", help="Instead of a detector: what needs no training.")]
+Sample = Annotated[
+    int | None,
+    typer.Option(
+        "--sample",
+        metavar="N",
+        min=2,
+        max=MOST_ROWS,
+        help="Instead of a detector: learn one from this many images, drawn class by class, into OUTPUT/detector.",
+    ),
+]
 ModelName = Annotated[
     str | None,
     typer.Option(
@@ -56,17 +66,6 @@ Actors = Annotated[
     int | None,
     option(TRAINING, "--actors", metavar="N", min=1, max=100_000, help="Processes of the Ray engine; one per core."),
 ]
-Sample = Annotated[
-    int | None,
-    option(
-        DATA,
-        "--sample",
-        metavar="N",
-        min=2,
-        max=MOST_ROWS,
-        help="Instead of a detector: learn one from this many images, drawn class by class, into OUTPUT/detector.",
-    ),
-]
 PartSize = Annotated[
     int, option(DATA, "--part-size", metavar="N", min=1, max=MOST_ROWS, help="Images scored at a time.")
 ]
@@ -77,11 +76,11 @@ def score(
     out: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder for the verdicts.", show_default=False)],
     detector: Kept = None,
     method: Method = None,
+    sample: Sample = None,
     model: ModelName = None,
     engine: Engine = "local",
     actors: Actors = None,
     part_size: PartSize = 4096,
-    sample: Sample = None,
     seed: Seed = 0,
     labels: Labels = None,
     image_col: ImageCol = None,
