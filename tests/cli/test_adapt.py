@@ -238,4 +238,5 @@ def test_answers_go_into_a_table_outside_of_the_data(photos: Path, tmp_path: Pat
     other = deft("predict", tmp_path, photos, "-o", tmp_path / "answers.txt")
     assert "expected one of .csv, .parquet" in other.stderr
     nothing = deft("predict", tmp_path / "nowhere", photos)
-    assert "it is no model" in nothing.stderr
+    assert "There is no folder" in nothing.stderr
+    assert "deft adapt RUN -o MODEL makes one" in nothing.stderr

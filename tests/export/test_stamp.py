@@ -43,8 +43,9 @@ def test_the_same_export_again_writes_nothing(plan: Plan, tmp_path: Path, format
     assert _state(out) == before
 
 
-def test_no_path_is_noted(plan: Plan, tmp_path: Path) -> None:
-    write_export(plan, tmp_path / "out", root=None)
+@pytest.mark.parametrize("format", list(FORMATS))
+def test_no_path_is_noted(plan: Plan, tmp_path: Path, format: str) -> None:
+    write_export(plan, tmp_path / "out", format, root=None)
     assert str(tmp_path) not in (tmp_path / "out" / STAMP).read_text()
 
 

@@ -17,6 +17,7 @@ from deft.runs.provenance import versions
 
 STAMP = ".deft-export.json"
 FORMAT = 1
+HERE = "{folder}"  # in the place of the folder's path
 
 
 @dataclass(frozen=True)
@@ -63,14 +64,16 @@ class Stamp:
             digest.update(numbers.astype("<f4").tobytes())
         return cls(digest.hexdigest())
 
-    def write(self, folder: Path, written: Written) -> None:
+    def write(self, folder: Path, written: Written, target: Path) -> None:
         """Note in a folder whose files are all there which export it is, and what was said of it.
 
         Args:
             folder: Of the export.
             written: What the export left.
+            target: Where the folder will lie.
         """
-        said = {"files": list(written.files), "images": written.images, "notes": list(written.notes)}
+        notes = [note.replace(str(target), HERE) for note in written.notes]
+        said = {"files": list(written.files), "images": written.images, "notes": notes}
         note = {"format": FORMAT, "export": self.export, "tree": _tree(folder), "written": said}
         (folder / STAMP).write_text(strict_json(note), encoding="ascii")
 
@@ -88,7 +91,8 @@ class Stamp:
         try:
             note = parse_json((folder / STAMP).read_bytes())
             export, tree, said = note["export"], note["tree"], note["written"]
-            written = Written(tuple(said["files"]), int(said["images"]), tuple(said["notes"]), already=True)
+            notes = tuple(text.replace(HERE, str(folder)) for text in said["notes"])
+            written = Written(tuple(said["files"]), int(said["images"]), notes, already=True)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise DataError(f"{folder} is not empty. {_ELSEWHERE}") from None
         if export != self.export:

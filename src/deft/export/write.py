@@ -67,5 +67,5 @@ def write_export(
         if safe_csv:
             for table in sorted(folder.rglob("*.csv")):
                 neutralise(table)
-        stamp.write(folder, written)
+        stamp.write(folder, written, target)
     return written
