@@ -43,7 +43,7 @@ def test_the_same_export_again_writes_nothing(plan: Plan, tmp_path: Path, format
     assert _state(out) == before
 
 
-@pytest.mark.parametrize("format", list(FORMATS))
+@pytest.mark.parametrize("format", [name for name in FORMATS if name != "labelstudio"])  # which has to be told one
 def test_no_path_is_noted(plan: Plan, tmp_path: Path, format: str) -> None:
     write_export(plan, tmp_path / "out", format, root=None)
     assert str(tmp_path) not in (tmp_path / "out" / STAMP).read_text()

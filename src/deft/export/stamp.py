@@ -24,6 +24,8 @@ HERE = "{folder}"  # in the place of the folder's path
 class Stamp:
     """The note of one export: which it is, without a path or a name in it, since the folder may be given away.
 
+    What was said of an export for Label Studio names the folder that it serves.
+
     Args:
         export: Digest of all that determines the files.
     """
