@@ -38,8 +38,8 @@ OPTIONS = {
     },
     "score": {
         "--actors", "--classes", "--detector", "--device", "--engine", "--image-col", "--label-col", "--labels",
-        "--max-pixels", "--max-seconds", "--method", "--model", "--part-size", "--quiet", "--split", "--words",
-        "--workers",
+        "--max-pixels", "--max-seconds", "--method", "--model", "--part-size", "--quiet", "--sample", "--seed",
+        "--split", "--words", "--workers",
     },
     "predict": {
         "--device", "--format", "--max-pixels", "--max-seconds", "--out", "--quiet", "--safe-csv", "--top",
