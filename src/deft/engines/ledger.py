@@ -120,11 +120,7 @@ class Ledger:
                 path.unlink(missing_ok=True)
 
     def _compare(self, path: Path, job: Mapping[str, Any]) -> None:
-        try:
-            stored = parse_json(path.read_bytes())
-            differing = [name for name in job if stored.get(name) != job[name]]
-        except (ValueError, AttributeError) as error:
-            raise DataError(f"{path} can't be read: {error}. Delete {self.folder} to begin again.") from error
+        differing = names_that_differ(path, job)
         if differing:
             raise DataError(
                 f"{self.folder} holds scores with another {' and '.join(differing)}. Repeat the first command's "
@@ -151,6 +147,23 @@ def _ends_line(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
         return file.read(1) == b"\n"
+
+
+def names_that_differ(path: Path, now: Mapping[str, Any]) -> list[str]:
+    """Return the names whose values a file of a scoring has otherwise than they are now, in the order of these.
+
+    Args:
+        path: Holds a JSON object, in the folder of the scoring.
+        now: As plain JSON values.
+
+    Raises:
+        DataError: It can't be read.
+    """
+    try:
+        stored = parse_json(path.read_bytes())
+        return [name for name in now if stored.get(name) != now[name]]
+    except (ValueError, AttributeError) as error:
+        raise DataError(f"{path} can't be read: {error}. Delete {path.parent} to begin again.") from error
 
 
 def refuse_other_content(folder: Path) -> None:

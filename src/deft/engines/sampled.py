@@ -10,7 +10,7 @@ import numpy as np
 from deft.data.images import LabeledImages
 from deft.detectors.deft import DeFT
 from deft.detectors.deft_trained import CONFIG
-from deft.engines.ledger import DETECTOR, SAMPLE, refuse_other_content
+from deft.engines.ledger import DETECTOR, SAMPLE, names_that_differ, refuse_other_content
 from deft.errors import DataError
 from deft.files import parse_json, replace_file, strict_json
 from deft.runs.lock import only_writer
@@ -57,12 +57,7 @@ def learned_from_sample(
 
 def _compare(path: Path, detector: DeFT) -> None:
     """Refuse a folder whose detector learns in another way than is asked for now."""
-    try:
-        kept = parse_json(path.read_bytes())
-        now = parse_json(strict_json(detector.settings()))
-        differ = sorted(name for name in now if kept.get(name) != now[name])
-    except (ValueError, AttributeError) as error:
-        raise DataError(f"{path} can't be read: {error}. Delete {path.parent} to begin again.") from error
+    differ = sorted(names_that_differ(path, parse_json(strict_json(detector.settings()))))
     if differ:
         raise DataError(
             f"{path.parent} is scored by what learned with another {' and '.join(differ)}. Repeat the first command's "
