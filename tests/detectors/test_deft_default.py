@@ -15,11 +15,12 @@ from deft.data.digits import digits
 from deft.data.images import LabeledImages
 from deft.data.load import load_images
 from deft.detectors.deft import DeFT
-from deft.detectors.deft_evidence import EXPERTS, count_factors
+from deft.detectors.deft_evidence import EXPERTS, Evidence, count_factors, hears_prompts_of
 from deft.detectors.deft_trained import TrainedDeFT
 from deft.encoders.base import DualEncoder
 from deft.encoders.load import load_encoder
 from deft.errors import ModelError, SettingsError
+from deft.evidence.folds import FEW_IMAGES
 from deft.evidence.neighbours import Near, Neighbours
 from deft.noise import pair_flip, symmetric
 from deft.runs.detection import Detection, Verdicts
@@ -232,3 +233,40 @@ def test_prompts_of_two_classes_are_not_heard(tiny: DualEncoder, images: Labeled
     told = found.summary()["evidence"]["experts"]
     assert told["positive prompts"] == told["negative prompts"] == 0
     assert sum(told.values()) == pytest.approx(1, abs=0.01)
+
+
+def test_prompts_of_a_small_set_vouch_for_no_label_so_the_seed_changes_no_verdict(
+    tiny: DualEncoder, learned: tuple[TrainedDeFT, Detection], images: LabeledImages
+) -> None:
+    found = learned[1]
+    told = found.summary()["evidence"]["experts"]
+    assert told["positive prompts"] == told["negative prompts"] == 0
+    other = DeFT(tiny, seed=1).detect(images.relabel(found.given))
+    np.testing.assert_array_equal(other.p_clean, found.p_clean)
+
+
+@pytest.mark.parametrize(
+    ("classes", "images", "tunes", "heard"),
+    [
+        (10, FEW_IMAGES, False, False),
+        (10, FEW_IMAGES + 1, False, True),
+        (10, FEW_IMAGES, True, True),
+        (2, FEW_IMAGES + 1, False, False),
+        (2, FEW_IMAGES + 1, True, False),
+    ],
+)
+def test_prompts_are_heard_where_they_know_no_label_by_heart(
+    classes: int, images: int, tunes: bool, heard: bool
+) -> None:
+    assert hears_prompts_of(classes, images, tunes_images=tunes) is heard
+
+
+def test_whether_prompts_are_heard_is_kept_with_the_detector(learned: tuple[TrainedDeFT, Detection]) -> None:
+    evidence = learned[0].evidence
+    assert evidence is not None
+    for heard in (False, True):
+        again = Evidence.from_tensors(replace(evidence, hears_prompts=heard).tensors(), 10)
+        assert again.hears_prompts is heard
+    older = evidence.tensors()
+    del older["evidence.hears_prompts"]
+    assert Evidence.from_tensors(older, 10).hears_prompts

@@ -115,6 +115,19 @@ def test_padding_is_tensorflows(kernel: int, stride: int) -> None:
     torch.testing.assert_close(layer(maps), F.conv2d(padded, layer.weight, layer.bias, stride))
 
 
+def test_a_batch_that_no_part_divides_is_seen_alike_by_any_number_of_threads(tiny: HybridEncoder) -> None:
+    """Of 36 images: after parts of 32 four would be left, of which another number of threads rounds otherwise."""
+    batch, before = torch.cat([photos()] * 18), torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            found.append(tiny.encode_images(batch))
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(found[0], other) for other in found[1:])
+
+
 def test_stem_gives_class_token_and_grid(tiny: HybridEncoder) -> None:
     assert tiny.stem(pixels()).shape == (2, 37, tiny.width)
     assert len(tiny.layers) == tiny.config.depth

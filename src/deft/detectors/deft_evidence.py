@@ -18,6 +18,7 @@ from deft.errors import ModelError
 from deft.evidence.cleaned import Cleaned
 from deft.evidence.discriminant import Discriminant
 from deft.evidence.explanations import Explanations
+from deft.evidence.folds import FEW_IMAGES
 from deft.evidence.foreign import Foreign, looks
 from deft.evidence.neighbours import Near, Neighbours
 from deft.evidence.weighing import Weighed
@@ -28,7 +29,7 @@ EXPERTS = (
     *("zero-shot text", "positive prompts", "negative prompts", "discriminant", "neighbours"),
     *("cleaned discriminant", "cleaned neighbours"),
 )
-FEW = 2  # classes whose prompts aren't heard: sixteen vectors learn labels of so few by heart; docs/deft.md
+FEW = 2  # classes whose labels sixteen vectors learn by heart; docs/deft.md
 SAVED = "evidence."
 WITHIN = 1.96  # standard errors on either side that 95 of 100 cases lie within
 MODEL_ERROR = 0.1  # standard error of the log-odds of the noise rate for what no likelihood knows; docs/deft.md
@@ -67,6 +68,7 @@ class Evidence:
         band: Factors by which the true noise rate may be lower and higher than estimated, beyond what labels can tell.
         cleaned: The references with their labels doubted; None while that isn't known yet.
         decisions: How many decisions of people the noise was set right by.
+        hears_prompts: Whether the prompts count, which have learned the labels of a small set (`hears_prompts_of`).
     """
 
     references: Tensor
@@ -80,6 +82,7 @@ class Evidence:
     band: tuple[float, float]
     cleaned: Cleaned | None = None
     decisions: int = 0
+    hears_prompts: bool = True
 
     def __repr__(self) -> str:
         return f"Evidence({counted(len(self.labels), 'label')}, {counted(len(self.texts), 'class', 'classes')})"
@@ -114,7 +117,7 @@ class Evidence:
         """
         unit, pooled = (part.cpu().float() for part in frozen)
         positive, negative = (part.cpu().float() for part in prompts)
-        if len(self.texts) <= FEW:
+        if not self.hears_prompts:
             positive, negative = torch.zeros_like(positive), torch.zeros_like(negative)
         discriminant = self.discriminant.scores(pooled, labels, near.copies)
         votes = self.neighbours.shares(near)
@@ -207,6 +210,7 @@ class Evidence:
         }
         if self.decisions:
             kept["decisions"] = torch.tensor(self.decisions)
+        kept["hears_prompts"] = torch.tensor(int(self.hears_prompts))
         if self.cleaned is not None:
             kept.update(self.cleaned.tensors())
         return {SAVED + name: value.contiguous() for name, value in kept.items()}
@@ -241,9 +245,25 @@ class Evidence:
                 (low, high),
                 Cleaned.from_tensors(kept, kept["references"], shrinkage, classes),
                 int(kept.get("decisions", 0)),
+                bool(kept.get("hears_prompts", classes > FEW)),
             )
         except (KeyError, ValueError, IndexError, RuntimeError) as error:
             raise ModelError(f"The file holds no evidence on {classes} classes, by which its verdicts go.") from error
+
+
+def hears_prompts_of(classes: int, images: int, *, tunes_images: bool) -> bool:
+    """Return whether the prompts may say which labels are right that they learned from.
+
+    Every other expert leaves an image's own label out. Prompts can't, but the contexts that all classes share are too
+    little to learn thousands of labels by heart; those of a small set they know in part, and then vouch for wrong ones.
+    Whoever tunes the image tower is heard: the prompts alone tell what it learned.
+
+    Args:
+        classes: Number of classes K.
+        images: Images that were learned from.
+        tunes_images: Whether the image tower learned as well.
+    """
+    return classes > FEW and (tunes_images or images > FEW_IMAGES)
 
 
 def count_factors(error: float) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from deft.data.images import LabeledImages
 from deft.detectors.collector import NO_BORDER, Collector, score_of, suggesting
-from deft.detectors.deft_evidence import EXPERTS, WITHIN, Evidence
+from deft.detectors.deft_evidence import EXPERTS, WITHIN, Evidence, hears_prompts_of
 from deft.detectors.deft_sample import Features, Sample, Scored, fair_sample
 from deft.detectors.deft_training import DualPromptTraining, Recipe
 from deft.encoders.base import DualEncoder
@@ -129,6 +129,7 @@ def learn_evidence(
         0.5,
         torch.ones(len(EXPERTS)) / len(EXPERTS),
         (1.0, 1.0),
+        hears_prompts=hears_prompts_of(len(names), len(rows), tunes_images=len(method.attachment.weights) > 0),
     )
     near = start.neighbours.near(pooled.float(), labels)
     sample = fair_sample(images, rows, inputs, keys, frozen, score)

@@ -25,6 +25,7 @@ STAGES = (
 STEM_CHANNELS = 32
 TRUNK_CHANNELS = 1280
 TRUNK_STRIDE = 32
+LARGE_MAPS, AT_ONCE = 6, 8  # first blocks, which a CPU takes so many images through at a time
 LATE = 12
 """First of the blocks that are there twice."""
 
@@ -53,8 +54,16 @@ class SameConv(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return convolved maps, (B, C', H / stride, W / stride), of maps (B, C, H, W)."""
-        output: Tensor = super().forward(F.pad(input, self.uneven) if self.uneven else input)
-        return output
+        if self.uneven is None:
+            output: Tensor = super().forward(input)
+            return output
+        if input.device.type != "cpu":
+            output = super().forward(F.pad(input, self.uneven))
+            return output
+        # On a CPU a padded copy of the map costs more than the convolution. A kernel with one more row and column of
+        # noughts, in front, does the same under even padding.
+        wider, even = F.pad(self.weight, (1, 0, 1, 0)), self.uneven[1]
+        return F.conv2d(input, wider, self.bias, self.stride, even, self.dilation, self.groups)
 
 
 class InvertedResidual(nn.Module):
@@ -81,7 +90,7 @@ class InvertedResidual(nn.Module):
         # In place, since maps as large as these cost more to find memory for than to compute.
         hidden: Tensor = maps if self.expand is None else F.relu6(self.expand(maps), inplace=True)
         hidden = self.project(F.relu6(self.depthwise(hidden), inplace=True))
-        return hidden + maps if self.residual else hidden
+        return hidden.add_(maps) if self.residual else hidden
 
 
 class Trunk(nn.Module):
@@ -122,8 +131,15 @@ class Trunk(nn.Module):
 
     def early(self, pixels: Tensor) -> Tensor:
         """Return the maps between the shared blocks and those that exist twice, (B, 192, H / 32, W / 32)."""
-        maps = F.relu6(self.first(pixels.contiguous(memory_format=torch.channels_last)), inplace=True)
-        return through(self.blocks[:LATE], maps)
+        # On a CPU the maps of more images outgrow what the allocator keeps, and getting memory anew for every
+        # convolution costs more than the convolution (docs/speed.md).
+        parts = pixels.split(AT_ONCE) if pixels.device.type == "cpu" else (pixels,)
+        maps = [self._large_maps(part.contiguous(memory_format=torch.channels_last)) for part in parts]
+        return through(self.blocks[LARGE_MAPS:LATE], maps[0] if len(maps) == 1 else torch.cat(maps))
+
+    def _large_maps(self, pixels: Tensor) -> Tensor:
+        """Return the maps behind the first blocks, whose maps are large."""
+        return through(self.blocks[:LARGE_MAPS], F.relu6(self.first(pixels), inplace=True))
 
     def late(self, maps: Tensor) -> Tensor:
         """Return the maps that enter the last convolution, (B, 320, h, w), of the maps that `early` gives."""
