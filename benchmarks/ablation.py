@@ -26,7 +26,7 @@ from torch import Tensor
 from benchmarks.bank_options import bank_of, bank_parser
 from benchmarks.settings import Case, inputs_of, settings
 from benchmarks.verdicts import Found, measured
-from deft.detectors import deft_sample
+from deft.detectors import deft_evidence, deft_sample
 from deft.detectors.deft import DeFT
 from deft.detectors.deft_evidence import EXPERTS, Evidence
 from deft.detectors.deft_weighing import frozen_features
@@ -100,6 +100,7 @@ JUDGING: Mapping[str, Callable[[], Context[Any]]] = {
     **{f"without {name}": lambda name=name: without(name) for name in EXPERTS},  # type: ignore[misc]
     "no text steps (without both prompts)": lambda: without("positive prompts", "negative prompts"),
     "labels as they are (without both cleaned)": lambda: without("cleaned discriminant", "cleaned neighbours"),
+    "prompts heard of a small set, too": lambda: patch.object(deft_evidence, "FEW_IMAGES", 0),
     "halves of a small set, not fifths": lambda: patch.object(
         deft_sample, "parts", lambda keys: (keys % 2).astype(int)
     ),
@@ -109,6 +110,7 @@ JUDGING: Mapping[str, Callable[[], Context[Any]]] = {
     "the most probable kind of noise, not the mean of all": most_probable,
     "no search from the text alone": lambda: patch.object(weighing, "_from_text", lambda *heard: evenly(*heard)[0]),
     "held-out labels alone say whether it judges": lambda: patch.object(weighing, "STRONG", float("inf")),
+    "even noise nine times as likely among look-alikes, too": lambda: patch.object(weighing, "EVEN_AMONG_ALIKE", 0.9),
     "no partners": lambda: patch.multiple(weighing, PARTNERS=(), PLACES=Pull(places=10)),
     "no look-alikes": lambda: patch.object(weighing, "ON_LOOK_ALIKES", ()),
     "even noise alone": lambda: patch.object(weighing, "MOST_CLASSES", 0),

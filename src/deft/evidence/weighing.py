@@ -30,7 +30,8 @@ FEW_CLASSES, MOST_CLASSES = 100, 1_000  # for which noise of its own for every c
 LEAST_IMAGES = 50
 ONE_THREAD = 1_000_000  # class scores of an expert up to which several threads wait for each other more than they gain
 ALTERNATIONS, STILL = 5, 0.01
-EVEN_CHANCE, LEAST_CHANCE = 0.9, 0.02  # that noise is even, before labels are seen; from which an explanation counts
+EVEN_CHANCE, EVEN_AMONG_ALIKE = 0.9, 0.5  # that noise is even, before labels are seen; where look-alikes are tried
+LEAST_CHANCE = 0.02  # from which an explanation counts
 LEAST_LEAD = math.log(LEAST_CHANCE)  # in nats of all labels, without which noise of their own can't be that probable
 VERY_SURE = 2.5  # standard errors by which the text has to show places among many classes
 CHANCE = 2.0  # standard errors by which held-out labels must be foretold better than by their shares
@@ -94,7 +95,8 @@ def weigh(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Weighed:
     First all noise is even, and its rate and the weights are the most likely ones. Then each class gets noise of
     its own, in several strengths. How probable each is, left-out labels say, which with many classes follow K² numbers
     of chance no better than one; before them, that noise is even has nine chances of ten. Where errors seem to fall on
-    look-alikes, what each class's noise is drawn to lies there too, so that a few hundred images show it. The search
+    look-alikes, what each class's noise is drawn to lies there too, so that a few hundred images show it, and even
+    noise has but one chance of two: people made such labels. The search
     sets out from the weights under even noise and from the text alone (see `_from_text`); in a small set, where doubt
     explains labels about as well as errors do, from sharp experts too. Of what it comes to by one kind of noise, that
     counts which has the most evidence (`deft.evidence.explained`).
@@ -134,10 +136,12 @@ def _fitted(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Fitted:
     classes = experts[0].shape[1]
     sharp = [torch.full((len(experts),), SHARP_WEIGHT)] if len(labels) <= FEW_IMAGES else []
     weights, noise = best_explained(experts, labels, [evenly(experts, labels, start) for start in (None, *sharp)])
-    even = _Tried(weights, noise, _held_out(experts, labels, part, partial(evenly, start=weights)), EVEN_CHANCE)
+    held = _held_out(experts, labels, part, partial(evenly, start=weights))
     if not 2 <= classes <= MOST_CLASSES or len(labels) < LEAST_IMAGES:
-        return Fitted(Explanations.only(weights, noise), even.held)
-    return _averaged(even, _classwise_ones(experts, labels, part, even, sharp))
+        return Fitted(Explanations.only(weights, noise), held)
+    alike = 2 < classes <= FEW_CLASSES and share_alike(mixed(experts, weights), labels, noise) >= LEAST_ALIKE
+    even = _Tried(weights, noise, held, EVEN_AMONG_ALIKE if alike else EVEN_CHANCE)
+    return _averaged(even, _classwise_ones(experts, labels, part, even, sharp, _pulls(classes, alike=alike)))
 
 
 def _from_text(experts: Sequence[Tensor], labels: Tensor) -> Tensor:
@@ -158,16 +162,22 @@ def _shows_places(experts: Sequence[Tensor], labels: Tensor, part: Tensor, weigh
     return float(ahead.mean()) > VERY_SURE * _standard_error(ahead)
 
 
-def _pulls(experts: Sequence[Tensor], labels: Tensor, weights: Tensor, noise: LabelNoise) -> Sequence[Pull]:
+def _pulls(classes: int, *, alike: bool) -> Sequence[Pull]:
     """Return the kinds of class-wise noise that are tried; two classes have one place for wrong labels."""
-    if experts[0].shape[1] == 2:
+    if classes > FEW_CLASSES:
+        return (PLACES,)
+    if classes == 2:
         return [pull for pull in EVENLY if math.isinf(pull.places)]
-    alike = share_alike(mixed(experts, weights), labels, noise) >= LEAST_ALIKE
     return (*EVENLY, *PARTNERS, *ON_LOOK_ALIKES) if alike else (*EVENLY, *PARTNERS)
 
 
 def _classwise_ones(
-    experts: Sequence[Tensor], labels: Tensor, part: Tensor, even: _Tried, sharp: Sequence[Tensor]
+    experts: Sequence[Tensor],
+    labels: Tensor,
+    part: Tensor,
+    even: _Tried,
+    sharp: Sequence[Tensor],
+    pulls: Sequence[Pull],
 ) -> list[_Tried]:
     """Return explanations by noise of each class's own.
 
@@ -175,20 +185,20 @@ def _classwise_ones(
     even by these isn't tried on labels left out.
     """
     text = _from_text(experts, labels)
-    starts, pulls = [even.weights, *sharp, text], _pulls(experts, labels, even.weights, even.noise)
+    starts = [even.weights, *sharp, text]
     if experts[0].shape[1] > FEW_CLASSES:
         if not _shows_places(experts, labels, part, text):
             return []
-        starts, pulls = [text], (PLACES,)
+        starts = [text]
     before = float(_likelihoods(experts, labels, even.weights, even.noise).sum())
     hoped = []
     for pull in pulls:
         found = [_classwise(start, pull)(experts, labels) for start in starts]
         weights, noise = best_explained(experts, labels, found)
         hoped.append((float(_likelihoods(experts, labels, weights, noise).sum()) - before, pull, weights, noise))
-    prior, lead, tried = (1 - EVEN_CHANCE) / len(hoped), 0.0, []
+    prior, lead, tried = (1 - even.prior) / len(hoped), 0.0, []
     for most, pull, weights, noise in sorted(hoped, key=lambda one: -one[0]):
-        if most - max(lead, math.log(EVEN_CHANCE / prior)) < LEAST_LEAD:
+        if most - max(lead, math.log(even.prior / prior)) < LEAST_LEAD:
             break
         tried.append(_Tried(weights, noise, _held_out(experts, labels, part, _classwise(weights, pull)), prior))
         lead = max(lead, float((tried[-1].held - even.held).sum()))
