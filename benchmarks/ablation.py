@@ -110,7 +110,7 @@ JUDGING: Mapping[str, Callable[[], Context[Any]]] = {
     "the most probable kind of noise, not the mean of all": most_probable,
     "no search from the text alone": lambda: patch.object(weighing, "_from_text", lambda *heard: evenly(*heard)[0]),
     "held-out labels alone say whether it judges": lambda: patch.object(weighing, "STRONG", float("inf")),
-    "even noise nine times as likely among look-alikes, too": lambda: patch.object(weighing, "EVEN_AMONG_ALIKE", 0.9),
+    "even noise nine times as likely on look-alikes, too": lambda: patch.object(weighing, "FEW_EVEN", 0.9),
     "no partners": lambda: patch.multiple(weighing, PARTNERS=(), PLACES=Pull(places=10)),
     "no look-alikes": lambda: patch.object(weighing, "ON_LOOK_ALIKES", ()),
     "even noise alone": lambda: patch.object(weighing, "MOST_CLASSES", 0),

@@ -36,8 +36,12 @@ Row = tuple[str, float]
 
 @dataclass
 class Seen:
-    """Images as the model sees them: features before the projection (N, W), unit joint features (N, D), classes."""
+    """Images as the model sees them.
 
+    They are the trunk's mean features (N, 1280), those before the projection (N, W), unit joint ones (N, D), classes.
+    """
+
+    trunk: Tensor
     pooled: Tensor
     joint: Tensor
     truth: Tensor
@@ -58,9 +62,13 @@ def look_at_files(encoder: HybridEncoder, files: Sequence[Path], truth: Tensor, 
 
 
 def _look(encoder: HybridEncoder, parts: Iterator[Tensor], truth: Tensor) -> Seen:
-    side = encoder.spec.size
-    pooled = torch.cat([encoder.pool(encoder.stem(normalise(resize(part, side)))) for part in parts])
-    return Seen(pooled, F.normalize(encoder.project(pooled), dim=-1), truth)
+    side, trunk, pooled = encoder.spec.size, [], []
+    for part in parts:
+        grid = encoder.visual.trunk(normalise(resize(part, side)))
+        trunk.append(grid.mean((2, 3)))
+        pooled.append(encoder.pool(encoder.visual.tokens(grid)))
+    before = torch.cat(pooled)
+    return Seen(torch.cat(trunk), before, F.normalize(encoder.project(before), dim=-1), truth)
 
 
 @torch.inference_mode()
@@ -182,7 +190,7 @@ def imagenet_rows(encoder: HybridEncoder, photos: Path, tree: Tree) -> Iterator[
             f"ImageNet sample, 1000 photos, zero-shot, top {best}",
             zero_shot(encoder, seen, class_names(tree), best=best),
         )
-    odd = Seen(seen.pooled[1::2], seen.joint[1::2], truth[1::2])
+    odd = Seen(seen.trunk[1::2], seen.pooled[1::2], seen.joint[1::2], truth[1::2])
     yield "ImageNet sample, its odd half, zero-shot, top 1", zero_shot(encoder, odd, class_names(tree))
 
 
@@ -227,6 +235,7 @@ def _probe_and_names(
     each = f"{name}, {len(files) // len(names)} a class"
     seen = look_at_files(encoder, files, truth)
     yield f"{each}, linear probe joint space, 5 folds", cross_probe(seen.joint, truth)
+    yield f"{each}, linear probe trunk, 5 folds", cross_probe(seen.trunk, truth)
     yield f"{each}, zero-shot", zero_shot(encoder, seen, names)
 
 
@@ -251,6 +260,7 @@ def cifar_rows(encoder: HybridEncoder, data: Path) -> Iterator[Row]:
     for space, features in {
         "joint space": torch.cat([train.joint, test.joint]),
         "before it": torch.cat([train.pooled, test.pooled]),
+        "trunk": torch.cat([train.trunk, test.trunk]),
     }.items():
         value = probe(features, truth, np.arange(PROBED), np.arange(PROBED, len(truth)))
         yield f"CIFAR-10 test, linear probe {space}, {PROBED // 1000}k train", value

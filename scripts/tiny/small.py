@@ -68,7 +68,7 @@ class Larger:
             pixels = (resize(part, SIDE) / 255 - MEAN) / STD
             found.append(self.model.extract_features(pixels).mean((2, 3)))
         pooled = torch.cat(found)
-        return Seen(pooled, F.normalize(pooled @ self.into_joint.T, dim=-1), truth)
+        return Seen(pooled, pooled, F.normalize(pooled @ self.into_joint.T, dim=-1), truth)
 
     def named(self, seen: Seen, names: Sequence[str], template: str = PHOTO) -> float:
         """Share of right answers, zero-shot."""

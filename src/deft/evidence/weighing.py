@@ -30,7 +30,7 @@ FEW_CLASSES, MOST_CLASSES = 100, 1_000  # for which noise of its own for every c
 LEAST_IMAGES = 50
 ONE_THREAD = 1_000_000  # class scores of an expert up to which several threads wait for each other more than they gain
 ALTERNATIONS, STILL = 5, 0.01
-EVEN_CHANCE, EVEN_AMONG_ALIKE = 0.9, 0.5  # that noise is even, before labels are seen; where look-alikes are tried
+EVEN_CHANCE, FEW_EVEN = 0.9, 0.5  # that noise is even, before labels are seen; of small sets, on look-alikes
 LEAST_CHANCE = 0.02  # from which an explanation counts
 LEAST_LEAD = math.log(LEAST_CHANCE)  # in nats of all labels, without which noise of their own can't be that probable
 VERY_SURE = 2.5  # standard errors by which the text has to show places among many classes
@@ -95,11 +95,11 @@ def weigh(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Weighed:
     First all noise is even, and its rate and the weights are the most likely ones. Then each class gets noise of
     its own, in several strengths. How probable each is, left-out labels say, which with many classes follow K² numbers
     of chance no better than one; before them, that noise is even has nine chances of ten. Where errors seem to fall on
-    look-alikes, what each class's noise is drawn to lies there too, so that a few hundred images show it, and even
-    noise has but one chance of two: people made such labels. The search
+    look-alikes, what each class's noise is drawn to lies there too, so that a few hundred images show it. The search
     sets out from the weights under even noise and from the text alone (see `_from_text`); in a small set, where doubt
-    explains labels about as well as errors do, from sharp experts too. Of what it comes to by one kind of noise, that
-    counts which has the most evidence (`deft.evidence.explained`).
+    explains labels about as well as errors do, from sharp experts too, and even noise has but one chance of two if
+    errors seem to fall on look-alikes, as people's do. Of what it comes to by one kind of noise, that counts which has
+    the most evidence (`deft.evidence.explained`).
 
     Args:
         experts: Log-probabilities up to a constant of each image, its own label left out, (N, K) each.
@@ -140,7 +140,7 @@ def _fitted(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Fitted:
     if not 2 <= classes <= MOST_CLASSES or len(labels) < LEAST_IMAGES:
         return Fitted(Explanations.only(weights, noise), held)
     alike = 2 < classes <= FEW_CLASSES and share_alike(mixed(experts, weights), labels, noise) >= LEAST_ALIKE
-    even = _Tried(weights, noise, held, EVEN_AMONG_ALIKE if alike else EVEN_CHANCE)
+    even = _Tried(weights, noise, held, FEW_EVEN if alike and sharp else EVEN_CHANCE)
     return _averaged(even, _classwise_ones(experts, labels, part, even, sharp, _pulls(classes, alike=alike)))
 
 
