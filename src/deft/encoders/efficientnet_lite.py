@@ -54,16 +54,13 @@ class SameConv(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Return convolved maps, (B, C', H / stride, W / stride), of maps (B, C, H, W)."""
-        if self.uneven is None:
-            output: Tensor = super().forward(input)
-            return output
-        if input.device.type != "cpu":
-            output = super().forward(F.pad(input, self.uneven))
-            return output
-        # On a CPU a padded copy of the map costs more than the convolution. A kernel with one more row and column of
-        # noughts, in front, does the same under even padding.
-        wider, even = F.pad(self.weight, (1, 0, 1, 0)), self.uneven[1]
-        return F.conv2d(input, wider, self.bias, self.stride, even, self.dilation, self.groups)
+        if self.uneven is not None and input.device.type == "cpu":
+            # A padded copy of the map costs more than the convolution. A kernel with one more row and column of
+            # noughts, in front, does the same under even padding.
+            wider = F.pad(self.weight, (1, 0, 1, 0))
+            return F.conv2d(input, wider, self.bias, self.stride, self.uneven[1], self.dilation, self.groups)
+        output: Tensor = super().forward(F.pad(input, self.uneven) if self.uneven else input)
+        return output
 
 
 class InvertedResidual(nn.Module):
