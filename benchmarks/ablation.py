@@ -30,7 +30,7 @@ from deft.detectors import deft_evidence, deft_sample
 from deft.detectors.deft import DeFT
 from deft.detectors.deft_evidence import EXPERTS, Evidence
 from deft.detectors.deft_weighing import frozen_features
-from deft.evidence import experts, foreign, label_noise, weighing
+from deft.evidence import experts, foreign, label_noise, look_alikes, weighing
 from deft.evidence.experts import evenly, mixed
 from deft.evidence.explanations import Explanations
 from deft.evidence.label_noise import LabelNoise, Pull, log_likelihoods
@@ -47,6 +47,7 @@ SETTINGS = (
         "imagenette-20-a-class-pair-0.3",
         "imagenette-three-classes-0.4",
         "cars-ten-classes-pair-0.3",
+        "cars-20-a-class-0.2",
         "human-majority-1000",
         "caltech-three-classes-0.1",
         "tiny-imagenet-0.2",
@@ -110,8 +111,11 @@ JUDGING: Mapping[str, Callable[[], Context[Any]]] = {
     "the most probable kind of noise, not the mean of all": most_probable,
     "no search from the text alone": lambda: patch.object(weighing, "_from_text", lambda *heard: evenly(*heard)[0]),
     "held-out labels alone say whether it judges": lambda: patch.object(weighing, "STRONG", float("inf")),
-    "even noise nine times as likely on look-alikes, too": lambda: patch.object(weighing, "FEW_EVEN", 0.9),
+    "even noise nine times as likely on look-alikes and of two classes, too": lambda: patch.object(
+        weighing, "LESS_EVEN", weighing.EVEN_CHANCE
+    ),
     "no partners": lambda: patch.multiple(weighing, PARTNERS=(), PLACES=Pull(places=10)),
+    "look-alikes where neither text nor many photos know them, too": lambda: patch.object(look_alikes, "KNOWS", -1.0),
     "no look-alikes": lambda: patch.object(weighing, "ON_LOOK_ALIKES", ()),
     "even noise alone": lambda: patch.object(weighing, "MOST_CLASSES", 0),
     "no image harder than others": lambda: patch.object(label_noise, "HARD_ERRORS", 0.0),

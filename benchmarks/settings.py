@@ -221,6 +221,7 @@ def settings() -> Mapping[str, Setting]:
     table["instance-0.4"] = _instance
     table["long-tail-0.2"] = _symmetric(_long_tail, 0.2)
     table["two-classes-0.15"] = _symmetric(_cats_and_dogs, 0.15)
+    table["two-classes-one-way-0.2"] = _cats_called_dogs
     table["open-set-0.1"] = _open_set
     table["open-crowd-0.1"] = _open_crowd
     table["60-a-class-0.2"] = _symmetric(lambda bank, seed: _first(bank.case("cifar"), seed, [60] * 10), 0.2)
@@ -235,6 +236,8 @@ def settings() -> Mapping[str, Setting]:
     table["caltech-three-classes-0.1"] = _symmetric(_few("caltech", 3, 25), 0.1)
     table["cars-five-classes-0.2"] = _symmetric(_few("cars", 5, 40), 0.2)
     table["imagenette-three-classes-0.4"] = _symmetric(_few("imagenette", 3, 30), 0.4)
+    for rate in (0.0, 0.2, 0.4):
+        table[f"cars-20-a-class-{rate}"] = _symmetric(_few("cars", 90, 20), rate)
     table["cars-ten-classes-pair-0.3"] = _pairs(_few("cars", 10, 20), 0.3)
     table["three-ships-0"] = _three_ships
     table["small-and-other-0"] = _catch_all
@@ -339,6 +342,16 @@ def _cats_and_dogs(bank: Bank, seed: int) -> Case:
     cat, dog = (case.images.classes.index(name) for name in ("cat", "dog"))
     case = case.keep(np.flatnonzero(np.isin(_truth(case), (cat, dog))))
     return _named(case, ("cat", "dog"), (_truth(case) == dog).astype(np.int64))
+
+
+def _cats_called_dogs(bank: Bank, seed: int) -> Case:
+    """Of cats and dogs, four of ten cats bear the name of the dogs; all dogs their own."""
+    case = _cats_and_dogs(bank, seed)
+    truth = _truth(case)
+    cats = np.flatnonzero(truth == 0)
+    labels = truth.copy()
+    labels[np.random.default_rng([seed, 8]).permutation(cats)[: round(0.4 * len(cats))]] = 1
+    return case.relabel(labels)
 
 
 def _named(case: Case, classes: tuple[str, ...], truth: np.ndarray) -> Case:

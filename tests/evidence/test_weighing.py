@@ -11,6 +11,7 @@ from torch import Tensor
 
 from deft.evidence.experts import even_likelihood, evenly, log_prior, log_prior_odds, mixed, tell
 from deft.evidence.label_noise import LabelNoise, log_likelihoods
+from deft.evidence.look_alikes import tells_look_alikes
 from deft.evidence.weighing import fit_noise, weigh
 from deft.noise import pair_flip, symmetric
 
@@ -151,6 +152,20 @@ def test_what_says_little_leaves_the_rate_unsure() -> None:
     assert few > 2 * clear
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_of_two_classes_one_may_have_all_the_errors(seed: int) -> None:
+    """Where four of ten labels of one are wrong; if even noise had nine chances of ten, the other had .09 of them."""
+    rng, count = np.random.default_rng(seed), 200
+    truth = np.repeat([0, 1], count // 2)
+    odds = 2 * (2 * truth - 1) + 2 * rng.normal(size=count)  # right as often as they say
+    labels = np.where((truth == 0) & (rng.random(count) < 0.4), 1, truth)
+    expert = torch.from_numpy(np.stack([-odds / 2, odds / 2], axis=1)).float().log_softmax(dim=1)
+    found = fit_noise([expert], torch.from_numpy(labels), torch.arange(count) % 5).explanations
+    first, second = sum(one.chance * one.noise.rates for one in found.each).tolist()  # type: ignore[union-attr]
+    assert first > 0.3
+    assert second < 0.05
+
+
 def pairs(count: int, seed: int) -> tuple[Tensor, np.ndarray]:
     """What a model says of ten classes that look alike in pairs, right as often as it says so, and the truth."""
     rng = np.random.default_rng(seed)
@@ -194,6 +209,41 @@ def test_symmetric_errors_are_not_taken_for_those_of_look_alikes(seed: int) -> N
     found = weigh([scores], labels, torch.arange(1500) % 2 == 0)
     assert found.hardness == 1
     assert float(found.explanations.best.noise.rates.mean()) == pytest.approx(0.2, abs=0.04)
+
+
+def crowds(of_each: int, seed: int, *, named: bool) -> tuple[list[Tensor], np.ndarray]:
+    """What text and a learned expert say of forty classes in crowds of five, and the truth.
+
+    The expert knows the crowd better than the class, and speaks of both as loudly.
+
+    Args:
+        of_each: Images of each class.
+        seed: Of the draw.
+        named: Whether the text knows the classes; else it guesses.
+    """
+    rng, classes = np.random.default_rng(seed), 40
+    truth = np.repeat(np.arange(classes), of_each)
+    shape, own = (len(truth), classes), np.eye(classes)[truth]
+    crowd = np.arange(classes) // 5 == truth[:, None] // 5
+    learned = 3 * own + 6 * crowd + 2 * rng.normal(size=shape) + 2 * crowd * rng.normal(size=shape)
+    text = 2 * rng.normal(size=shape) + (8 if named else 0) * own
+    return [torch.from_numpy(part).float() for part in (text, learned)], truth
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.2])
+def test_what_an_expert_mixes_up_is_no_label_error_where_few_images_and_no_text_know_the_classes(rate: float) -> None:
+    """Else 41 % of the labels of twenty photos of each of ninety kinds of cars are held for wrong, where 20 % are."""
+    parts, truth = crowds(25, 0, named=False)
+    labels = torch.from_numpy(symmetric(truth, rate, num_classes=40, seed=0))
+    found = weigh(parts, labels, torch.arange(len(truth)) % 5)
+    assert found.hardness == 1
+    assert found.explanations.rate == pytest.approx(rate, abs=0.08)  # .53 and .55 if both are held to be alike
+
+
+def test_look_alikes_are_told_by_text_that_knows_the_classes_or_by_many_images() -> None:
+    for of_each, named, told in ((25, False, False), (25, True, True), (50, False, True)):
+        parts, truth = crowds(of_each, 0, named=named)
+        assert tells_look_alikes(parts[0].log_softmax(dim=1), torch.from_numpy(truth)) is told
 
 
 def _sharp(classes: Tensor, count: int, share: float = 0.97) -> Tensor:

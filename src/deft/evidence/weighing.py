@@ -18,10 +18,12 @@ from deft.evidence.explained import best_explained, explain
 from deft.evidence.explanations import Explanation, Explanations
 from deft.evidence.folds import FEW_IMAGES
 from deft.evidence.label_noise import LabelNoise, Pull, hardness, learn_noise, log_likelihoods, share_alike
+from deft.evidence.look_alikes import tells_look_alikes
 from deft.one_thread import one_thread
 
 SHARP_WEIGHT = 3.0  # of each expert, where the search sets out from sharp ones
 EVENLY = (Pull(30, 10), Pull(places=10), Pull(rate=30))  # of class-wise noise, those tried
+OF_TWO = (Pull(rate=30), Pull(rate=3))  # of two classes, which have one place for wrong labels
 PARTNERS = (Pull(30, 100, partner=True), Pull(places=100, partner=True))  # and with one wrong label for each class
 ON_LOOK_ALIKES = (Pull(30, 10, alike=True), Pull(100, 100, alike=True), Pull(alike=True))  # and these, where errors are
 LEAST_ALIKE = 0.65  # share of wrong labels on look-alikes from which they are tried
@@ -30,7 +32,8 @@ FEW_CLASSES, MOST_CLASSES = 100, 1_000  # for which noise of its own for every c
 LEAST_IMAGES = 50
 ONE_THREAD = 1_000_000  # class scores of an expert up to which several threads wait for each other more than they gain
 ALTERNATIONS, STILL = 5, 0.01
-EVEN_CHANCE, FEW_EVEN = 0.9, 0.5  # that noise is even, before labels are seen; of small sets, on look-alikes
+EVEN_CHANCE = 0.9  # that noise is even, before labels are seen
+LESS_EVEN = 0.5  # of two classes, which need one more number and not K², and of small sets, on look-alikes
 LEAST_CHANCE = 0.02  # from which an explanation counts
 LEAST_LEAD = math.log(LEAST_CHANCE)  # in nats of all labels, without which noise of their own can't be that probable
 VERY_SURE = 2.5  # standard errors by which the text has to show places among many classes
@@ -81,10 +84,12 @@ class Fitted:
     Args:
         explanations: Weights and noise, as the labels alone say.
         held: Log-likelihood of each label under what was learned from the other parts, (N,).
+        tells_alike: Whether errors on look-alikes can be told from the experts' own (`tells_look_alikes`).
     """
 
     explanations: Explanations
     held: Tensor
+    tells_alike: bool = True
 
 
 def weigh(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Weighed:
@@ -94,12 +99,13 @@ def weigh(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Weighed:
 
     First all noise is even, and its rate and the weights are the most likely ones. Then each class gets noise of
     its own, in several strengths. How probable each is, left-out labels say, which with many classes follow K² numbers
-    of chance no better than one; before them, that noise is even has nine chances of ten. Where errors seem to fall on
-    look-alikes, what each class's noise is drawn to lies there too, so that a few hundred images show it. The search
-    sets out from the weights under even noise and from the text alone (see `_from_text`); in a small set, where doubt
-    explains labels about as well as errors do, from sharp experts too, and even noise has but one chance of two if
-    errors seem to fall on look-alikes, as people's do. Of what it comes to by one kind of noise, that counts which has
-    the most evidence (`deft.evidence.explained`).
+    of chance no better than one; before them, that noise is even has nine chances of ten, and one of two if there are
+    but two classes, whose noise of their own is one number more. Where errors seem to fall on look-alikes, and can be
+    told from the experts' own (`tells_look_alikes`), what each class's noise is drawn to lies there too, so that a few
+    hundred images show it. The search sets out from the weights under even noise and from the text alone (see
+    `_from_text`); in a small set, where doubt explains labels about as well as errors do, from sharp experts too, and
+    even noise has but one chance of two if errors seem to fall on look-alikes, as people's do. Of what it comes to by
+    one kind of noise, that counts which has the most evidence (`deft.evidence.explained`).
 
     Args:
         experts: Log-probabilities up to a constant of each image, its own label left out, (N, K) each.
@@ -108,7 +114,10 @@ def weigh(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Weighed:
     """
     experts = [expert.log_softmax(dim=1) for expert in experts]
     fitted = fit_noise(experts, labels, part)
-    factors = [hardness(mixed(experts, one.weights), labels, one.noise) for one in fitted.explanations.each]
+    factors = [
+        hardness(mixed(experts, one.weights), labels, one.noise) if fitted.tells_alike else 1.0
+        for one in fitted.explanations.each
+    ]
     harder = Explanations(
         tuple(
             replace(one, noise=one.noise.harder(factor))
@@ -137,11 +146,16 @@ def _fitted(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Fitted:
     sharp = [torch.full((len(experts),), SHARP_WEIGHT)] if len(labels) <= FEW_IMAGES else []
     weights, noise = best_explained(experts, labels, [evenly(experts, labels, start) for start in (None, *sharp)])
     held = _held_out(experts, labels, part, partial(evenly, start=weights))
+    # Among more classes no places are drawn to look-alikes, and without that the factor for hard images stays near 1.
+    tells_alike = classes > FEW_CLASSES or tells_look_alikes(experts[0], labels)
     if not 2 <= classes <= MOST_CLASSES or len(labels) < LEAST_IMAGES:
-        return Fitted(Explanations.only(weights, noise), held)
-    alike = 2 < classes <= FEW_CLASSES and share_alike(mixed(experts, weights), labels, noise) >= LEAST_ALIKE
-    even = _Tried(weights, noise, held, FEW_EVEN if alike and sharp else EVEN_CHANCE)
-    return _averaged(even, _classwise_ones(experts, labels, part, even, sharp, _pulls(classes, alike=alike)))
+        return Fitted(Explanations.only(weights, noise), held, tells_alike)
+    alike = tells_alike and 2 < classes <= FEW_CLASSES
+    alike = alike and share_alike(mixed(experts, weights), labels, noise) >= LEAST_ALIKE
+    less = classes == 2 or (alike and len(sharp) > 0)
+    even = _Tried(weights, noise, held, LESS_EVEN if less else EVEN_CHANCE)
+    tried = _classwise_ones(experts, labels, part, even, sharp, _pulls(classes, alike=alike))
+    return replace(_averaged(even, tried), tells_alike=tells_alike)
 
 
 def _from_text(experts: Sequence[Tensor], labels: Tensor) -> Tensor:
@@ -163,11 +177,11 @@ def _shows_places(experts: Sequence[Tensor], labels: Tensor, part: Tensor, weigh
 
 
 def _pulls(classes: int, *, alike: bool) -> Sequence[Pull]:
-    """Return the kinds of class-wise noise that are tried; two classes have one place for wrong labels."""
+    """Return the kinds of class-wise noise that are tried."""
     if classes > FEW_CLASSES:
         return (PLACES,)
     if classes == 2:
-        return [pull for pull in EVENLY if math.isinf(pull.places)]
+        return OF_TWO
     return (*EVENLY, *PARTNERS, *ON_LOOK_ALIKES) if alike else (*EVENLY, *PARTNERS)
 
 
