@@ -42,6 +42,7 @@ SETTINGS = (
     *(
         "imagenette-pair-0.4",
         "two-classes-0.15",
+        "two-classes-one-way-0.2",
         "open-set-0.1",
         "20-a-class-0.2",
         "imagenette-20-a-class-pair-0.3",
@@ -113,6 +114,9 @@ JUDGING: Mapping[str, Callable[[], Context[Any]]] = {
     "held-out labels alone say whether it judges": lambda: patch.object(weighing, "STRONG", float("inf")),
     "even noise nine times as likely on look-alikes and of two classes, too": lambda: patch.object(
         weighing, "LESS_EVEN", weighing.EVEN_CHANCE
+    ),
+    "rates of two classes drawn to the common one by 30 images alone": lambda: patch.object(
+        weighing, "OF_TWO", weighing.OF_TWO[:1]
     ),
     "no partners": lambda: patch.multiple(weighing, PARTNERS=(), PLACES=Pull(places=10)),
     "look-alikes where neither text nor many photos know them, too": lambda: patch.object(look_alikes, "KNOWS", -1.0),
