@@ -152,6 +152,29 @@ def test_what_says_little_leaves_the_rate_unsure() -> None:
     assert few > 2 * clear
 
 
+def eighty(seed: int, *, wrong: float) -> tuple[list[Tensor], Tensor]:
+    """What an expert says of eighty images of two classes, and their labels, a share of them flipped."""
+    rng, truth = np.random.default_rng(seed), np.repeat([0, 1], 40)
+    odds = 2 * (2 * truth - 1) + 2 * rng.normal(size=80)  # right as often as they say
+    labels = np.where(rng.random(80) < wrong, 1 - truth, truth)
+    return [torch.from_numpy(np.stack([-odds / 2, odds / 2], axis=1)).float()], torch.from_numpy(labels)
+
+
+def test_few_labels_judge_by_what_all_of_them_say_together() -> None:
+    """The mean gain of the draws 0 and 2 is less than two of its standard errors, all gain together seven nats."""
+    for seed in range(5):
+        found = weigh(*eighty(seed, wrong=0.2), torch.arange(80) % 5)
+        assert found.judges
+    assert min(weigh(*eighty(seed, wrong=0.2), torch.arange(80) % 5).held_out for seed in (0, 2)) > 7
+
+
+def test_few_labels_that_have_nothing_to_do_with_the_images_do_not_judge() -> None:
+    for seed in range(20):
+        found = weigh(*eighty(seed, wrong=0.5), torch.arange(80) % 5)
+        assert not found.judges
+        assert found.held_out < 3
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_of_two_classes_one_may_have_all_the_errors(seed: int) -> None:
     """Where four of ten labels of one are wrong; if even noise had nine chances of ten, the other had .09 of them."""

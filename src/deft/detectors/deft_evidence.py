@@ -198,7 +198,7 @@ class Evidence:
         """Return all of it as named tensors, for a file."""
         weighed = self.weighed
         numbers = [self.shrinkage, self.threshold, *self.band, weighed.hardness, weighed.gain, weighed.gain_error]
-        numbers += [weighed.rate_error, weighed.untaught]
+        numbers += [weighed.rate_error, weighed.untaught, weighed.held_out]
         kept = {
             "references": self.references,
             "labels": self.labels,

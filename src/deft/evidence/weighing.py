@@ -38,6 +38,7 @@ LEAST_CHANCE = 0.02  # from which an explanation counts
 LEAST_LEAD = math.log(LEAST_CHANCE)  # in nats of all labels, without which noise of their own can't be that probable
 VERY_SURE = 2.5  # standard errors by which the text has to show places among many classes
 CHANCE = 2.0  # standard errors by which held-out labels must be foretold better than by their shares
+DECISIVE = math.log(1000)  # nats by which all held-out labels together are foretold better than by their shares
 STRONG = math.log(20)  # "strong" evidence by Kass and Raftery, "Bayes Factors", JASA 1995
 
 
@@ -62,6 +63,7 @@ class Weighed:
         gain_error: Its standard error.
         rate_error: Standard error of the log-odds of the noise rate, the weights being unknown as well.
         untaught: Nats by which what never saw a label foretells all labels better than their shares do; 0 if not asked.
+        held_out: Nats by which the experts foretell all held-out labels together better than their shares do.
     """
 
     explanations: Explanations
@@ -70,11 +72,15 @@ class Weighed:
     gain_error: float
     rate_error: float = 0.0
     untaught: float = 0.0
+    held_out: float = 0.0
 
     @property
     def judges(self) -> bool:
-        """Whether labels are foretold better than by chance: surely so held-out ones, or all by what saw none."""
-        return self.gain > CHANCE * self.gain_error or self.untaught > STRONG
+        """Whether labels are foretold better than by chance: surely so held-out ones, or all by what saw none.
+
+        Of a few labels, or of few of one class, the gain of one varies much, and that of all together says more.
+        """
+        return self.gain > CHANCE * self.gain_error or max(self.held_out - DECISIVE, self.untaught - STRONG) > 0
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,8 @@ def weigh(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Weighed:
     )
     over = fitted.held - _log_shares(labels, experts[0].shape[1])[labels]
     error = _rate_error(experts, labels, fitted.explanations)
-    return Weighed(harder, factors[0], float(over.mean()), _standard_error(over), error)
+    gain = float(over.mean())
+    return Weighed(harder, factors[0], gain, _standard_error(over), error, held_out=float(over.sum()))
 
 
 def fit_noise(experts: Sequence[Tensor], labels: Tensor, part: Tensor) -> Fitted:
