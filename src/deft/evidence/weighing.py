@@ -80,7 +80,7 @@ class Weighed:
 
         Of a few labels, or of few of one class, the gain of one varies much, and that of all together says more.
         """
-        return self.gain > CHANCE * self.gain_error or max(self.held_out - DECISIVE, self.untaught - STRONG) > 0
+        return self.gain > CHANCE * self.gain_error or self.held_out > DECISIVE or self.untaught > STRONG
 
 
 @dataclass(frozen=True)
